@@ -158,8 +158,8 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status vitlrp_image_shrink(const struct 
                                                                    struct vitlrp_image **small,
                                                                    struct vitlrp_error *error);
 
-/* The picture as a file. comment NULL: none; otherwise it is stored in the file (PNG tEXt, JPEG
- * COM). *data is owned: vitlrp_free. Any thread. */
+/* The picture as a PNG or JPEG file. comment NULL: none; otherwise it is stored in the file (PNG
+ * tEXt, JPEG COM). *data is owned: vitlrp_free. Any thread. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_image_encode(const struct vitlrp_image *image, enum vitlrp_picture_format format,
                     const char *comment, unsigned char **data, size_t *size,
@@ -634,11 +634,12 @@ struct vitlrp_render_options {
                       the largest of the map or, where several of its values fall into a pixel of
                       the picture, of their means */
     enum vitlrp_picture_format format;
-    const char *caption;           /* below overlay and panel; NULL: none */
-    const char *comment;           /* stored in the file (PNG tEXt, JPEG COM); NULL: none */
-    enum vitlrp_map_kind kind;     /* of the map: vitlrp_method_info.kind; default signed */
-    float range_low, range_high;   /* the values that get the colours of the ends; values beyond are
-                                      drawn as these. Both 0: by kind and scale */
+    const char *caption;         /* below overlay and panel, and in SVG below a heat map too; NULL:
+                                    none */
+    const char *comment;         /* stored in the file (PNG tEXt, JPEG COM, SVG desc); NULL: none */
+    enum vitlrp_map_kind kind;   /* of the map: vitlrp_method_info.kind; default signed */
+    float range_low, range_high; /* the values that get the colours of the ends; values beyond are
+                                    drawn as these. Both 0: by kind and scale */
     enum vitlrp_underlay underlay; /* of an overlay and of the panel's; default grey */
     int32_t contours;              /* lines between the colours, 0 (default) to 9 of each sign */
     float top_percent; /* above 0, up to 100: the overlay shows the part of the photograph whose
@@ -707,7 +708,9 @@ struct vitlrp_map {
 };
 
 /* Draws the map in the coordinates of the photograph; what the model did not see is marked. Returns
- * the encoded file in *data (owned: vitlrp_free) and *size. Any thread. */
+ * the encoded file in *data (owned: vitlrp_free) and *size. SVG is a figure for papers: the picture
+ * in 720 pixels, its caption and the colour bar as texts; there is none of a panel (USAGE). Any
+ * thread. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_render(const struct vitlrp_image *image, const struct vitlrp_map *map,
               const struct vitlrp_render_options *options, unsigned char **data, size_t *size,

@@ -386,7 +386,7 @@ enum vitlrp_colormap_kind {
     VITLRP_COLORMAP_RAINBOW     /* shows edges where the map has none */
 };
 
-enum vitlrp_picture_format { VITLRP_PICTURE_PNG, VITLRP_PICTURE_JPEG };
+enum vitlrp_picture_format { VITLRP_PICTURE_PNG, VITLRP_PICTURE_JPEG, VITLRP_PICTURE_SVG };
 
 /* ---- Evaluation ---- */
 

@@ -160,12 +160,11 @@ class Explanation:
 
         In "svg" and "pdf" the caption is text. "pdf" needs matplotlib.
         """
-        is_figure = format in _FIGURES
         options = new_record(_capi.RenderOptions, lib.vitlrp_render_options_init_sized)
         options.style = _check.choice("style", style, "style")
         options.colormap = _check.text("cmap", cmap)
         options.upsample = _check.choice("upsample", upsample, "upsample")
-        options.format = _check.choice("format", "png" if is_figure else format, "picture_format")
+        options.format = _check.choice("format", "svg" if format == "pdf" else format, "picture_format")
         options.underlay = _check.choice("underlay", underlay, "underlay")
         options.contours = _check.whole("contours", contours, 0, 9)
         options.top_as = _check.choice("top_as", top_as, "top_as")
@@ -189,9 +188,10 @@ class Explanation:
         elif scale is not None:
             smallest = float(np.finfo(np.float32).tiny)
             options.scale = _check.real("scale", scale, smallest, _check.FLOAT32_MAX)
-        if is_figure:
-            return self._figure(format, options, self._photo(photo))
-        return self._render(options, self._photo(photo))
+        if format in _FIGURES and style == "panel":
+            raise UsageError(f"style panel has no .{format} (vitlrp compare writes figures of several pictures)")
+        drawn = self._render(options, self._photo(photo))
+        return _figure.pdf(drawn, self._comment(), _pixels_of_file) if format == "pdf" else drawn
 
     def save(
         self, path: _check.StrPath, style: str = "overlay", cmap: str = "auto", **look: Any
@@ -270,20 +270,23 @@ class Explanation:
             raise UsageError("the photograph was not kept: give it as photo=")
         return found
 
-    def _figure(self, format: str, options: _capi.RenderOptions, photo: _check.Pixels) -> bytes:
-        """The picture with its caption as text."""
-        if words("style")[options.style] == "panel":
-            raise UsageError(f"style panel has no .{format} (vitlrp compare writes figures of several pictures)")
-        caption = None if options.caption is None else options.caption.decode()
-        unit = f"{self.unit} per {'patch' if self.pixels is None else 'pixel'}"
-        values = _check.map_of_floats("heatmap", self.heatmap)
-        drawn = _figure.compose(photo, self.geometry, values, options, caption, unit, _drawn)
-        if format == "svg":
-            return _figure.svg(drawn, self._comment())
-        return _figure.pdf(drawn, self._comment(), _pixels_of_file)
-
     def _render(self, options: _capi.RenderOptions, photo: _check.Pixels) -> bytes:
-        return _drawn(options, photo, self.geometry, _check.map_of_floats("heatmap", self.heatmap))
+        values = _check.map_of_floats("heatmap", self.heatmap)
+        drawn = _capi.Map(_check.floats(values), *values.shape, ctypes.pointer(self.geometry._record()))
+        data, size = ctypes.POINTER(ctypes.c_ubyte)(), ctypes.c_size_t()
+        image = _image.image_of_pixels("photo", photo)
+        try:
+            call(
+                lib.vitlrp_render,
+                image.pointer,
+                ctypes.byref(drawn),
+                ctypes.byref(options),
+                ctypes.byref(data),
+                ctypes.byref(size),
+            )
+        finally:
+            image.close()
+        return take_bytes(data, size.value)
 
     def plot(self, ax: Any = None, *, style: str = "overlay", **look: Any) -> Any:
         """Draws the picture into axes of matplotlib (None: the current ones), which it returns.
@@ -363,27 +366,6 @@ class Explanation:
         rows, columns = self.heatmap.shape
         title = self.caption.partition("\n")[0]
         return f"<Explanation: {title}  {self.method}, map of {rows} x {columns}>"
-
-
-def _drawn(
-    options: _capi.RenderOptions, photo: _check.Pixels, place: _image.Geometry, values: _check.Floats
-) -> bytes:
-    """A map on a photograph, as the bytes of a file."""
-    drawn = _capi.Map(_check.floats(values), *values.shape, ctypes.pointer(place._record()))
-    data, size = ctypes.POINTER(ctypes.c_ubyte)(), ctypes.c_size_t()
-    image = _image.image_of_pixels("photo", photo)
-    try:
-        call(
-            lib.vitlrp_render,
-            image.pointer,
-            ctypes.byref(drawn),
-            ctypes.byref(options),
-            ctypes.byref(data),
-            ctypes.byref(size),
-        )
-    finally:
-        image.close()
-    return take_bytes(data, size.value)
 
 
 def _pixels_of_file(data: bytes) -> _check.Pixels:

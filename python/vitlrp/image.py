@@ -366,24 +366,6 @@ def read_photo(image: ImageLike) -> _check.Pixels:
         found.close()
 
 
-def resized(photo: _check.Pixels, width: int, height: int) -> _check.Pixels:
-    """A photograph in that size, by the library's bicubic resampling."""
-    resize = _capi.Preprocess(
-        resize=words("resize").index("squash"),
-        interpolation=words("interpolation").index("bicubic"),
-        resize_to=height,
-        resize_width=width,
-        std=(1.0, 1.0, 1.0),
-    )
-    image = image_of_pixels("photo", photo)
-    try:
-        values = _from_photo(image, resize).values
-    finally:
-        image.close()
-    levels = np.floor(values * np.float32(255.0) + np.float32(0.5)).astype(np.uint8)
-    return np.ascontiguousarray(levels.transpose(1, 2, 0))
-
-
 def check_size(source: Input, size: tuple[int, int], own: Preprocessing, resample: bool) -> None:
     """UsageError for a prepared input of neither the model's size nor that of its preprocessing."""
     height, width = source.values.shape[1:]

@@ -8,6 +8,8 @@
 #include "api/growable.h"
 #include "api/handles.h"
 #include "base/words.h"
+#include "figure/figure_single.h"
+#include "figure/figure_svg.h"
 #include "imgio/canvas.h"
 #include "imgio/encode.h"
 #include "imgio/panel.h"
@@ -73,6 +75,9 @@ static enum vitlrp_status check_options(const struct vitlrp_render_options *opti
     if (!(options->scale >= 0.0F && options->scale <= RELEVANCE_MAX)) {
         return fail(err, VITLRP_USAGE, "scale %g is not a finite number from 0",
                     (double) options->scale);
+    }
+    if (options->format == VITLRP_PICTURE_SVG && options->style == VITLRP_STYLE_PANEL) {
+        return fail(err, VITLRP_USAGE, "a panel cannot be drawn as SVG: overlay and heat can");
     }
     TRY(check_range(options, err));
     TRY(check_parts(options, err));
@@ -167,13 +172,16 @@ static struct heatmap_range range_of(const struct vitlrp_render_options *options
                                   options->scale};
 }
 
+static bool is_of_pixels(const struct vitlrp_map *map) {
+    return map->height == map->geometry->input_height && map->width == map->geometry->input_width;
+}
+
 /* "logit per patch", and room for it. */
 static const char *write_unit(const struct vitlrp_map *map, const char *unit, char *out,
                               size_t size) {
-    bool of_pixels =
-        map->height == map->geometry->input_height && map->width == map->geometry->input_width;
     snprintf(out, size, "%s%s%s", unit != NULL ? unit : "",
-             unit != NULL && unit[0] != '\0' ? " " : "", of_pixels ? "per pixel" : "per patch");
+             unit != NULL && unit[0] != '\0' ? " " : "",
+             is_of_pixels(map) ? "per pixel" : "per patch");
     return out;
 }
 
@@ -316,6 +324,28 @@ static enum vitlrp_status prepare(const struct vitlrp_image *image, const struct
     return VITLRP_OK;
 }
 
+/* With the caption and the colour bar as texts below the picture, which is a PNG inside. */
+static enum vitlrp_status encode_svg(const struct vitlrp_image *image, const struct vitlrp_map *map,
+                                     const struct vitlrp_render_options *options,
+                                     struct bytes *file, struct vitlrp_error *err) {
+    const struct figure_single single = {.image = image,
+                                         .geometry = map->geometry,
+                                         .map = {.values = map->values,
+                                                 .height = map->height,
+                                                 .width = map->width,
+                                                 .options = *options,
+                                                 .unit = options->unit,
+                                                 .of_pixels = is_of_pixels(map)},
+                                         .caption = options->caption};
+    struct figure figure;
+    enum vitlrp_status status = figure_single_draw(&single, &figure, err);
+    if (status == VITLRP_OK) {
+        status = figure_svg(&figure, options->comment, file, err);
+    }
+    figure_free(&figure);
+    return status;
+}
+
 static enum vitlrp_status draw_and_encode(const struct vitlrp_image *image,
                                           const struct vitlrp_map *map,
                                           const struct vitlrp_render_options *options,
@@ -325,6 +355,9 @@ static enum vitlrp_status draw_and_encode(const struct vitlrp_image *image,
     struct heatmap heatmap;
     char unit[UNIT_BYTES_MAX + sizeof " per patch"];
     TRY(prepare(image, map, options, &heatmap, &look, err));
+    if (options->format == VITLRP_PICTURE_SVG) {
+        return encode_svg(image, map, options, file, err);
+    }
     look.unit = write_unit(map, options->unit, unit, sizeof unit);
     if (options->style == VITLRP_STYLE_PANEL) {
         return encode_panel(photo, &heatmap, &look, options, file, err);

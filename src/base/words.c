@@ -39,7 +39,7 @@ static const struct {
     [WORDS_UNDERLAY] = {"underlay", LIST("grey", "colour", "none")},
     [WORDS_TOP_AS] = {"top_as", LIST("mask", "blur", "box")},
     [WORDS_COLORMAP_KIND] = {"colormap_kind", LIST("diverging", "sequential", "rainbow")},
-    [WORDS_PICTURE_FORMAT] = {"picture_format", LIST("png", "jpeg")},
+    [WORDS_PICTURE_FORMAT] = {"picture_format", LIST("png", "jpeg", "svg")},
     [WORDS_REPLACEMENT] = {"replacement", REPLACEMENTS},
     [WORDS_EVAL_TARGET] = {"eval_target", LIST("predicted", "label")},
     [WORDS_PATCH_GOAL] = {"patch_goal", LIST("suffices", "flips")},

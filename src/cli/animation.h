@@ -4,7 +4,8 @@
 #ifndef CLI_ANIMATION_H
 #define CLI_ANIMATION_H
 
-#include "figure_map.h"
+#include "base/file.h"
+#include "figure/figure_map.h"
 #include "vitlrp_eval.h"
 
 #define ANIMATION_STEPS 16

@@ -11,7 +11,7 @@
 #include "base/words.h"
 #include "base/work_rate.h"
 #include "explanation.h"
-#include "figure_single.h"
+#include "figure/figure_single.h"
 #include "hub.h"
 #include "like.h"
 #include "machine.h"
@@ -472,34 +472,44 @@ static enum vitlrp_status render_animation(const struct explain_session *state,
     return animation_encode(&animation, out, err);
 }
 
-/* The picture as a figure, with the caption and comment of the options as texts. */
+static struct vitlrp_map map_of(const struct explain_session *state,
+                                const struct explanation *explanation) {
+    return (struct vitlrp_map){state->map, state->map_height, state->map_width,
+                               &explanation->photo->geometry};
+}
+
+/* The picture as a PDF, with the caption and comment of the options as texts. */
 static enum vitlrp_status render_single(const struct explain_session *state,
                                         const struct explanation *explanation,
                                         const struct vitlrp_render_options *options,
                                         struct bytes *out, struct vitlrp_error *err) {
-    struct figure_range range = figure_range_none();
-    struct figure_single single = {.image = explanation->photo->image,
-                                   .geometry = &explanation->photo->geometry,
-                                   .map = {.values = state->map,
-                                           .height = state->map_height,
-                                           .width = state->map_width,
-                                           .options = *options,
-                                           .unit = options->unit,
-                                           .of_pixels = state->settings->level == LEVEL_PIXEL},
-                                   .caption = options->caption,
-                                   .comment = options->comment};
-    figure_range_add(&range, state->map, (size_t) state->map_height * (size_t) state->map_width);
-    figure_range_set(&range, &single.map.options);
-    return figure_single_encode(&single, state->outputs.figure, out, err);
+    const struct figure_single single = {
+        .image = explanation->photo->image,
+        .geometry = &explanation->photo->geometry,
+        .map = {.values = state->map,
+                .height = state->map_height,
+                .width = state->map_width,
+                .options = *options,
+                .unit = options->unit,
+                .of_pixels = state->settings->level == LEVEL_PIXEL},
+        .caption = options->caption};
+    struct figure figure;
+    enum vitlrp_status status = figure_single_draw(&single, &figure, err);
+    if (status == VITLRP_OK) {
+        status = figure_encode(&figure, state->outputs.figure, options->comment, out, err);
+    }
+    figure_free(&figure);
+    return status;
 }
 
-/* What the command draws itself: a figure, or an animation. */
+/* What is no picture of pixels: a figure, or an animation. */
 static enum vitlrp_status render_figure(const struct explain_session *state,
                                         const struct explanation *explanation,
                                         const struct vitlrp_render_options *options,
                                         unsigned char **data, size_t *size,
                                         struct vitlrp_error *err) {
     struct bytes bytes = {0};
+    const struct vitlrp_map map = map_of(state, explanation);
     if (options->style == VITLRP_STYLE_PANEL) {
         return state->outputs.figure == FIGURE_APNG
                    ? fail(err, VITLRP_USAGE,
@@ -507,6 +517,9 @@ static enum vitlrp_status render_figure(const struct explain_session *state,
                    : fail(err, VITLRP_USAGE,
                           "--style panel has no .svg and no .pdf (vitlrp compare writes figures "
                           "of several pictures)");
+    }
+    if (state->outputs.figure == FIGURE_SVG) {
+        return vitlrp_render(explanation->photo->image, &map, options, data, size, err);
     }
     TRY(state->outputs.figure == FIGURE_APNG
             ? render_animation(state, explanation, options->caption, &bytes, err)
@@ -522,8 +535,7 @@ enum vitlrp_status explain_render(const struct explain_session *state,
     char caption[VITLRP_CAPTION_SIZE];
     struct text comment = {.limit = 512};
     struct vitlrp_render_options options = state->settings->render;
-    const struct vitlrp_map map = {state->map, state->map_height, state->map_width,
-                                   &explanation->photo->geometry};
+    const struct vitlrp_map map = map_of(state, explanation);
     TRY(compose_caption(explanation, caption, err));
     append_comment(&comment, explanation);
     options.format = outputs_format(&state->outputs, explanation->image_path);

@@ -4,7 +4,7 @@
 #ifndef CLI_FIGURE_CAIRO_H
 #define CLI_FIGURE_CAIRO_H
 
-#include "figure.h"
+#include "figure_format.h"
 
 /* UNSUPPORTED, with what to install, if there is none. */
 enum vitlrp_status figure_cairo_check(struct vitlrp_error *err);

@@ -127,6 +127,8 @@ static enum vitlrp_status check_extension(struct outputs *outputs, struct vitlrp
     } else if (strcasecmp(extension, ".svg") == 0 || strcasecmp(extension, ".pdf") == 0 ||
                strcasecmp(extension, ".apng") == 0) {
         outputs->figure = figure_format_of(pattern);
+        outputs->picture_format =
+            outputs->figure == FIGURE_SVG ? VITLRP_PICTURE_SVG : VITLRP_PICTURE_PNG;
         return error_prefix(err, figure_check(outputs->figure, err), pattern);
     } else if (strcasecmp(extension, ".png") != 0) {
         return error_prefix(

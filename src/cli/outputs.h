@@ -11,7 +11,7 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "base/text.h"
-#include "figure.h"
+#include "figure_format.h"
 #include "guard.h"
 #include "names.h"
 #include "settings.h"

@@ -1,5 +1,5 @@
 """A file includes only headers of its own layer and of lower ones; imgio, text and vit do not know each
-other, and the command knows the public headers and base only. The same for the rooms of vit. usage: layers.py ROOT"""
+other, and the command and its figures know the public headers and base only. The same for the rooms of vit. usage: layers.py ROOT"""
 
 import os
 import re
@@ -14,14 +14,15 @@ ALLOWED = {
     "src/text": {"base", "text"},
     "vit": {"base", "vit"},
     "eval": {"base", "imgio", "vit", "eval"},
-    "src/api": {"base", "imgio", "text", "vit", "eval", "public", "api"},
-    "src/cli": {"base", "public", "cli"},
+    "src/figure": {"base", "public", "figure"},
+    "src/api": {"base", "imgio", "text", "vit", "eval", "public", "figure", "api"},
+    "src/cli": {"base", "public", "figure", "cli"},
     "include": {"public"},
 }
 PUBLIC = {"vitlrp.h", "vitlrp_eval.h", "vitlrp_words.h"}
 # What every layer may include: enumerations and records, and tables.
 SHARED = {"vitlrp_types.h", "vitlrp_roles.def", "vitlrp_replacements.def"}
-OWN = {"src/base": "base", "src/text": "text", "src/api": "api", "src/cli": "cli"}
+OWN = {"src/base": "base", "src/text": "text", "src/figure": "figure", "src/api": "api", "src/cli": "cli"}
 
 # The rooms of vit: what each may include beside itself.
 ROOMS = {

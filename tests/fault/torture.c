@@ -339,6 +339,11 @@ static enum vitlrp_status draw_panel(const struct bench *bench, struct result *r
     return draw(bench, VITLRP_STYLE_PANEL, VITLRP_PICTURE_JPEG, result, error);
 }
 
+static enum vitlrp_status draw_svg(const struct bench *bench, struct result *result,
+                                   struct vitlrp_error *error) {
+    return draw(bench, VITLRP_STYLE_HEAT, VITLRP_PICTURE_SVG, result, error);
+}
+
 static enum vitlrp_status preprocess(const struct bench *bench, struct result *result,
                                      struct vitlrp_error *error) {
     float values[3 * SIDE * SIDE];
@@ -420,6 +425,7 @@ static const struct work WORKS[] = {
     {"explain in an open session", explain_in_open_session},
     {"draw an overlay", draw_overlay},
     {"draw a panel", draw_panel},
+    {"draw a figure", draw_svg},
     {"tokenize", torture_tokenize},
     {"open tokenizers", torture_open_tokenizers},
     {"evaluate", torture_evaluate},

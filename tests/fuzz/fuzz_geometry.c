@@ -75,6 +75,9 @@ static void take_parts(struct fuzz_input *input, struct vitlrp_render_options *o
     options->underlay = (enum vitlrp_underlay)((parts >> 1) % 3);
     options->contours = parts >> 3 & 3;
     options->unit = (parts & 1) != 0 ? "logit" : NULL;
+    if ((parts & 0x80) != 0) {
+        options->format = VITLRP_PICTURE_SVG;
+    }
     if ((parts & 0x20) != 0) {
         options->top_percent = fuzz_float(input);
         options->top_as = (enum vitlrp_top_as)((parts >> 1) % 3);

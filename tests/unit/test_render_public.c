@@ -114,6 +114,37 @@ static void test_every_style_and_format(void **state) {
     }
 }
 
+/* An SVG's texts are text, and a panel has none. */
+static void test_svg(void **state) {
+    struct call *call = *state;
+    static const char *const PARTS[] = {">a &lt;caption&gt;</text>",
+                                        ">of two lines</text>",
+                                        ">hatched: not seen by the model</text>",
+                                        ">logit per patch</text>",
+                                        ">\xE2\x88\x92"
+                                        "64</text>",
+                                        "<desc>a comment</desc>",
+                                        "href=\"data:image/png;base64,"};
+    call->options.format = VITLRP_PICTURE_SVG;
+    call->options.caption = "a <caption>\nof two lines";
+    call->options.comment = "a comment";
+    call->options.unit = "logit";
+    assert_int_equal(run(call), VITLRP_OK);
+    for (size_t i = 0; i < sizeof PARTS / sizeof PARTS[0]; i++) {
+        assert_non_null(memmem(call->data, call->size, PARTS[i], strlen(PARTS[i])));
+    }
+    vitlrp_free(call->data);
+    call->data = NULL;
+    call->options.caption = NULL;
+    assert_int_equal(run(call), VITLRP_OK);
+    assert_null(memmem(call->data, call->size, "<text", 5));
+    vitlrp_free(call->data);
+    call->data = NULL;
+    call->options.style = VITLRP_STYLE_PANEL;
+    assert_int_equal(run(call), VITLRP_USAGE);
+    assert_null(call->data);
+}
+
 /* The scale is in the unit of the map: of a map of patches twice the value of a patch shows it at
  * half strength, whatever its pixels. */
 static void test_scale_is_in_the_unit_of_the_map(void **state) {
@@ -316,6 +347,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_defaults, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_every_style_and_format, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_svg, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_scale_is_in_the_unit_of_the_map, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_colors_by_kind, set_up, tear_down),
         cmocka_unit_test(test_colormaps_are_described),

@@ -5,9 +5,9 @@
 
 #include "base/sha256.h"
 #include "cli/console.h"
-#include "cli/figure_map.h"
 #include "cli/run_watch.h"
 #include "compare_columns.h"
+#include "figure/figure_map.h"
 #include "vitlrp_eval.h"
 
 #define COMPARE_ROWS_MAX 200

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "base/words.h"
+#include "cli/photo.h"
 
 /* Points. */
 #define MARGIN 14.0

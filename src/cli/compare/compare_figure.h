@@ -2,8 +2,8 @@
 #ifndef CLI_COMPARE_FIGURE_H
 #define CLI_COMPARE_FIGURE_H
 
-#include "cli/figure.h"
 #include "compare_cells.h"
+#include "figure/figure.h"
 
 /* Draws it; *out is owned: figure_free, after a failure too. Sets the ranges of the colours in the
  * settings of the columns' own copies: maps of one unit and kind share theirs in a row, and

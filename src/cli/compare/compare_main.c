@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "cli/explain_session.h"
-#include "cli/figure.h"
+#include "cli/figure_format.h"
 #include "cli/guard.h"
 #include "cli/model_facts.h"
 #include "cli/outputs.h"

@@ -1,20 +1,17 @@
-/* A figure for papers and pages: areas, pictures and lines of real text at places of a page, and
- * how it becomes a file. Lengths are in points of 1/72 inch, from the upper left corner; a PNG or
- * JPEG has FIGURE_PIXELS pixels for each. SVG is written here; the other formats need cairo. */
-#ifndef CLI_FIGURE_H
-#define CLI_FIGURE_H
+/* A figure for papers and pages: areas, pictures and lines of real text at places of a page.
+ * Lengths are in points of 1/72 inch, from the upper left corner; a PNG or JPEG has FIGURE_PIXELS
+ * pixels for each. figure_svg.h writes it as SVG; the command has other formats, which need cairo.
+ */
+#ifndef FIGURE_FIGURE_H
+#define FIGURE_FIGURE_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/file.h"
 #include "base/status.h"
 
 #define FIGURE_PIXELS 2
-
-/* FIGURE_APNG is for animation.h only: a figure does not move. */
-enum figure_format { FIGURE_NONE, FIGURE_PNG, FIGURE_JPEG, FIGURE_SVG, FIGURE_PDF, FIGURE_APNG };
 
 struct figure_box {
     double x, y, width, height;
@@ -50,7 +47,7 @@ struct figure {
     char *title;               /* owned; what the document is called; NULL: nothing */
     struct figure_item *items; /* owned; later ones lie over earlier ones */
     size_t count, capacity;
-    bool failed; /* an item got no memory; figure_encode says so */
+    bool failed; /* an item got no memory: figure_check_complete */
 };
 
 void figure_free(struct figure *figure);
@@ -65,17 +62,8 @@ void figure_add_picture(struct figure *figure, const struct figure_box *box, uns
 
 void figure_add_text(struct figure *figure, const struct figure_text *text, const char *words);
 
-/* The format of a file's name; FIGURE_NONE for another extension. */
-enum figure_format figure_format_of(const char *name);
-
-/* OK if this program, on this machine, can write the format; otherwise UNSUPPORTED, with what is
- * missing. */
-enum vitlrp_status figure_check(enum figure_format format, struct vitlrp_error *err);
-
-/* Writes the figure; *out is owned: bytes_free. The comment says how it was made. LIMIT for one
- * that is too large for the format. */
-enum vitlrp_status figure_encode(const struct figure *figure, enum figure_format format,
-                                 const char *comment, struct bytes *out, struct vitlrp_error *err);
+/* NOMEM where an item got no memory. */
+enum vitlrp_status figure_check_complete(const struct figure *figure, struct vitlrp_error *err);
 
 /* About how wide a text is: that of a common sans serif, for layouts. */
 double figure_text_width(const char *words, double size, bool is_bold);

@@ -1,10 +1,9 @@
 /* What figures of maps are made of: panes of one size, and a colour bar that says what the colours
  * mean. */
-#ifndef CLI_FIGURE_MAP_H
-#define CLI_FIGURE_MAP_H
+#ifndef FIGURE_FIGURE_MAP_H
+#define FIGURE_FIGURE_MAP_H
 
-#include "figure.h"
-#include "photo.h"
+#include "figure/figure.h"
 #include "vitlrp.h"
 
 #define FIGURE_TEXT_COLOR 0x222222
@@ -36,7 +35,7 @@ struct figure_map {
     const float *values;
     int32_t height, width;
     struct vitlrp_render_options options; /* range_low and range_high are set */
-    const char *unit;                     /* of its values: "logit", or "score" */
+    const char *unit;                     /* of its values: "logit", or "score"; NULL: none */
     bool of_pixels;                       /* a value is an input pixel's, not a patch's */
 };
 

@@ -1,4 +1,4 @@
-#include "figure_map.h"
+#include "figure/figure_map.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -201,7 +201,9 @@ enum vitlrp_status figure_add_bar(struct figure *figure, const struct figure_map
     unsigned char *png = NULL;
     size_t size = 0;
     char unit[64];
-    snprintf(unit, sizeof unit, "%s per %s", map->unit, map->of_pixels ? "pixel" : "patch");
+    bool has_unit = map->unit != NULL && map->unit[0] != '\0';
+    snprintf(unit, sizeof unit, "%s%sper %s", has_unit ? map->unit : "", has_unit ? " " : "",
+             map->of_pixels ? "pixel" : "patch");
     text.x = box->x;
     text.baseline = box->y + LABEL_SIZE;
     if (!(ends[0] < ends[1])) {

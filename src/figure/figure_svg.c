@@ -1,4 +1,4 @@
-#include "figure_svg.h"
+#include "figure/figure_svg.h"
 
 #include <string.h>
 
@@ -88,6 +88,7 @@ static void append_item(struct text *out, const struct figure_item *item) {
 enum vitlrp_status figure_svg(const struct figure *figure, const char *comment, struct bytes *out,
                               struct vitlrp_error *err) {
     struct text svg = {.limit = SVG_LIMIT};
+    TRY(figure_check_complete(figure, err));
     text_printf(&svg,
                 "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
                 "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.2fpt\" height=\"%.2fpt\" "

@@ -1,4 +1,4 @@
-#include "figure_single.h"
+#include "figure/figure_single.h"
 
 #include <math.h>
 #include <string.h>
@@ -40,38 +40,39 @@ static double add_caption(struct figure *figure, const char *caption, const char
     return y + 2.0;
 }
 
-static enum vitlrp_status draw(const struct figure_single *single, const struct figure_pane *pane,
-                               struct figure *figure, struct text *words,
+/* The map as single has it, with a range. */
+static enum vitlrp_status draw(const struct figure_single *single, const struct figure_map *map,
+                               const struct figure_pane *pane, struct figure *figure,
                                struct vitlrp_error *err) {
     double y = MARGIN;
+    struct text words = {.limit = strlen(single->caption == NULL ? "" : single->caption) + 1};
     figure->width = fmax(pane->width, WIDTH_MIN) + 2.0 * MARGIN;
-    TRY(figure_add_map(figure, pane, &single->map, MARGIN, y, err));
+    TRY(figure_add_map(figure, pane, map, MARGIN, y, err));
     y += pane->height + 8.0;
     if (single->caption != NULL) {
-        y = add_caption(figure, single->caption, figure_pane_hatching(pane), y, words);
+        y = add_caption(figure, single->caption, figure_pane_hatching(pane), y, &words);
+        figure->failed = figure->failed || words.failed;
+        text_free(&words);
         const struct figure_box box = {MARGIN, y, BAR_WIDTH, FIGURE_BAR_HEIGHT};
-        if (single->map.options.top_percent == 0.0F) {
-            TRY(figure_add_bar(figure, &single->map, &box, err));
+        if (map->options.top_percent == 0.0F) {
+            TRY(figure_add_bar(figure, map, &box, err));
             y += FIGURE_BAR_HEIGHT + 4.0;
         }
     }
     figure->height = y + MARGIN - 4.0;
-    return text_check_memory(words, "the caption of a picture", err);
+    return figure_check_complete(figure, err);
 }
 
-enum vitlrp_status figure_single_encode(const struct figure_single *single,
-                                        enum figure_format format, struct bytes *out,
-                                        struct vitlrp_error *err) {
-    struct figure_pane pane = {0};
-    struct figure figure = {0};
-    struct text words = {.limit = 2048};
-    enum vitlrp_status status;
-    TRY_GOTO(status, figure_pane_open(single->image, single->geometry, SIDE, &pane, err), done);
-    TRY_GOTO(status, draw(single, &pane, &figure, &words, err), done);
-    status = figure_encode(&figure, format, single->comment, out, err);
-done:
-    figure_free(&figure);
+enum vitlrp_status figure_single_draw(const struct figure_single *single, struct figure *out,
+                                      struct vitlrp_error *err) {
+    struct figure_range range = figure_range_none();
+    struct figure_map map = single->map;
+    struct figure_pane pane;
+    *out = (struct figure){0};
+    figure_range_add(&range, map.values, (size_t) map.height * (size_t) map.width);
+    figure_range_set(&range, &map.options);
+    TRY(figure_pane_open(single->image, single->geometry, SIDE, &pane, err));
+    enum vitlrp_status status = draw(single, &map, &pane, out, err);
     figure_pane_close(&pane);
-    text_free(&words);
     return status;
 }
