@@ -196,6 +196,34 @@ class Reports(unittest.TestCase):
         self.run_code("document.querySelector('.view:target .shut').click()")
         self.assertEqual(self.run_code("document.querySelector('.gallery td img').clientWidth"), before)
 
+    def test_report_of_boxes(self):
+        """Images are sorted by the relevance outside of their boxes, and lead to their row of the gallery."""
+        base = self.scratch.name
+        os.makedirs(os.path.join(base, "boxed"), exist_ok=True)
+        with open(os.path.join(base, "boxes.csv"), "w", encoding="utf-8") as file:
+            file.write("path,xmin,ymin,xmax,ymax\n")
+            for name, side in (("whole.jpg", 99999), ("half.jpg", 150), ("corner.jpg", 30)):
+                shutil.copy(os.path.join(DATA, "goldfish.jpg"), os.path.join(base, "boxed", name))
+                file.write(f"{name},0,0,{side},{side}\n")
+        program("eval", "boxed", "--methods", MAPS, "--steps", "2", "--boxes", "boxes.csv", "--html", "boxed.html", "-q",
+                cwd=base)
+        self.page.size(1280)
+        self.page.go(os.path.join(base, "boxed.html"))
+        rows = "[...[...document.querySelectorAll('#odd .panel')].find((one) => one.querySelector('h3').textContent" \
+               " === 'Looked beside the box').querySelectorAll('li')]"
+        listed = [row.split(": ") for row in self.run_code(f"{rows}.map((row) => row.textContent)")]
+        self.assertEqual([name.split("/")[-1] for name, _ in listed], ["corner.jpg", "half.jpg", "whole.jpg"])
+        shares = [float(row.split()[0]) for _, row in listed]
+        self.assertEqual(shares, sorted(shares, reverse=True))
+        self.assertEqual((shares[0] > 0.5, shares[2]), (True, 0.0))
+        self.run_code(f"{rows}[1].querySelector('a').focus()")
+        self.page.press("Enter")
+        self.page.wait("document.querySelector(':target') !== null")
+        self.assertIn("half.jpg", self.run_code("document.querySelector(':target').textContent"))
+        top = "document.querySelector(':target').getBoundingClientRect().top"
+        self.page.wait(f"0 <= {top} && {top} < innerHeight")
+        self.assert_quiet()
+
     # ---- The contact sheet ----
 
     def choose(self, control, value):
