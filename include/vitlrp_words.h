@@ -68,6 +68,111 @@ vitlrp_model_with_texts(const struct vitlrp_model *model, const struct vitlrp_pr
                         size_t count, const struct vitlrp_text_options *options,
                         struct vitlrp_model **texts, struct vitlrp_error *error);
 
+/* ---- Words ---- */
+
+/* One text in the text tower of its model, and the forward pass of it: what each of its tokens and
+ * words holds of an image's score. One thread at a time. Owned: vitlrp_text_close. */
+struct vitlrp_text;
+
+/* The text of class `output` of a model that vitlrp_model_with_texts has made, read as it was then;
+ * of the options only threads, backend, log and inputs count. It takes the memory of the text
+ * tower, and does not need `model` any more.
+ *
+ * USAGE for a class of several prompts, and for a model that was not made of texts; IO if the
+ * weights' file is no longer there, or another one. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_text_open(const struct vitlrp_model *model, int32_t output,
+                 const struct vitlrp_text_options *options, struct vitlrp_text **text,
+                 struct vitlrp_error *error);
+
+/* NULL is ignored. */
+VITLRP_API void vitlrp_text_close(struct vitlrp_text *text);
+
+struct vitlrp_text_info {
+    size_t struct_size; /* set by vitlrp_text_info_init */
+    const char *text;   /* as it was cleaned; until vitlrp_text_close */
+    size_t tokens;      /* those that begin, end and fill it among them */
+    size_t words;       /* likewise */
+    size_t ledger;      /* lines of the ledger of vitlrp_text_explain */
+};
+
+#define vitlrp_text_info_init(info) vitlrp_text_info_init_sized((info), sizeof *(info))
+VITLRP_API void vitlrp_text_info_init_sized(struct vitlrp_text_info *info, size_t size);
+
+/* Nothing for NULL. */
+VITLRP_API void vitlrp_text_describe(const struct vitlrp_text *text, struct vitlrp_text_info *info);
+
+struct vitlrp_token {
+    int32_t id;
+    int32_t word;      /* of which it is a part */
+    const char *piece; /* as people read it: "</w>" is where a word of CLIP ends, U+2581 where one
+                          of SentencePiece begins. A part of a character need not be UTF-8 */
+};
+
+/* A word as the tokenizer splits the text: one token or more. What begins the text, ends it and
+ * fills the context are words of their own. */
+struct vitlrp_word {
+    const char *text;      /* of the cleaned text; else "[start]", "[end]", "[padding]" */
+    int32_t first, tokens; /* of its tokens, and how many */
+    int32_t is_special;    /* 0: it is of the text */
+};
+
+/* number: below info.tokens and info.words; USAGE. Strings live until vitlrp_text_close. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status vitlrp_text_token(const struct vitlrp_text *text,
+                                                                 size_t number,
+                                                                 struct vitlrp_token *token,
+                                                                 struct vitlrp_error *error);
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status vitlrp_text_word(const struct vitlrp_text *text,
+                                                                size_t number,
+                                                                struct vitlrp_word *word,
+                                                                struct vitlrp_error *error);
+
+/* Arrays are the caller's, as long as vitlrp_text_info says; NULL ones are skipped. */
+struct vitlrp_text_relevance {
+    size_t struct_size;                 /* set by vitlrp_text_relevance_init */
+    float *tokens;                      /* [tokens]: of each, in logits */
+    float *words;                       /* [words]: sums of their tokens */
+    struct vitlrp_ledger_entry *ledger; /* [ledger]: what is absorbed, position embeddings too */
+    double explained;                   /* out: the score without its bias */
+    double sum;                         /* out: of all tokens */
+};
+
+/* Every field is NULL. */
+#define vitlrp_text_relevance_init(relevance)                                                      \
+    vitlrp_text_relevance_init_sized((relevance), sizeof *(relevance))
+VITLRP_API void vitlrp_text_relevance_init_sized(struct vitlrp_text_relevance *relevance,
+                                                 size_t size);
+
+/* Relevance of the tokens for the score s of an image, given by its embedding [embed_dim]
+ * (vitlrp_session_embedding): s = logit_scale <u, v> / (|u| |v|) + logit_bias, the image's u and
+ * both norms constant (Achtibat et al. 2024, proposition 3.4), so that
+ *
+ *   tokens + ledger = s - logit_bias
+ *
+ * The map of the image is another account of the same score, with v constant. rules NULL: AttnLRP
+ * with every gamma 0, the setting for language; gamma[VITLRP_ROLE_HEAD] is of the projection.
+ * USAGE for rules out of range, NUMERIC for an embedding of 0 and where a result is not finite. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_text_explain(struct vitlrp_text *text, const float *embedding,
+                    const struct vitlrp_rules *rules, struct vitlrp_text_relevance *relevance,
+                    struct vitlrp_error *error);
+
+/* A model whose outputs are the words of the text of class `output`, and "[rest]", what no token
+ * carries. Each has what vitlrp_text_explain finds for it, so that their sum is the score without
+ * its bias, and is explained like any other output: the map of a word is what the image holds of
+ * it. The maps of all outputs add up to the text's under any method that is linear in what it
+ * explains, which the presets of LRP are with gamma[VITLRP_ROLE_HEAD] and epsilon 0 (the same as
+ * BiLRP's interactions of a word with the pixels, Eberle et al. 2020, arXiv:2003.05431, added up
+ * over the coordinates of the embedding, by one pass).
+ *
+ * Classes are called like the words; where one occurs several times, as "word#1" and "word#2".
+ * There are no probabilities. rules NULL: as vitlrp_text_explain; without gamma and epsilon: USAGE.
+ * Fails like vitlrp_text_open. *words is owned: vitlrp_model_close. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_model_with_words(const struct vitlrp_model *model, int32_t output,
+                        const struct vitlrp_text_options *options, const struct vitlrp_rules *rules,
+                        struct vitlrp_model **words, struct vitlrp_error *error);
+
 /* embedding [embed_dim]: the image's of the last forward, as it leaves the model, of any length.
  * USAGE for a model with classes of its own, and without a forward. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status

@@ -39,6 +39,10 @@ class ModelPointer(c_void_p):
     """struct vitlrp_model *"""
 
 
+class TextPointer(c_void_p):
+    """struct vitlrp_text *"""
+
+
 class SessionPointer(c_void_p):
     """struct vitlrp_session *"""
 
@@ -303,6 +307,24 @@ class TextOptions(Structure):
     ]
 
 
+class TextInfo(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("text", c_char_p),
+        ("tokens", c_size_t),
+        ("words", c_size_t),
+        ("ledger", c_size_t),
+    ]
+
+
+class Token(Structure):
+    _fields_ = [("id", c_int32), ("word", c_int32), ("piece", c_char_p)]
+
+
+class Word(Structure):
+    _fields_ = [("text", c_char_p), ("first", c_int32), ("tokens", c_int32), ("is_special", c_int32)]
+
+
 class SessionInfo(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -335,6 +357,17 @@ class Target(Structure):
 
 class LedgerEntry(Structure):
     _fields_ = [("block", c_int32), ("kind", c_char_p), ("absorbed", c_double)]
+
+
+class TextRelevance(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("tokens", POINTER(c_float)),
+        ("words", POINTER(c_float)),
+        ("ledger", POINTER(LedgerEntry)),
+        ("explained", c_double),
+        ("sum", c_double),
+    ]
 
 
 class Relevance(Structure):
@@ -756,6 +789,37 @@ FUNCTIONS = {
             POINTER(c_float),
             POINTER(c_char_p),
             c_size_t,
+            POINTER(ModelPointer),
+            POINTER(Error),
+        ),
+    ),
+    "vitlrp_text_open": (
+        c_int,
+        (ModelPointer, c_int32, POINTER(TextOptions), POINTER(TextPointer), POINTER(Error)),
+    ),
+    "vitlrp_text_close": (None, (TextPointer,)),
+    "vitlrp_text_info_init_sized": (None, (POINTER(TextInfo), c_size_t)),
+    "vitlrp_text_describe": (None, (TextPointer, POINTER(TextInfo))),
+    "vitlrp_text_token": (c_int, (TextPointer, c_size_t, POINTER(Token), POINTER(Error))),
+    "vitlrp_text_word": (c_int, (TextPointer, c_size_t, POINTER(Word), POINTER(Error))),
+    "vitlrp_text_relevance_init_sized": (None, (POINTER(TextRelevance), c_size_t)),
+    "vitlrp_text_explain": (
+        c_int,
+        (
+            TextPointer,
+            POINTER(c_float),
+            POINTER(Rules),
+            POINTER(TextRelevance),
+            POINTER(Error),
+        ),
+    ),
+    "vitlrp_model_with_words": (
+        c_int,
+        (
+            ModelPointer,
+            c_int32,
+            POINTER(TextOptions),
+            POINTER(Rules),
             POINTER(ModelPointer),
             POINTER(Error),
         ),

@@ -1,6 +1,7 @@
 /* The public face of models that compare embeddings: vit's, with the preprocessing of the model
  * that they are made of. */
 #include "api/api.h"
+#include "api/class_texts.h"
 #include "api/growable.h"
 #include "api/handles.h"
 #include "api/labels.h"
@@ -9,10 +10,9 @@
 #include "base/mem.h"
 #include "vitlrp_words.h"
 
-/* Takes over what vit has made, failing or not. */
-static enum vitlrp_status complete(const struct vitlrp_model *base, struct vit_model *vit,
-                                   const struct label_list *names, struct vitlrp_model **out,
-                                   struct vitlrp_error *err) {
+enum vitlrp_status model_around(const struct vitlrp_model *base, struct vit_model *vit,
+                                const struct label_list *names, struct vitlrp_model **out,
+                                struct vitlrp_error *err) {
     struct vitlrp_model *made = mem_calloc(1, sizeof *made);
     if (made == NULL) {
         vit_model_free(vit);
@@ -37,7 +37,7 @@ static enum vitlrp_status model_like(const struct vitlrp_model *model, const flo
                                      struct vitlrp_error *err) {
     struct vit_model *vit = NULL;
     TRY(vit_model_like(model->vit, features, count, &vit, err));
-    return complete(model, vit, &(struct label_list){0}, out, err);
+    return model_around(model, vit, &(struct label_list){0}, out, err);
 }
 
 enum vitlrp_status vitlrp_model_like(const struct vitlrp_model *model, const float *features,
@@ -52,7 +52,7 @@ static enum vitlrp_status with_embeddings(const struct vitlrp_model *model, cons
                                           struct vitlrp_model **out, struct vitlrp_error *err) {
     struct vit_model *vit = NULL;
     TRY(vit_model_prompts(model->vit, rows, count, &vit, err));
-    return complete(model, vit, names, out, err);
+    return model_around(model, vit, names, out, err);
 }
 
 enum vitlrp_status vitlrp_model_with_embeddings(const struct vitlrp_model *model, const float *rows,
@@ -70,15 +70,24 @@ static enum vitlrp_status with_texts(const struct vitlrp_model *model,
                                      struct vitlrp_model **out, struct vitlrp_error *err) {
     struct vitlrp_text_options known;
     struct text_classes classes;
+    struct vitlrp_model *made = NULL;
     TRY(text_options_read(options, &known, err));
     enum vitlrp_status status =
         text_classes_make(model->vit, prompts, count, &known, &classes, err);
     if (status == VITLRP_OK) {
         const struct label_list names = {.names = classes.names};
-        status = with_embeddings(model, classes.rows, &names, classes.count, out, err);
+        status = with_embeddings(model, classes.rows, &names, classes.count, &made, err);
+    }
+    if (status == VITLRP_OK) {
+        status = class_texts_keep(&classes, &known, &made->texts, err);
     }
     text_classes_free(&classes);
-    return status;
+    if (status != VITLRP_OK) {
+        vitlrp_model_close(made);
+        return status;
+    }
+    *out = made;
+    return VITLRP_OK;
 }
 
 enum vitlrp_status vitlrp_model_with_texts(const struct vitlrp_model *model,

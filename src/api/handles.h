@@ -14,6 +14,8 @@
 #include "vit/model/model.h"
 #include "vitlrp_eval.h"
 
+struct class_texts;
+struct label_list;
 struct labels;
 struct model_hash;
 
@@ -22,8 +24,15 @@ struct vitlrp_model {
     struct vit_model *vit;
     struct model_preprocess preprocess;
     struct labels *labels;
-    struct model_hash *hash; /* owned: of the weights, when it has been asked for */
+    struct model_hash *hash;   /* owned: of the weights, when it has been asked for */
+    struct class_texts *texts; /* owned: which its classes were made of; NULL: of none */
 };
+
+/* A model around what vit has made of the weights of `base`, which it takes over, failing or not.
+ * *out is owned: vitlrp_model_close. */
+enum vitlrp_status model_around(const struct vitlrp_model *base, struct vit_model *vit,
+                                const struct label_list *names, struct vitlrp_model **out,
+                                struct vitlrp_error *err);
 
 /* Its format may be "rgb" or "input" too. */
 struct vitlrp_image {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/class_texts.h"
 #include "api/growable.h"
 #include "api/handles.h"
 #include "api/labels.h"
@@ -297,6 +298,7 @@ void vitlrp_model_close(struct vitlrp_model *model) {
         vit_model_free(model->vit);
         labels_free(model->labels);
         model_hash_close(model->hash);
+        class_texts_free(model->texts);
         mem_free(model);
     }
 }

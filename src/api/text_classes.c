@@ -44,13 +44,18 @@ static void find_first(struct named *sorted, size_t count, size_t *of_prompt) {
     }
 }
 
+static bool is_text(const char *known, const char *text) {
+    return known != NULL && strcmp(known, text) == 0;
+}
+
 /* of_prompt [count]: the class of each; classes in the order of first appearance. */
 static enum vitlrp_status group_names(const struct vitlrp_prompt *prompts, size_t count,
                                       size_t *of_prompt, struct text_classes *out,
                                       struct vitlrp_error *err) {
     struct named *sorted = mem_calloc(count, sizeof *sorted);
     out->names = mem_calloc(count, sizeof *out->names);
-    if (sorted == NULL || out->names == NULL) {
+    out->texts = mem_calloc(count, sizeof *out->texts);
+    if (sorted == NULL || out->names == NULL || out->texts == NULL) {
         mem_free(sorted);
         return fail(err, VITLRP_NOMEM, "out of memory for %zu texts", count);
     }
@@ -62,7 +67,10 @@ static enum vitlrp_status group_names(const struct vitlrp_prompt *prompts, size_
         bool is_first = of_prompt[i] == i;
         of_prompt[i] = is_first ? out->count : of_prompt[of_prompt[i]];
         if (is_first) {
+            out->texts[out->count] = prompts[i].text;
             out->names[out->count++] = name_of(&prompts[i]);
+        } else if (!is_text(out->texts[of_prompt[i]], prompts[i].text)) {
+            out->texts[of_prompt[i]] = NULL;
         }
     }
     mem_free(sorted);
@@ -118,10 +126,9 @@ static void tell_guesses(const struct vit_model *tower, const struct vitlrp_log 
     }
 }
 
-/* The tower of the same weights, as they were when the image tower was read. */
-static enum vitlrp_status load_tower(const struct vit_model *image,
-                                     const struct vitlrp_text_options *options,
-                                     struct vit_model **out, struct vitlrp_error *err) {
+enum vitlrp_status text_tower_load(const struct vit_model *image,
+                                   const struct vitlrp_text_options *options,
+                                   struct vit_model **out, struct vitlrp_error *err) {
     TRY(check_image(image, err));
     const struct vit_load_options load = {.text = true,
                                           .text_heads = options->heads,
@@ -227,7 +234,7 @@ static enum vitlrp_status make_rows(const struct vit_model *image, size_t count,
                                     const struct vitlrp_text_options *options, struct work *work,
                                     struct vitlrp_error *err) {
     struct vit_model *tower = NULL;
-    enum vitlrp_status status = load_tower(image, options, &tower, err);
+    enum vitlrp_status status = text_tower_load(image, options, &tower, err);
     if (status == VITLRP_OK) {
         status = work_open(work, tower, options, err);
     }
@@ -282,6 +289,7 @@ enum vitlrp_status text_classes_make(const struct vit_model *image,
 
 void text_classes_free(struct text_classes *classes) {
     mem_free((void *) classes->names);
+    mem_free((void *) classes->texts);
     mem_free(classes->rows);
     *classes = (struct text_classes){0};
 }

@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "names.h"
+#include "text_words.h"
 
 /* One word of an option's list. */
 static enum vitlrp_status read_word(const struct vitlrp_model *model, const char *option,
@@ -25,13 +26,17 @@ static bool is_same(const struct class_word *a, const struct class_word *b) {
     return a->kind == b->kind && (a->kind != CLASS_GIVEN || a->given.output == b->given.output);
 }
 
-static enum vitlrp_status add_word(const struct vitlrp_model *model, const char *text,
+static enum vitlrp_status add_word(const struct settings *settings,
+                                   const struct vitlrp_model *model, const char *text,
                                    struct class_choice *choice, struct vitlrp_error *err) {
+    const char *option = settings->word_text != NULL ? "--word" : "--class";
     struct class_word *word = &choice->words[choice->count];
-    TRY(read_word(model, "--class", text, word, err));
+    *word = (struct class_word){.kind = CLASS_GIVEN};
+    TRY(settings->word_text != NULL ? text_words_find(model, text, &word->given, err)
+                                    : read_word(model, option, text, word, err));
     for (size_t i = 0; i < choice->count; i++) {
         if (is_same(word, &choice->words[i])) {
-            return fail(err, VITLRP_USAGE, "--class names '%s' twice", text);
+            return fail(err, VITLRP_USAGE, "%s names '%s' twice", option, text);
         }
     }
     choice->count++;
@@ -50,7 +55,7 @@ static enum vitlrp_status read_words(const struct settings *settings,
         char *end = word + class_list_length(word);
         char *next = *end == '\0' ? NULL : end + 1;
         *end = '\0';
-        status = add_word(model, word, choice, err);
+        status = add_word(settings, model, word, choice, err);
         word = next;
     }
     mem_free(text);
@@ -88,6 +93,10 @@ enum vitlrp_status class_choice_open(const struct settings *settings,
         TRY(read_word(model, "--versus", settings->versus_text, &out->versus, err));
     }
     TRY(check_contrast(out, err));
+    if (settings->top > info.classes && settings->word_text != NULL) {
+        return fail(err, VITLRP_USAGE, "--word top:%d: the text has only %d words", settings->top,
+                    info.classes);
+    }
     if (settings->top > info.classes) {
         return fail(err, VITLRP_USAGE, "--class top:%d: the model has only %d class%s",
                     settings->top, info.classes, info.classes == 1 ? "" : "es");

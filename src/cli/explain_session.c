@@ -92,6 +92,9 @@ enum vitlrp_status model_choose(const struct settings *settings, const struct co
     if (status == VITLRP_OK && settings->text_count > 0) {
         status = text_prompts_choose(settings, console, &opened, err);
     }
+    if (status == VITLRP_OK && settings->word_text != NULL) {
+        status = text_words_choose(settings, console, &opened, err);
+    }
     if (status == VITLRP_OK && settings->text_path != NULL) {
         status = text_rows_choose(settings, console, &opened, err);
     }
@@ -227,6 +230,7 @@ void explain_session_close(struct explain_session *state) {
     outputs_free(&state->outputs);
     json_sink_free(&state->sink);
     json_decref(state->record_of_list);
+    text_words_close(&state->words);
 }
 
 static enum vitlrp_status allocate_maps(struct explain_session *state, struct vitlrp_error *err) {
@@ -397,6 +401,11 @@ enum vitlrp_status explain_relevance(struct explain_session *state, struct expla
     explanation->ledger = relevance.ledger;
     explanation->precision = state->info.precision;
     explanation->ledger_length = relevance.ledger == NULL ? 0 : state->ledger_length;
+    if (state->settings->words) {
+        TRY(text_words_take(&state->words, state->settings, state->model, state->session,
+                            explanation->target.output, err));
+        explanation->words = &state->words;
+    }
     return VITLRP_OK;
 }
 
@@ -408,10 +417,23 @@ static struct vitlrp_likely likely_of(const struct explanation *explanation,
                                   .probability = prediction->probability[found->output]};
 }
 
+#define CAPTION_LIMIT ((size_t) 1 << 14)
+
+/* Of a text: what each of its words holds of the logit, or which text the word is of. */
+static void append_words(struct text *out, const struct explanation *explanation) {
+    char shown[240];
+    if (explanation->words != NULL) {
+        text_words_caption(out, explanation->words);
+    } else if (explanation->settings->word_text != NULL) {
+        text_escape_name(shown, sizeof shown, explanation->settings->texts[0]);
+        text_printf(out, "\na word of \"%s\"", shown);
+    }
+}
+
 /* What the picture shows. */
-static enum vitlrp_status compose_caption(const struct explanation *explanation,
-                                          char text[VITLRP_CAPTION_SIZE],
+static enum vitlrp_status compose_caption(const struct explanation *explanation, struct text *out,
                                           struct vitlrp_error *err) {
+    char composed[VITLRP_CAPTION_SIZE];
     const struct vitlrp_method_info *method = &explanation->settings->method_info;
     struct vitlrp_model_info model;
     struct vitlrp_caption caption;
@@ -433,7 +455,10 @@ static enum vitlrp_status compose_caption(const struct explanation *explanation,
     caption.explained = explanation->explained;
     caption.sum = explanation->sum;
     caption.top_percent = (double) explanation->settings->render.top_percent;
-    return vitlrp_caption_compose(&caption, text, VITLRP_CAPTION_SIZE, err);
+    TRY(vitlrp_caption_compose(&caption, composed, sizeof composed, err));
+    text_append_string(out, composed);
+    append_words(out, explanation);
+    return text_check_memory(out, "the caption of a picture", err);
 }
 
 /* What a picture says about itself: program, class, method and its options. */
@@ -532,14 +557,14 @@ static enum vitlrp_status render_figure(const struct explain_session *state,
 enum vitlrp_status explain_render(const struct explain_session *state,
                                   struct explanation *explanation, unsigned char **data,
                                   size_t *size, struct vitlrp_error *err) {
-    char caption[VITLRP_CAPTION_SIZE];
+    struct text caption = {.limit = CAPTION_LIMIT};
     struct text comment = {.limit = 512};
     struct vitlrp_render_options options = state->settings->render;
     const struct vitlrp_map map = map_of(state, explanation);
-    TRY(compose_caption(explanation, caption, err));
+    TRY(compose_caption(explanation, &caption, err));
     append_comment(&comment, explanation);
     options.format = outputs_format(&state->outputs, explanation->image_path);
-    options.caption = state->settings->caption == CAPTION_NONE ? NULL : caption;
+    options.caption = state->settings->caption == CAPTION_NONE ? NULL : caption.data;
     options.unit = explanation_unit(explanation);
     options.comment = comment.failed ? NULL : comment.data;
     double start = clock_ms();
@@ -551,6 +576,7 @@ enum vitlrp_status explain_render(const struct explain_session *state,
     }
     explanation->timing.render = clock_ms() - start;
     text_free(&comment);
+    text_free(&caption);
     return status;
 }
 

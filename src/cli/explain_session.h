@@ -13,6 +13,7 @@
 #include "pass_watch.h"
 #include "photo.h"
 #include "settings.h"
+#include "text_words.h"
 #include "vitlrp.h"
 
 /* Opens it; *model is owned: vitlrp_model_close. Messages of the library go to the console. */
@@ -44,6 +45,7 @@ struct explain_session {
     int32_t map_height, map_width;
     struct vitlrp_ledger_entry *ledger; /* owned */
     size_t ledger_length;
+    struct text_words words; /* of the class at hand, where they are wanted */
     bool reads_ledger;       /* somebody does: it costs some per cent */
     bool told_model;         /* model_line_append has been called */
     bool told_input;         /* model_input_warn has been called */

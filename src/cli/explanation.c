@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/words.h"
 #include "outputs.h"
+#include "text_words.h"
 
 /* ---- For programs ---- */
 
@@ -132,6 +133,12 @@ static void set_target(json_t *object, const struct explanation *explanation, bo
     set_results(object, explanation, complete);
 }
 
+static void set_words(json_t *object, const struct explanation *explanation, bool *complete) {
+    if (explanation->words != NULL) {
+        json_set(object, "words", text_words_json(explanation->words, complete), complete);
+    }
+}
+
 static enum vitlrp_status fail_memory(struct vitlrp_error *err) {
     return fail(err, VITLRP_NOMEM, "out of memory for the JSON report");
 }
@@ -155,8 +162,12 @@ enum vitlrp_status json_report(const struct explanation *explanation, json_t **o
         json_set(object, "warning", json_string(photo_warning(explanation->photo)), &complete);
     }
     json_set(object, "top", json_top(explanation, &complete), &complete);
+    if (explanation->settings->word_text != NULL) {
+        json_set(object, "word_of", json_text(explanation->settings->texts[0]), &complete);
+    }
     set_target(object, explanation, &complete);
     json_set(object, "ledger", json_ledger(explanation, &complete), &complete);
+    set_words(object, explanation, &complete);
     json_set(object, "timing_ms", json_timing(&explanation->timing, &complete), &complete);
     json_set(object, "preprocess",
              json_seen(&explanation->photo->geometry,
@@ -187,6 +198,7 @@ enum vitlrp_status json_report_add(const struct explanation *explanation, json_t
     json_set(entry, "name", json_text(explanation->target.label), &complete);
     set_results(entry, explanation, &complete);
     json_set(entry, "ledger", json_ledger(explanation, &complete), &complete);
+    set_words(entry, explanation, &complete);
     if (json_array_append_new(json_object_get(*record, "further"), entry) != 0 || !complete) {
         return fail_memory(err);
     }

@@ -20,6 +20,8 @@ struct timing {
     double decode, preprocess, forward, backward, render; /* milliseconds */
 };
 
+struct text_words;
+
 struct explanation {
     const char *image_path;
     const struct photo *photo;
@@ -39,6 +41,7 @@ struct explanation {
     double sum;       /* of the map */
     const struct vitlrp_ledger_entry *ledger;
     size_t ledger_length;
+    const struct text_words *words; /* of the target's text; NULL where nobody wants them */
     struct timing timing;
 };
 

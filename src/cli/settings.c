@@ -225,6 +225,48 @@ static enum vitlrp_status check_texts(const struct settings *settings, struct vi
     return VITLRP_OK;
 }
 
+/* Words are of texts that the model's text tower reads. */
+static enum vitlrp_status check_words(const struct args *args, const struct settings *settings,
+                                      struct vitlrp_error *err) {
+    bool has_word = settings->word_text != NULL;
+    const char *option = has_word ? "--word" : "--words";
+    if (!has_word && !settings->words) {
+        return VITLRP_OK;
+    }
+    if (settings->text_count == 0) {
+        return fail(err, VITLRP_USAGE, "%s is of texts of --text%s", option,
+                    settings->text_path != NULL ? ": ready-made embeddings have no words" : "");
+    }
+    if (has_word && settings->words) {
+        return fail(err, VITLRP_USAGE,
+                    "--words looks at all words of a text, --word explains one: choose one");
+    }
+    if (has_word && settings->text_count > 1) {
+        return fail(err, VITLRP_USAGE, "--word is a word of one text: give one --text, not %zu",
+                    settings->text_count);
+    }
+    if (has_word && (args->value[OPTION_CLASS] != NULL || settings->versus_text != NULL)) {
+        return fail(err, VITLRP_USAGE,
+                    "%s chooses among texts, and --word explains a part of one: leave it out",
+                    settings->versus_text != NULL ? "--versus" : "--class");
+    }
+    return VITLRP_OK;
+}
+
+enum vitlrp_status settings_set_word_rules(const struct settings *settings,
+                                           struct vitlrp_method_options *method,
+                                           struct vitlrp_error *err) {
+    if (settings->word_text == NULL) {
+        return VITLRP_OK;
+    }
+    if (method->rules.epsilon != 0.0F) {
+        return fail(err, VITLRP_USAGE,
+                    "--word: with --epsilon the maps of words do not add up to that of their text");
+    }
+    method->rules.gamma[VITLRP_ROLE_HEAD] = 0.0F;
+    return VITLRP_OK;
+}
+
 static enum vitlrp_status read_texts(const struct args *args, struct settings *settings,
                                      struct vitlrp_error *err) {
     static const enum option_id NEED_TEXTS[] = {OPTION_TOKENIZER, OPTION_TEXT_CLEANING,
@@ -240,6 +282,7 @@ static enum vitlrp_status read_texts(const struct args *args, struct settings *s
         }
     }
     TRY(check_texts(settings, err));
+    TRY(check_words(args, settings, err));
     return read_logits(args, settings, err);
 }
 
@@ -260,21 +303,28 @@ static bool is_word(const char *text, size_t length, const char *word) {
 
 static enum vitlrp_status read_class(const struct args *args, struct settings *settings,
                                      struct vitlrp_error *err) {
-    const char *value = args->value[OPTION_CLASS];
+    const char *option = settings->word_text != NULL ? "--word" : "--class";
+    const char *value =
+        settings->word_text != NULL ? settings->word_text : args->value[OPTION_CLASS];
     const char *versus = args->value[OPTION_VERSUS];
     settings->wants_label = versus != NULL && strcmp(versus, CLASS_WORD_LABEL) == 0;
     if (value != NULL && strncmp(value, "top:", 4) == 0) {
-        return option_int("--class top:", value + 4, 1, TOP_MAX, &settings->top, err);
+        return option_int(settings->word_text != NULL ? "--word top:" : "--class top:", value + 4,
+                          1, TOP_MAX, &settings->top, err);
     }
     settings->class_text = value;
     for (const char *word = value; word != NULL;) {
         size_t length = class_list_length(word);
         if (++settings->class_count > CLASS_WORDS_MAX || length == 0) {
-            return option_fail("--class", value,
-                               "a class, or up to " AS_TEXT(CLASS_WORDS_MAX) " of them, as 281,285",
-                               err);
+            return option_fail(
+                option, value,
+                settings->word_text != NULL
+                    ? "a word, or up to " AS_TEXT(CLASS_WORDS_MAX) " of them, as red,bus"
+                    : "a class, or up to " AS_TEXT(CLASS_WORDS_MAX) " of them, as 281,285",
+                err);
         }
-        settings->wants_label |= is_word(word, length, CLASS_WORD_LABEL);
+        settings->wants_label |=
+            settings->word_text == NULL && is_word(word, length, CLASS_WORD_LABEL);
         word = word[length] == '\0' ? NULL : word + length + 1;
     }
     return VITLRP_OK;
@@ -419,6 +469,11 @@ enum vitlrp_status settings_read(const struct args *args, struct settings *setti
     TRY(replacement_read(args, &settings->replacement, err));
     settings->method_given = args->value[OPTION_METHOD] != NULL;
     TRY(read_methods(args, settings, err));
+    if (settings->word_text != NULL && args->value[OPTION_GAMMA_HEAD] != NULL) {
+        return fail(err, VITLRP_USAGE,
+                    "--gamma-head: --word takes 0, with which the maps of words add up");
+    }
+    TRY(settings_set_word_rules(settings, &settings->method, err));
     settings->render.kind = settings->method_info.kind;
     if (settings->level == LEVEL_PIXEL && !settings->method_info.has_pixels) {
         return fail(err, VITLRP_USAGE, "--level pixel: %s has a map of patches only",

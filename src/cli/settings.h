@@ -73,6 +73,7 @@ struct settings {
     bool every_precision; /* bench: all of them, compared */
 
     const char *class_text; /* a list of class_count; NULL: the most likely class, or top */
+    const char *word_text;  /* of --word: classes are words of the one text; NULL: they are not */
     int32_t class_count;
     int32_t top; /* K of --class top:K, 0 otherwise */
     const char *versus_text;
@@ -94,6 +95,7 @@ struct settings {
     enum caption caption;
     bool shares_scale; /* all pictures have one range, which a first pass finds */
     bool ledger;
+    bool words; /* the words of the text that is explained are reported */
     int32_t runs;
     struct limits limits;
     int32_t max_side;                  /* of the photographs that are drawn on */
@@ -117,6 +119,12 @@ size_t class_list_length(const char *text);
 
 /* How many classes of an image are explained, at most. */
 int32_t settings_classes(const struct settings *settings);
+
+/* Makes the rules of a method linear in what they explain, as maps of words need it: gamma 0 of the
+ * head. USAGE for an epsilon, which are not then. Nothing without --word. */
+enum vitlrp_status settings_set_word_rules(const struct settings *settings,
+                                           struct vitlrp_method_options *method,
+                                           struct vitlrp_error *err);
 
 /* The model's preprocessing with the changes over it. */
 void preprocess_change(const struct preprocess_changes *changes,

@@ -240,6 +240,12 @@ enum vitlrp_status vit_model_like(struct vit_model *base, const float *features,
 enum vitlrp_status vit_model_prompts(struct vit_model *base, const float *rows, size_t count,
                                      struct vit_model **out, struct vitlrp_error *err);
 
+/* Likewise, of one text of that length: rows [count, classes of base] are parts of its embedding,
+ * and may be 0; the outputs, base's scaled products with them over both lengths, add up to the
+ * scaled cosine. Nothing is added to them, and none is likelier than another. */
+enum vitlrp_status vit_model_words(struct vit_model *base, const float *rows, size_t count,
+                                   double length, struct vit_model **out, struct vitlrp_error *err);
+
 /* Lets go of it; the last holder releases it. NULL is ignored. */
 void vit_model_free(struct vit_model *model);
 

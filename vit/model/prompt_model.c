@@ -12,6 +12,7 @@
 /* Where its own numbers lie, one behind the other. */
 struct prompt_parts {
     size_t count, width, inputs; /* texts, of an embedding, of a head */
+    double length;               /* that all rows are divided by; 0: each by its own */
     size_t weight, bias, logit_bias, rows, floats;
 };
 
@@ -33,7 +34,8 @@ static void make_row(const struct vit_model *model, const struct prompt_parts *p
                      double *sum) {
     const float *text = model->storage + parts->rows + row * parts->width;
     const float *projection = model->weights.head_weight;
-    double factor = model->logit_scale / row_norm(text, parts->width);
+    double length = parts->length > 0.0 ? parts->length : row_norm(text, parts->width);
+    double factor = model->logit_scale / length;
     double bias = 0.0;
     memset(sum, 0, parts->inputs * sizeof *sum);
     for (size_t j = 0; j < parts->width; j++) {
@@ -106,6 +108,17 @@ static enum vitlrp_status check_rows(const float *rows, size_t count, size_t wid
     return VITLRP_OK;
 }
 
+/* A part of an embedding may be 0. */
+static enum vitlrp_status check_parts(const float *rows, size_t count, size_t width, double length,
+                                      struct vitlrp_error *err) {
+    bool sound = length > 0.0 && !isinf(length);
+    for (size_t i = 0; i < count * width && sound; i++) {
+        sound = isfinite(rows[i]);
+    }
+    return sound ? VITLRP_OK
+                 : fail(err, VITLRP_NUMERIC, "the parts of a text's embedding are not finite");
+}
+
 static enum vitlrp_status check_base(const struct vit_model *base, size_t count,
                                      struct vitlrp_error *err) {
     if (base->outputs != VITLRP_OUTPUTS_FEATURE && base->outputs != VITLRP_OUTPUTS_EMBEDDING) {
@@ -120,27 +133,51 @@ static enum vitlrp_status check_base(const struct vit_model *base, size_t count,
     return VITLRP_OK;
 }
 
+/* With rows that are sound. */
+static enum vitlrp_status make_model(struct vit_model *base, const float *rows,
+                                     struct prompt_parts *parts, struct vit_model **out,
+                                     struct vitlrp_error *err) {
+    struct vit_model *model = NULL;
+    if (!lay_out(parts)) {
+        return fail_limit(err, "%zu text embeddings of %zu numbers are too many", parts->count,
+                          parts->width);
+    }
+    TRY(model_derive(base, parts->floats, &model, err));
+    model->logit_scale = base->logit_scale > 0.0 ? base->logit_scale : VIT_USUAL_LOGIT_SCALE;
+    memcpy(model->storage + parts->rows, rows, parts->count * parts->width * sizeof *rows);
+    enum vitlrp_status status = make_rows(model, parts, err);
+    if (status != VITLRP_OK) {
+        vit_model_free(model);
+        return status;
+    }
+    *out = model;
+    return VITLRP_OK;
+}
+
 enum vitlrp_status vit_model_prompts(struct vit_model *base, const float *rows, size_t count,
                                      struct vit_model **out, struct vitlrp_error *err) {
     struct prompt_parts parts = {.count = count,
                                  .width = (size_t) base->config.classes,
                                  .inputs = slot_size(&base->config, SLOT_HEAD_WEIGHT).columns};
-    struct vit_model *model = NULL;
     TRY(check_base(base, count, err));
     TRY(check_rows(rows, count, parts.width, err));
-    if (!lay_out(&parts)) {
-        return fail_limit(err, "%zu text embeddings of %zu numbers are too many", count,
-                          parts.width);
-    }
-    TRY(model_derive(base, parts.floats, &model, err));
-    model->logit_scale = base->logit_scale > 0.0 ? base->logit_scale : VIT_USUAL_LOGIT_SCALE;
-    memcpy(model->storage + parts.rows, rows, count * parts.width * sizeof *rows);
-    enum vitlrp_status status = make_rows(model, &parts, err);
-    if (status != VITLRP_OK) {
-        vit_model_free(model);
-        return status;
-    }
-    set_end(model, &parts);
-    *out = model;
+    TRY(make_model(base, rows, &parts, out, err));
+    set_end(*out, &parts);
+    return VITLRP_OK;
+}
+
+enum vitlrp_status vit_model_words(struct vit_model *base, const float *rows, size_t count,
+                                   double length, struct vit_model **out,
+                                   struct vitlrp_error *err) {
+    struct prompt_parts parts = {.count = count,
+                                 .width = (size_t) base->config.classes,
+                                 .inputs = slot_size(&base->config, SLOT_HEAD_WEIGHT).columns,
+                                 .length = length};
+    TRY(check_base(base, count, err));
+    TRY(check_parts(rows, count, parts.width, length, err));
+    TRY(make_model(base, rows, &parts, out, err));
+    (*out)->logit_bias = 0.0;
+    set_end(*out, &parts);
+    (*out)->probability = VITLRP_PROBABILITY_NONE;
     return VITLRP_OK;
 }

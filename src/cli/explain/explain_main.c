@@ -138,6 +138,9 @@ static void explain_one_class(struct explain_session *state, struct explanation 
     if (state->settings->ledger) {
         report_ledger(&report, explanation);
     }
+    if (explanation->words != NULL) {
+        text_words_report(&report, explanation->words);
+    }
     if (draws) {
         status = explain_render(state, explanation, &picture, &size, &err);
         error_prefix(&err, status, explanation->image_path);
@@ -511,6 +514,10 @@ enum exit_code explain_main(const struct args *args, struct console *console) {
     }
     if (code == CODE_DONE && state.outputs.pattern[OUTPUT_PAGE] != NULL) {
         code = console_check(method_list_open(args, &methods, &err), CODE_INPUT, &err);
+        for (size_t i = 0; methods != NULL && i < methods->count && code == CODE_DONE; i++) {
+            code = console_check(settings_set_word_rules(&settings, &methods->options[i], &err),
+                                 CODE_INPUT, &err);
+        }
         settings.methods = methods;
     }
     if (code == CODE_DONE) {

@@ -1,0 +1,26 @@
+/* What the classes of a model were made of, so that their texts can be read once more. */
+#ifndef API_CLASS_TEXTS_H
+#define API_CLASS_TEXTS_H
+
+#include <stddef.h>
+
+#include "api/text_classes.h"
+#include "base/status.h"
+#include "vitlrp_words.h"
+
+struct class_texts {
+    char **texts; /* [count]: of each class; NULL: it has several. Owned */
+    size_t count;
+    struct vitlrp_text_options options; /* how they were read; without log, inputs and threads */
+    char *tokenizer, *cleaning;         /* the options' strings; owned */
+};
+
+/* *out is owned: class_texts_free. */
+enum vitlrp_status class_texts_keep(const struct text_classes *classes,
+                                    const struct vitlrp_text_options *options,
+                                    struct class_texts **out, struct vitlrp_error *err);
+
+/* NULL is ignored. */
+void class_texts_free(struct class_texts *texts);
+
+#endif
