@@ -24,6 +24,7 @@ from .explanation import Class, Explanation, LedgerEntry, Prediction
 from .image import Geometry, Preprocessing
 from .method import Method, Parameters, RuleParameters, methods, read_settings
 from .model import Fact, Model, ModelInfo, file_tensors, prepare_threads
+from .text import Token, Word, Words
 
 __version__ = "0.2.0"
 
@@ -44,9 +45,12 @@ __all__ = [
     "Preprocessing",
     "RuleParameters",
     "Statistic",
+    "Token",
     "Tuning",
     "Under",
     "VitlrpError",
+    "Word",
+    "Words",
     "errors",
     "file_tensors",
     "methods",

@@ -1,4 +1,4 @@
-"""Texts, given by their embeddings, as the classes of a model."""
+"""Texts as the classes of a model, and what their words hold of a score."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 
 from . import _capi, _check
-from ._library import call, lib
+from ._library import call, lib, logger, new_record, words
 from .errors import UsageError
+from .explanation import LedgerEntry
+from .text import Token, Word, Words
 
 
 class Texts:
@@ -37,3 +39,112 @@ class Texts:
             *(model, rows, self.names, len(self.rows), ctypes.byref(pointer)),
         )
         return pointer
+
+
+class Prompts:
+    """Checked texts and the names of their classes."""
+
+    def __init__(self, texts: Sequence[str], names: Sequence[str] | None) -> None:
+        if isinstance(texts, (str, bytes)) or not isinstance(texts, Sequence) or len(texts) == 0:
+            raise UsageError("texts must be a list of at least one text")
+        if names is not None and (isinstance(names, (str, bytes)) or len(names) != len(texts)):
+            raise UsageError(f"names must be a list of {len(texts)}, one for each text")
+        self._texts = [_check.text("texts", text) for text in texts]
+        self._names = [None] * len(texts) if names is None else [_check.text("names", name) for name in names]
+
+    def bind(self, model: _capi.ModelPointer, options: _capi.TextOptions) -> _capi.ModelPointer:
+        """A model over the weights of this one whose classes they are."""
+        pointer = _capi.ModelPointer()
+        pairs = zip(self._names, self._texts)
+        records = (_capi.Prompt * len(self._texts))(*(_capi.Prompt(name, text) for name, text in pairs))
+        what = (model, records, len(self._texts), ctypes.byref(options))
+        call(lib.vitlrp_model_with_texts, *what, ctypes.byref(pointer))
+        return pointer
+
+
+def text_options(
+    tokenizer: Any = None,
+    cleaning: str = "auto",
+    heads: int | None = None,
+    activation: str = "stated",
+    threads: int | None = None,
+) -> _capi.TextOptions:
+    """Checked."""
+    options = new_record(_capi.TextOptions, lib.vitlrp_text_options_init_sized)
+    options.log = logger()
+    if tokenizer is not None:
+        options.tokenizer = _check.path("tokenizer", tokenizer)
+    options.cleaning = _check.text("cleaning", cleaning)
+    if heads is not None:
+        options.heads = _check.whole("heads", heads, 1, _check.INT32_MAX)
+    options.activation = _check.choice("activation", activation, "activation")
+    options.threads = _check.whole("threads", threads or 0, 0, 1024)
+    return options
+
+
+def rules_of(attention: str) -> _capi.Rules:
+    """The setting for language: every gamma 0."""
+    rules = _capi.Rules()
+    if not isinstance(attention, str) or attention not in ("attnlrp", "cp"):
+        raise UsageError(f'attention must be "attnlrp" or "cp", not {_check.shown(attention)}')
+    rules.attention = words("attention_rule").index(attention)
+    return rules
+
+
+def explain(
+    model: _capi.ModelPointer,
+    output: int,
+    options: _capi.TextOptions,
+    rules: _capi.Rules,
+    embedding: _check.Floats,
+) -> Words:
+    """What the words of a text hold of the score of an image's embedding."""
+    text = _capi.TextPointer()
+    options.log = _capi.Log()  # what there was to say was said when the model was made
+    call(lib.vitlrp_text_open, model, output, ctypes.byref(options), ctypes.byref(text))
+    try:
+        return _explain(text, rules, embedding)
+    finally:
+        lib.vitlrp_text_close(text)
+
+
+def _explain(text: _capi.TextPointer, rules: _capi.Rules, embedding: _check.Floats) -> Words:
+    info = new_record(_capi.TextInfo, lib.vitlrp_text_info_init_sized)
+    lib.vitlrp_text_describe(text, ctypes.byref(info))
+    tokens = np.empty(info.tokens, np.float32)
+    found = np.empty(info.words, np.float32)
+    ledger = (_capi.LedgerEntry * info.ledger)()
+    relevance = new_record(_capi.TextRelevance, lib.vitlrp_text_relevance_init_sized)
+    relevance.tokens, relevance.words = _check.floats(tokens), _check.floats(found)
+    relevance.ledger = ledger
+    what = (text, _check.floats(embedding), ctypes.byref(rules))
+    call(lib.vitlrp_text_explain, *what, ctypes.byref(relevance))
+    return Words(
+        text=_shown(info.text),
+        words=tuple(_word(text, number, value, tokens) for number, value in enumerate(found)),
+        explained=relevance.explained,
+        relevance_sum=relevance.sum,
+        ledger=tuple(
+            LedgerEntry(None if e.block < 0 else e.block, e.kind.decode(), e.absorbed) for e in ledger
+        ),
+        attention=words("attention_rule")[rules.attention],
+    )
+
+
+def _word(text: _capi.TextPointer, number: int, relevance: float, values: _check.Floats) -> Word:
+    found = _capi.Word()
+    call(lib.vitlrp_text_word, text, number, ctypes.byref(found))
+    places = range(found.first, found.first + found.tokens)
+    tokens = tuple(_token(text, place, float(values[place])) for place in places)
+    return Word(_shown(found.text), float(relevance), tokens, bool(found.is_special))
+
+
+def _token(text: _capi.TextPointer, number: int, relevance: float) -> Token:
+    found = _capi.Token()
+    call(lib.vitlrp_text_token, text, number, ctypes.byref(found))
+    return Token(_shown(found.piece), found.id, relevance)
+
+
+def _shown(value: bytes) -> str:
+    """Tokens may be parts of a character."""
+    return value.decode(errors="backslashreplace")

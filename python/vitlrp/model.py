@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, NoReturn, overload
 
 import numpy as np
 
-from . import _capi, _check, _opening, _torch, _words, evaluation
+from . import _capi, _check, _opening, _torch, evaluation
 from . import batch as _batch
 from . import image as _image
 from . import method as _method
+from ._comparing import Comparing
 from ._explain import Explaining, Request, Wanted, check_contrast, check_level
 from ._handle import Handle
 from ._info import Fact, ModelInfo, describe
@@ -42,7 +43,7 @@ _EXPLAIN = (
 )
 
 
-class Model:
+class Model(Comparing):
     """A Vision Transformer. Immutable, and shared by any number of threads: every call that
     computes takes a session of its own from the model's pool.
 
@@ -186,6 +187,12 @@ class Model:
         self._info = describe(pointer)
         self.preprocessing = _preprocessing(pointer)  # the model's own
 
+    @classmethod
+    def _made(cls, pointer: _capi.ModelPointer, passes: int) -> Model:
+        made = cls.__new__(cls)
+        made._adopt(pointer, _check.whole("passes", passes, 1, _check.INT32_MAX))
+        return made
+
     # ---- Lifetime
 
     def close(self) -> None:
@@ -280,6 +287,9 @@ class Model:
         UsageError, with the reason, if there is none or if there are several.
         """
         if isinstance(name, Class):
+            own = self.classes[name.output] if 0 <= name.output < self.info.classes else None
+            if own is not None and (own.index, own.label) == (name.index, name.label):
+                return own  # whatever else its number names
             name = name.index
         if not isinstance(name, str):
             try:
@@ -331,75 +341,6 @@ class Model:
 
     def _prepared(self, preprocessing: _image.Preprocessing | None) -> _image.Preprocessing:
         return self.preprocessing if preprocessing is None else preprocessing
-
-    def like(
-        self,
-        images: Sequence[_image.ImageLike],
-        *,
-        preprocessing: _image.Preprocessing | None = None,
-        ignore_exif: bool = False,
-        passes: int = 1,
-    ) -> Model:
-        """A model whose only output is how alike an image is to these: the cosine of its feature and
-        the mean of theirs, each scaled to length 1.
-
-        For a model without a head of classes (info.outputs); UsageError otherwise. The new model
-        shares the weights of this one, and is closed apart from it. Arguments as of explain.
-        """
-        if isinstance(images, (str, bytes, os.PathLike)) or not images:
-            raise UsageError("images must be a list of at least one image")
-        prepared = self._prepared(preprocessing)
-        sources = [_image.read(one, prepared, ignore_exif, keep_photo=False) for one in images]
-        features = np.stack([self._forward(source.values) for source in sources])
-        pointer = _capi.ModelPointer()
-        with self._in_use() as model:
-            found = _check.floats(features)
-            call(lib.vitlrp_model_like, model, found, len(sources), ctypes.byref(pointer))
-        return Model._made(pointer, passes)
-
-    def with_embeddings(
-        self, rows: _check.Floats, names: Sequence[str] | None = None, *, passes: int = 1
-    ) -> Model:
-        """A model whose classes are texts, given by their embeddings: CLIP's or SigLIP's zero-shot
-        classifier.
-
-        rows   (texts, info.embed_dim), of any length but 0, of the text tower that was trained with
-               this image tower
-        names  of the texts, for target, versus and results
-        passes as of the constructor
-
-        Logits are info.logit_scale times the cosines, plus info.logit_bias; a scale that nothing
-        states (0) becomes 100, and facts={"logit_scale": 60} of the constructor states one. The new
-        model shares the weights of this one, and is closed apart from it.
-        """
-        given = _words.Texts(rows, names, self.info.embed_dim)
-        with self._in_use() as model:
-            pointer = given.bind(model)
-        return Model._made(pointer, passes)
-
-    def embedding(
-        self,
-        image: _image.ImageLike,
-        *,
-        preprocessing: _image.Preprocessing | None = None,
-        ignore_exif: bool = False,
-    ) -> _check.Floats:
-        """The image's embedding (info.embed_dim) as it leaves the model, of any length: what is
-        compared with texts. Arguments as of explain."""
-        values = self.preprocess(image, preprocessing=preprocessing, ignore_exif=ignore_exif)
-        _, height, width = values.shape
-        found = np.empty(self.info.embed_dim, np.float32)
-        settings = SessionSettings(0, height, width, "attnlrp", False, b"auto", 0)
-        with self._in_use(), self._sessions.session(settings) as session:
-            call(lib.vitlrp_session_forward, session, _check.floats(values), None)
-            call(lib.vitlrp_session_embedding, session, _check.floats(found))
-        return found
-
-    @classmethod
-    def _made(cls, pointer: _capi.ModelPointer, passes: int) -> Model:
-        made = cls.__new__(cls)
-        made._adopt(pointer, _check.whole("passes", passes, 1, _check.INT32_MAX))
-        return made
 
     @overload
     def explain(

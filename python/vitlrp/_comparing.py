@@ -1,0 +1,208 @@
+"""What a model can do whose image tower is compared with texts, or with other images."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from . import _capi, _check, _words
+from . import image as _image
+from ._library import call, lib
+from ._sessions import SessionPool, SessionSettings
+from .errors import UsageError
+
+if TYPE_CHECKING:
+    from ._info import ModelInfo
+    from ._options import ClassLike
+    from .explanation import Class
+    from .model import Model
+    from .text import Words
+
+
+class Comparing:
+    """Of Model, which has all of this."""
+
+    if TYPE_CHECKING:
+        _sessions: SessionPool
+
+        @property
+        def info(self) -> ModelInfo: ...
+
+        def find_class(self, name: ClassLike) -> Class: ...
+
+        def preprocess(
+            self,
+            image: _image.ImageLike,
+            *,
+            preprocessing: _image.Preprocessing | None = None,
+            ignore_exif: bool = False,
+        ) -> _check.Floats: ...
+
+        def _in_use(self) -> AbstractContextManager[_capi.ModelPointer]: ...
+
+        def _prepared(self, preprocessing: _image.Preprocessing | None) -> _image.Preprocessing: ...
+
+        def _forward(self, values: _check.Floats) -> _check.Floats: ...
+
+        @classmethod
+        def _made(cls, pointer: _capi.ModelPointer, passes: int) -> Model: ...
+
+    def like(
+        self,
+        images: Sequence[_image.ImageLike],
+        *,
+        preprocessing: _image.Preprocessing | None = None,
+        ignore_exif: bool = False,
+        passes: int = 1,
+    ) -> Model:
+        """A model whose only output is how alike an image is to these: the cosine of its feature and
+        the mean of theirs, each scaled to length 1.
+
+        For a model without a head of classes (info.outputs); UsageError otherwise. The new model
+        shares the weights of this one, and is closed apart from it. Arguments as of explain.
+        """
+        if isinstance(images, (str, bytes, os.PathLike)) or not images:
+            raise UsageError("images must be a list of at least one image")
+        prepared = self._prepared(preprocessing)
+        sources = [_image.read(one, prepared, ignore_exif, keep_photo=False) for one in images]
+        features = np.stack([self._forward(source.values) for source in sources])
+        pointer = _capi.ModelPointer()
+        with self._in_use() as model:
+            found = _check.floats(features)
+            call(lib.vitlrp_model_like, model, found, len(sources), ctypes.byref(pointer))
+        return self._made(pointer, passes)
+
+    def with_embeddings(
+        self, rows: _check.Floats, names: Sequence[str] | None = None, *, passes: int = 1
+    ) -> Model:
+        """A model whose classes are texts, given by their embeddings: CLIP's or SigLIP's zero-shot
+        classifier.
+
+        rows   (texts, info.embed_dim), of any length but 0, of the text tower that was trained with
+               this image tower
+        names  of the texts, for target, versus and results
+        passes as of the constructor
+
+        Logits are info.logit_scale times the cosines, plus info.logit_bias; a scale that nothing
+        states (0) becomes 100, and facts={"logit_scale": 60} of the constructor states one. The new
+        model shares the weights of this one, and is closed apart from it.
+        """
+        given = _words.Texts(rows, names, self.info.embed_dim)
+        with self._in_use() as model:
+            pointer = given.bind(model)
+        return self._made(pointer, passes)
+
+    def with_texts(
+        self,
+        texts: Sequence[str],
+        names: Sequence[str] | None = None,
+        *,
+        tokenizer: _check.StrPath | None = None,
+        cleaning: str = "auto",
+        heads: int | None = None,
+        activation: str = "stated",
+        threads: int | None = None,
+        passes: int = 1,
+    ) -> Model:
+        """A model whose classes are texts, which the text tower of this model reads: CLIP's or
+        SigLIP's zero-shot classifier.
+
+            clip = vitlrp.Model("clip-vit-base-patch16")
+            model = clip.with_texts(["a red bus", "a yellow taxi", "a street"])
+            model.explain("street.jpg", "a red bus").save("bus.png")
+
+        texts      of one or more; a text that is longer than the model's context is cut, which the
+                   logger "vitlrp" says
+        names      of the classes, one for each text: texts of one name are one class, the mean of
+                   their unit vectors. None: the texts
+        tokenizer  file or folder of the vocabulary; None: what lies beside the weights, else CLIP's
+        cleaning   what is done to a text first: "auto", as the model's library does, "full", "nfc",
+                   "none", "canonical", "siglip" or "lower"
+        heads, activation
+                   of the text tower, where the model's files do not state them
+        threads    None: one per available processor
+        passes     as of the constructor
+
+        The text tower is opened for the call. The new model shares the weights of this one, and is
+        closed apart from it.
+        """
+        given = _words.Prompts(texts, names)
+        options = _words.text_options(tokenizer, cleaning, heads, activation, threads)
+        with self._in_use() as model:
+            pointer = given.bind(model, options)
+        return self._made(pointer, passes)
+
+    def words(
+        self,
+        image: _image.ImageLike,
+        target: ClassLike | None = None,
+        *,
+        attention: str = "attnlrp",
+        preprocessing: _image.Preprocessing | None = None,
+        ignore_exif: bool = False,
+        threads: int | None = None,
+    ) -> Words:
+        """What each word of a text holds of its logit, for a model of with_texts: AttnLRP through the
+        text tower, with every gamma 0.
+
+        image      as of explain
+        target     the text; None: the likeliest for the image
+        attention  "attnlrp" or "cp", which is CP-LRP
+
+        Words and what is absorbed add up to the logit without its bias. UsageError for a text that
+        is not there any more: one of with_embeddings, or the mean of several.
+        """
+        rules = _words.rules_of(attention)
+        values = self.preprocess(image, preprocessing=preprocessing, ignore_exif=ignore_exif)
+        logits, embedding = self._compared(values)
+        output = int(np.argmax(logits)) if target is None else self.find_class(target).output
+        options = _words.text_options(threads=threads)
+        with self._in_use() as model:
+            return _words.explain(model, output, options, rules, embedding)
+
+    def with_words(self, target: ClassLike = 0, *, attention: str = "attnlrp", passes: int = 1) -> Model:
+        """A model whose outputs are the words of one text of with_texts, and "[rest]", what no token
+        carries: an output is what `words` finds for the word, and explain makes its map.
+
+            words = model.with_words("a red bus")
+            words.explain("street.jpg", "red", gamma_head=0).save("red.png")
+
+        With gamma_head=0 and without an epsilon the maps of all outputs add up to the map of the
+        text. A word that occurs twice is "the#1" and "the#2".
+        """
+        rules = _words.rules_of(attention)
+        output = self.find_class(target).output
+        pointer = _capi.ModelPointer()
+        options = _words.text_options()
+        with self._in_use() as model:
+            what = (model, output, ctypes.byref(options), ctypes.byref(rules))
+            call(lib.vitlrp_model_with_words, *what, ctypes.byref(pointer))
+        return self._made(pointer, passes)
+
+    def embedding(
+        self,
+        image: _image.ImageLike,
+        *,
+        preprocessing: _image.Preprocessing | None = None,
+        ignore_exif: bool = False,
+    ) -> _check.Floats:
+        """The image's embedding (info.embed_dim) as it leaves the model, of any length: what is
+        compared with texts. Arguments as of explain."""
+        values = self.preprocess(image, preprocessing=preprocessing, ignore_exif=ignore_exif)
+        return self._compared(values)[1]
+
+    def _compared(self, values: _check.Floats) -> tuple[_check.Floats, _check.Floats]:
+        """Logits and embedding of a model input."""
+        _, height, width = values.shape
+        logits = np.empty(self.info.classes, np.float32)
+        found = np.empty(self.info.embed_dim, np.float32)
+        settings = SessionSettings(0, height, width, "attnlrp", False, b"auto", 0)
+        with self._in_use(), self._sessions.session(settings) as session:
+            call(lib.vitlrp_session_forward, session, _check.floats(values), _check.floats(logits))
+            call(lib.vitlrp_session_embedding, session, _check.floats(found))
+        return logits, found
