@@ -10,6 +10,7 @@ import header
 import support
 
 LIBRARY = ctypes.CDLL(support.LIBRARY)
+CLIP = os.path.join(support.SOURCE, "tests", "golden", "words", "clip-quickgelu", "huggingface")
 ROOM = 1 << 16  # bytes behind a pointer to numbers: more than any function here writes
 SCALARS = {"float": ctypes.c_float(0.5), "double": ctypes.c_double(0.5)}
 # Values that keep a measurement short.
@@ -18,6 +19,7 @@ HANDLES = (
     "vitlrp_model",
     "vitlrp_image",
     "vitlrp_session",
+    "vitlrp_text",
     "vitlrp_removal",
     "vitlrp_dataset",
     "vitlrp_evaluation",
@@ -51,6 +53,11 @@ class Arguments:
         if struct == "vitlrp_session":
             options = self.record("vitlrp_session_options", threads=1)
             return self.open("vitlrp_session_open", self.handle("vitlrp_model"), options)
+        if struct == "vitlrp_text":
+            encoder = self.open("vitlrp_model_open", CLIP.encode(), None)
+            prompts = (ctypes.c_char_p * 2)(None, b"a red bus")
+            model = self.open("vitlrp_model_with_texts", encoder, prompts, ctypes.c_size_t(1), None)
+            return self.open("vitlrp_text_open", model, 0, None)
         if struct == "vitlrp_removal":
             options = self.record("vitlrp_removal_options", threads=1)
             zeros = ctypes.create_string_buffer(ROOM)
