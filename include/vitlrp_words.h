@@ -44,8 +44,18 @@ struct vitlrp_text_options {
     enum vitlrp_activation activation; /* of its MLPs */
     int32_t threads;                   /* 0: one per processor */
     const char *backend;               /* as in vitlrp_session_options */
-    struct vitlrp_log log;       /* a text that is cut, and what was guessed; during the call */
-    struct vitlrp_inputs inputs; /* asked before a file is read; during the call */
+    struct vitlrp_log log;        /* a text that is cut, and what was guessed; during the call */
+    struct vitlrp_inputs inputs;  /* asked before a file is read; during the call */
+    const char *const *templates; /* [template_count], 1,000 at most: each text is put into each, in
+                                     the place of its {}, and a class is the mean over them; NULL:
+                                     texts stand as they are */
+    size_t template_count;
+    struct vitlrp_session_observer observer; /* of the texts: how many of how many are done */
+    const char *journal;  /* file that keeps the row of each class as soon as it is done: the same
+                             call goes on after one that was ended, and gives the same bits. It
+                             stays. NULL: none */
+    const char *contrast; /* a text that becomes the last class, in no template, called by itself,
+                             or "the empty prompt" if it is ""; NULL: none */
 };
 
 /* The defaults: as the model's files and its library have it. */
@@ -53,20 +63,43 @@ struct vitlrp_text_options {
     vitlrp_text_options_init_sized((options), sizeof *(options))
 VITLRP_API void vitlrp_text_options_init_sized(struct vitlrp_text_options *options, size_t size);
 
+/* Published templates by their name: "imagenet80", the 80 of Radford et al. (2021), and
+ * "imagenet7", seven of these that do as well. *templates [*count] are constants. USAGE for another
+ * name. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status vitlrp_templates(const char *name,
+                                                                const char *const **templates,
+                                                                size_t *count,
+                                                                struct vitlrp_error *error);
+
 /* The same of texts that the text tower of `model` reads, whose weights are in the same file: it is
  * opened, used and closed again. prompts [count], 200,000 at most, copied; the classes are their
- * names, in the order of first appearance. A class of several prompts is the mean of their unit
- * vectors (Radford et al. 2021, arXiv:2103.00020, 3.1.4). A text that is longer than the model's
- * context is cut, and said.
+ * names, in the order of first appearance. A class of several prompts or templates is the mean of
+ * their unit vectors, made a unit vector again (Radford et al. 2021, arXiv:2103.00020, 3.1.4). A
+ * text that is longer than the model's context is cut, and said.
  *
  * USAGE for a model without a text tower, from memory, or with an adapter, for a text that is not
- * UTF-8 and for one that spells a special token; UNSUPPORTED where nothing says which vocabulary
- * the model has; MISMATCH for a vocabulary of another size. *texts is owned: vitlrp_model_close.
- * Any thread. */
+ * UTF-8 and for one that spells a special token, for a template without {}, and for a journal
+ * of other texts or of another model; CANCELLED by the observer; UNSUPPORTED where nothing says
+ * which vocabulary the model has; MISMATCH for a vocabulary of another size. *texts is owned:
+ * vitlrp_model_close. Any thread. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_model_with_texts(const struct vitlrp_model *model, const struct vitlrp_prompt *prompts,
                         size_t count, const struct vitlrp_text_options *options,
                         struct vitlrp_model **texts, struct vitlrp_error *error);
+
+/* rows [classes, embed_dim]: of the texts of a model that one of these two has made; of length 1 if
+ * its text tower has made them, else as they were given. USAGE for another model. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_model_text_embeddings(const struct vitlrp_model *model, float *rows,
+                             struct vitlrp_error *error);
+
+/* cosines [classes]: of an image's embedding [embed_dim] (vitlrp_session_embedding) and each text
+ * of such a model; NULL: not wanted. *empty: with the text that has no words, NAN where the model's
+ * own text tower did not read it; NULL likewise. Any image fits any text a little: that is how
+ * much. USAGE for another model. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_model_cosines(const struct vitlrp_model *model, const float *embedding, double *cosines,
+                     double *empty, struct vitlrp_error *error);
 
 /* ---- Words ---- */
 
@@ -172,7 +205,6 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_model_with_words(const struct vitlrp_model *model, int32_t output,
                         const struct vitlrp_text_options *options, const struct vitlrp_rules *rules,
                         struct vitlrp_model **words, struct vitlrp_error *error);
-
 /* embedding [embed_dim]: the image's of the last forward, as it leaves the model, of any length.
  * USAGE for a model with classes of its own, and without a forward. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status

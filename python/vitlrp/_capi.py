@@ -304,6 +304,11 @@ class TextOptions(Structure):
         ("backend", c_char_p),
         ("log", Log),
         ("inputs", Inputs),
+        ("templates", POINTER(c_char_p)),
+        ("template_count", c_size_t),
+        ("observer", SessionObserver),
+        ("journal", c_char_p),
+        ("contrast", c_char_p),
     ]
 
 
@@ -771,6 +776,15 @@ FUNCTIONS = {
         (ModelPointer, POINTER(c_float), c_size_t, POINTER(ModelPointer), POINTER(Error)),
     ),
     "vitlrp_text_options_init_sized": (None, (POINTER(TextOptions), c_size_t)),
+    "vitlrp_model_text_embeddings": (c_int, (ModelPointer, POINTER(c_float), POINTER(Error))),
+    "vitlrp_model_cosines": (
+        c_int,
+        (ModelPointer, POINTER(c_float), POINTER(c_double), POINTER(c_double), POINTER(Error)),
+    ),
+    "vitlrp_templates": (
+        c_int,
+        (c_char_p, POINTER(POINTER(c_char_p)), POINTER(c_size_t), POINTER(Error)),
+    ),
     "vitlrp_model_with_texts": (
         c_int,
         (

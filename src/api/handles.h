@@ -18,14 +18,17 @@ struct class_texts;
 struct label_list;
 struct labels;
 struct model_hash;
+struct text_identity;
 
 /* The weights, and what turns photographs into inputs and outputs into class names. Immutable. */
 struct vitlrp_model {
     struct vit_model *vit;
     struct model_preprocess preprocess;
     struct labels *labels;
-    struct model_hash *hash;   /* owned: of the weights, when it has been asked for */
-    struct class_texts *texts; /* owned: which its classes were made of; NULL: of none */
+    struct model_hash *hash;       /* owned: of the weights, when it has been asked for */
+    struct class_texts *texts;     /* owned: which its classes were made of; NULL: of none */
+    struct text_identity *made_of; /* owned: those, for records; NULL likewise */
+    float *empty_text;             /* owned: [embed_dim], of the empty text; NULL: not known */
 };
 
 /* A model around what vit has made of the weights of `base`, which it takes over, failing or not.

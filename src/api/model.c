@@ -299,6 +299,8 @@ void vitlrp_model_close(struct vitlrp_model *model) {
         labels_free(model->labels);
         model_hash_close(model->hash);
         class_texts_free(model->texts);
+        mem_free(model->made_of);
+        mem_free(model->empty_text);
         mem_free(model);
     }
 }

@@ -7,6 +7,7 @@
 
 #include "api/api.h"
 #include "api/labels.h"
+#include "api/text_identity.h"
 #include "base/mem.h"
 #include "base/settings_json.h"
 #include "base/sha256.h"
@@ -155,7 +156,9 @@ static enum vitlrp_status add_files(const struct vitlrp_model *model, json_t *fi
         json_set(files, origin->files[i].name, json_string(model->hash->files[i]), complete);
     }
     for (size_t i = 0; i < origin->sidecar_count; i++) {
-        TRY(add_file(files, origin->sidecars[i].name, &origin->sidecars[i].bytes, complete, err));
+        const struct vit_sidecar *sidecar = &origin->sidecars[i];
+        bool made_here = model->made_of != NULL && strcmp(sidecar->name, VIT_TEXT_EMBEDDINGS) == 0;
+        TRY(made_here ? VITLRP_OK : add_file(files, sidecar->name, &sidecar->bytes, complete, err));
     }
     return model->labels->file.data == NULL
                ? VITLRP_OK
@@ -222,6 +225,21 @@ static json_t *json_shape(const struct vitlrp_model *model, const char *classes_
     return object;
 }
 
+/* What the classes were made of comes first: of two records, the first difference is named, and
+ * others follow from it. */
+static json_t *json_configuration(const struct vitlrp_model *model, const char *classes_sha256,
+                                  bool *complete) {
+    json_t *shape = json_shape(model, classes_sha256, complete);
+    if (model->made_of == NULL) {
+        return shape;
+    }
+    json_t *object = json_object();
+    json_set(object, "texts", json_text_identity(model->made_of, complete), complete);
+    *complete = *complete && json_object_update(object, shape) == 0;
+    json_decref(shape);
+    return object;
+}
+
 /* Everything but the weights: what was loaded, and `files`, the hash of each file beside them by
  * its name. */
 static enum vitlrp_status configuration_text(const struct vitlrp_model *model, char **data,
@@ -230,7 +248,7 @@ static enum vitlrp_status configuration_text(const struct vitlrp_model *model, c
     char classes[SHA256_TEXT];
     bool complete = true;
     TRY(hash_classes(model->labels, classes, err));
-    json_t *object = json_shape(model, classes, &complete);
+    json_t *object = json_configuration(model, classes, &complete);
     json_t *files = json_object();
     enum vitlrp_status status =
         error_prefix(err, add_files(model, files, &complete, err), model->vit->name);

@@ -1,81 +1,22 @@
 #include "api/text_classes.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "api/api.h"
+#include "api/text_journal.h"
 #include "api/text_reader.h"
 #include "base/checked.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/pool.h"
+#include "base/settings_json.h"
+#include "vit/math/engine.h"
 #include "vit/model/origin.h"
 #include "vit/program/text_tower.h"
 
-#define MAX_PROMPTS ((size_t) 200000)
-#define AT_ONCE ((size_t) 128) /* prompts whose tokens are in memory */
-
-/* ---- Names ---- */
-
-struct named {
-    const char *name;
-    size_t index; /* of the prompt */
-};
-
-static const char *name_of(const struct vitlrp_prompt *prompt) {
-    return prompt->name == NULL ? prompt->text : prompt->name;
-}
-
-static int compare_names(const void *a, const void *b) {
-    const struct named *first = a;
-    const struct named *second = b;
-    int order = strcmp(first->name, second->name);
-    return order != 0 ? order : (first->index > second->index) - (first->index < second->index);
-}
-
-/* of_prompt [count] = the first prompt of the same name, for each. */
-static void find_first(struct named *sorted, size_t count, size_t *of_prompt) {
-    qsort(sorted, count, sizeof *sorted, compare_names);
-    for (size_t i = 0; i < count; i++) {
-        bool same = i > 0 && strcmp(sorted[i - 1].name, sorted[i].name) == 0;
-        of_prompt[sorted[i].index] = same ? of_prompt[sorted[i - 1].index] : sorted[i].index;
-    }
-}
-
-static bool is_text(const char *known, const char *text) {
-    return known != NULL && strcmp(known, text) == 0;
-}
-
-/* of_prompt [count]: the class of each; classes in the order of first appearance. */
-static enum vitlrp_status group_names(const struct vitlrp_prompt *prompts, size_t count,
-                                      size_t *of_prompt, struct text_classes *out,
-                                      struct vitlrp_error *err) {
-    struct named *sorted = mem_calloc(count, sizeof *sorted);
-    out->names = mem_calloc(count, sizeof *out->names);
-    out->texts = mem_calloc(count, sizeof *out->texts);
-    if (sorted == NULL || out->names == NULL || out->texts == NULL) {
-        mem_free(sorted);
-        return fail(err, VITLRP_NOMEM, "out of memory for %zu texts", count);
-    }
-    for (size_t i = 0; i < count; i++) {
-        sorted[i] = (struct named){.name = name_of(&prompts[i]), .index = i};
-    }
-    find_first(sorted, count, of_prompt);
-    for (size_t i = 0; i < count; i++) {
-        bool is_first = of_prompt[i] == i;
-        of_prompt[i] = is_first ? out->count : of_prompt[of_prompt[i]];
-        if (is_first) {
-            out->texts[out->count] = prompts[i].text;
-            out->names[out->count++] = name_of(&prompts[i]);
-        } else if (!is_text(out->texts[of_prompt[i]], prompts[i].text)) {
-            out->texts[of_prompt[i]] = NULL;
-        }
-    }
-    mem_free(sorted);
-    return VITLRP_OK;
-}
+#define AT_ONCE ((size_t) 128) /* texts whose tokens are in memory */
 
 /* ---- The tower ---- */
 
@@ -156,21 +97,31 @@ enum vitlrp_status text_tower_load(const struct vit_model *image,
 
 /* What is being made of what. */
 struct work {
-    const struct vitlrp_prompt *prompts;
-    const size_t *of_prompt; /* [prompts] */
+    const struct prompt_list *list;
+    struct vitlrp_session_observer observer;
+    struct engine_watch watch; /* asks the observer */
     struct text_reader reader;
     struct vit_text *tower;
-    int32_t *ids; /* [AT_ONCE, context] */
+    struct text text; /* at hand */
+    int32_t *ids;     /* [AT_ONCE, context] */
     struct vit_ids texts[AT_ONCE];
     float *embeddings; /* [AT_ONCE, width] */
+    struct text_journal journal;
+    size_t kept; /* classes whose rows it had */
     struct text_classes *out;
 };
 
-static enum vitlrp_status encode(struct work *work, size_t prompt, size_t place,
+static enum vitlrp_status encode(struct work *work, size_t number, size_t place,
                                  struct vitlrp_error *err) {
     struct tokens tokens;
     int32_t *ids = work->ids + place * work->reader.options.context;
-    TRY(text_reader_encode(&work->reader, work->prompts[prompt].text, &tokens, err));
+    TRY(prompt_list_text(work->list, number, &work->text, err));
+    enum vitlrp_status status = text_reader_encode(&work->reader, work->text.data, &tokens, err);
+    if (status != VITLRP_OK) {
+        return work->list->count == 1 && work->list->templates == NULL
+                   ? status
+                   : error_prefix(err, status, work->text.data);
+    }
     for (size_t i = 0; i < tokens.count; i++) {
         ids[i] = tokens.items[i].id;
     }
@@ -179,28 +130,56 @@ static enum vitlrp_status encode(struct work *work, size_t prompt, size_t place,
     return VITLRP_OK;
 }
 
-/* row += embedding / |embedding| */
-static void add_unit(const float *embedding, size_t width, float *row) {
+static double norm_of(const float *row, size_t width) {
     double squares = 0.0;
     for (size_t d = 0; d < width; d++) {
-        squares += (double) embedding[d] * embedding[d];
+        squares += (double) row[d] * row[d];
     }
+    return sqrt(squares);
+}
+
+/* row += embedding / |embedding| */
+static void add_unit(const float *embedding, size_t width, float *row) {
+    double norm = norm_of(embedding, width);
     for (size_t d = 0; d < width; d++) {
-        row[d] += (float) (embedding[d] / sqrt(squares));
+        row[d] += (float) (embedding[d] / norm);
     }
 }
 
-/* `count` prompts from `first` on. */
+/* row /= |row|; one of 0 stays, and is refused where a model is made of it. */
+static void normalise(float *row, size_t width) {
+    double norm = norm_of(row, width);
+    for (size_t d = 0; d < width && norm > 0.0; d++) {
+        row[d] = (float) (row[d] / norm);
+    }
+}
+
+static enum vitlrp_status finish_row(struct work *work, size_t class, float *row,
+                                     struct vitlrp_error *err) {
+    normalise(row, work->out->width);
+    return work->journal.is_open
+               ? text_journal_add(&work->journal, class, row, work->out->width, err)
+               : VITLRP_OK;
+}
+
+/* The texts [first, first + count). */
 static enum vitlrp_status embed(struct work *work, size_t first, size_t count,
                                 struct vitlrp_error *err) {
-    size_t width = work->out->width;
+    struct text_classes *out = work->out;
     for (size_t i = 0; i < count; i++) {
         TRY(encode(work, first + i, i, err));
     }
     TRY(vit_text_forward(work->tower, work->texts, count, work->embeddings, err));
     for (size_t i = 0; i < count; i++) {
-        add_unit(work->embeddings + i * width, width,
-                 work->out->rows + work->of_prompt[first + i] * width);
+        size_t class = prompt_list_class(work->list, first + i);
+        float *row = out->rows + class * out->width;
+        if (class < work->kept) {
+            continue;
+        }
+        add_unit(work->embeddings + i * out->width, out->width, row);
+        if (first + i + 1 == prompt_list_first(work->list, class + 1)) {
+            TRY(finish_row(work, class, row, err));
+        }
     }
     return VITLRP_OK;
 }
@@ -210,56 +189,100 @@ static enum vitlrp_status work_open(struct work *work, const struct vit_model *t
                                     struct vitlrp_error *err) {
     size_t threads = options->threads > 0 ? (size_t) options->threads : api_processors();
     const struct vit_text_options text = {.threads = size_min(threads, POOL_MAX_THREADS),
-                                          .backend = options->backend};
+                                          .backend = options->backend,
+                                          .watch = &work->watch};
     struct text_classes *out = work->out;
     out->width = (size_t) tower->config.classes;
+    work->observer = options->observer;
+    work->watch = (struct engine_watch){.cancelled = options->observer.cancelled,
+                                        .user = options->observer.user};
     TRY(text_reader_open(tower, options, &work->reader, err));
+    TRY(text_identity_take(work->list, &work->reader, tower, &out->identity, err));
     work->ids = mem_calloc(AT_ONCE * work->reader.options.context, sizeof *work->ids);
     work->embeddings = mem_calloc(AT_ONCE * out->width, sizeof *work->embeddings);
-    out->rows = mem_calloc(out->count, out->width * sizeof *out->rows);
+    out->rows = mem_calloc(out->count + 1, out->width * sizeof *out->rows);
     if (work->ids == NULL || work->embeddings == NULL || out->rows == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for the embeddings of %zu texts", out->count);
     }
+    engine_watch_begin(&work->watch);
     return vit_text_open(tower, &text, &work->tower, err);
 }
 
+/* What decides about the rows. */
+static enum vitlrp_status journal_head(const struct vitlrp_model *image, const struct work *work,
+                                       json_t **out, struct vitlrp_error *err) {
+    char sha256[SHA256_TEXT];
+    bool complete = true;
+    TRY(vitlrp_model_sha256(image, sha256, err));
+    json_t *head = json_pack("{s:s, s:s, s:I}", "version", vitlrp_version(), "weights_sha256",
+                             sha256, "width", (json_int_t) work->out->width);
+    json_set(head, "texts", json_text_identity(&work->out->identity, &complete), &complete);
+    if (!complete) {
+        json_decref(head);
+        return fail(err, VITLRP_NOMEM, "out of memory for a journal");
+    }
+    *out = head;
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status open_journal(const struct vitlrp_model *image, const char *path,
+                                       struct work *work, struct vitlrp_error *err) {
+    json_t *head = NULL;
+    struct text_classes *out = work->out;
+    TRY(journal_head(image, work, &head, err));
+    enum vitlrp_status status = text_journal_open(path, head, &work->journal, err);
+    json_decref(head);
+    TRY(status);
+    return text_journal_read(&work->journal, out->width, out->rows, out->count + 1, &work->kept,
+                             err);
+}
+
 static void work_close(struct work *work) {
+    text_journal_close(&work->journal);
     vit_text_close(work->tower);
     text_reader_close(&work->reader);
+    text_free(&work->text);
     mem_free(work->ids);
     mem_free(work->embeddings);
 }
 
-static enum vitlrp_status make_rows(const struct vit_model *image, size_t count,
+static enum vitlrp_status embed_all(struct work *work, struct vitlrp_error *err) {
+    size_t texts = work->list->texts;
+    /* Batches are the same whatever was kept: a row's last bits may depend on its neighbours. */
+    size_t begin = prompt_list_first(work->list, work->kept) / AT_ONCE * AT_ONCE;
+    for (size_t done = begin; done < texts && work->kept <= work->list->classes;) {
+        size_t count = size_min(AT_ONCE, texts - done);
+        TRY(embed(work, done, count, err));
+        done += count;
+        if (work->observer.progress != NULL) {
+            work->observer.progress(work->observer.user, done - begin, texts - begin);
+        }
+    }
+    text_reader_tell(&work->reader);
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status make_rows(const struct vitlrp_model *image,
                                     const struct vitlrp_text_options *options, struct work *work,
                                     struct vitlrp_error *err) {
     struct vit_model *tower = NULL;
-    enum vitlrp_status status = text_tower_load(image, options, &tower, err);
+    enum vitlrp_status status = text_tower_load(image->vit, options, &tower, err);
     if (status == VITLRP_OK) {
         status = work_open(work, tower, options, err);
     }
-    for (size_t i = 0; i < count && status == VITLRP_OK; i += AT_ONCE) {
-        status = embed(work, i, size_min(AT_ONCE, count - i), err);
+    if (status == VITLRP_OK && options->journal != NULL) {
+        status = open_journal(image, options->journal, work, err);
+    }
+    if (status == VITLRP_OK) {
+        status = embed_all(work, err);
     }
     work_close(work);
     vit_model_free(tower);
     return status;
 }
 
-static enum vitlrp_status check_prompts(const struct vitlrp_prompt *prompts, size_t count,
-                                        const struct vitlrp_text_options *options,
+static enum vitlrp_status check_options(const struct vitlrp_text_options *options,
                                         struct vitlrp_error *err) {
-    if (count == 0) {
-        return fail(err, VITLRP_USAGE, "no text is given");
-    }
-    if (count > MAX_PROMPTS) {
-        return fail_limit(err, "%zu texts; at most %zu are taken", count, MAX_PROMPTS);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (prompts[i].text == NULL) {
-            return fail(err, VITLRP_USAGE, "text %zu is NULL", i);
-        }
-    }
     if (options->threads < 0 || options->threads > POOL_MAX_THREADS) {
         return fail(err, VITLRP_USAGE, "threads must be from 0 to %d", POOL_MAX_THREADS);
     }
@@ -268,27 +291,45 @@ static enum vitlrp_status check_prompts(const struct vitlrp_prompt *prompts, siz
                : fail(err, VITLRP_USAGE, "the number of attention heads must not be negative");
 }
 
-enum vitlrp_status text_classes_make(const struct vit_model *image,
+/* The text of a class whose prompts are one; NULL: several, or in a template. */
+static const char *only_text(const struct prompt_list *list, size_t class) {
+    if (class == list->given) {
+        return list->contrast;
+    }
+    const char *first = list->prompts[list->order[list->first[class]]].text;
+    bool is_one = list->templates == NULL;
+    for (size_t i = list->first[class]; i < list->first[class + 1]; i++) {
+        is_one = is_one && strcmp(list->prompts[list->order[i]].text, first) == 0;
+    }
+    return is_one ? first : NULL;
+}
+
+static enum vitlrp_status take_texts(struct text_classes *out, struct vitlrp_error *err) {
+    out->count = out->list.classes;
+    out->texts = mem_calloc(out->count, sizeof *out->texts);
+    if (out->texts == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu texts", out->count);
+    }
+    for (size_t i = 0; i < out->count; i++) {
+        out->texts[i] = only_text(&out->list, i);
+    }
+    return VITLRP_OK;
+}
+
+enum vitlrp_status text_classes_make(const struct vitlrp_model *image,
                                      const struct vitlrp_prompt *prompts, size_t count,
                                      const struct vitlrp_text_options *options,
                                      struct text_classes *out, struct vitlrp_error *err) {
     *out = (struct text_classes){0};
-    TRY(check_prompts(prompts, count, options, err));
-    size_t *of_prompt = mem_calloc(count, sizeof *of_prompt);
-    if (of_prompt == NULL) {
-        return fail(err, VITLRP_NOMEM, "out of memory for %zu texts", count);
-    }
-    enum vitlrp_status status = group_names(prompts, count, of_prompt, out, err);
-    if (status == VITLRP_OK) {
-        struct work work = {.prompts = prompts, .of_prompt = of_prompt, .out = out};
-        status = make_rows(image, count, options, &work, err);
-    }
-    mem_free(of_prompt);
-    return status;
+    TRY(prompt_list_open(prompts, count, options, &out->list, err));
+    TRY(check_options(options, err));
+    TRY(take_texts(out, err));
+    struct work work = {.list = &out->list, .out = out};
+    return make_rows(image, options, &work, err);
 }
 
 void text_classes_free(struct text_classes *classes) {
-    mem_free((void *) classes->names);
+    prompt_list_close(&classes->list);
     mem_free((void *) classes->texts);
     mem_free(classes->rows);
     *classes = (struct text_classes){0};

@@ -4,20 +4,26 @@
 
 #include <stddef.h>
 
+#include "api/handles.h"
+#include "api/prompt_list.h"
+#include "api/text_identity.h"
 #include "base/status.h"
 #include "vit/model/model.h"
 #include "vitlrp_words.h"
 
 struct text_classes {
-    const char **names; /* [count]: the prompts' own; owned */
-    const char **texts; /* [count]: likewise; NULL: of several prompts */
-    float *rows;        /* [count, width]: sums of unit vectors; owned */
+    struct prompt_list list;
+    float *rows; /* [count + 1, width]: of each class, the direction of its mean, of length 1, and
+                    of the empty text; owned */
+    const char *
+        *texts; /* [count]: the prompts' own; NULL: of several texts, or in a template; owned */
     size_t count, width;
+    struct text_identity identity;
 };
 
-/* A class for each name. `image` is the image tower of the same weights. text_classes_free, after a
- * failure too. */
-enum vitlrp_status text_classes_make(const struct vit_model *image,
+/* A class for each name of the list. `image` is the image tower of the same weights. With a
+ * journal, rows that it has are not made again. text_classes_free, after a failure too. */
+enum vitlrp_status text_classes_make(const struct vitlrp_model *image,
                                      const struct vitlrp_prompt *prompts, size_t count,
                                      const struct vitlrp_text_options *options,
                                      struct text_classes *out, struct vitlrp_error *err);

@@ -9,6 +9,7 @@
 #include "base/text.h"
 
 #define MAX_PROMPT ((size_t) 4096)         /* bytes */
+#define CUTS_TOLD ((size_t) 3)             /* texts */
 #define BUILT_IN_VOCABULARY INT32_C(49408) /* tokens of CLIP's */
 
 /* ---- The vocabulary ---- */
@@ -147,15 +148,22 @@ void text_reader_close(struct text_reader *reader) {
     *reader = (struct text_reader){0};
 }
 
-enum vitlrp_status text_reader_encode(const struct text_reader *reader, const char *text,
+enum vitlrp_status text_reader_encode(struct text_reader *reader, const char *text,
                                       struct tokens *out, struct vitlrp_error *err) {
     char shown[80];
     TRY(tokenizer_encode(reader->tokenizer, text, strlen(text), &reader->options, out, err));
-    if (out->cut > 0) {
+    reader->cuts += out->cut > 0 ? 1 : 0;
+    if (out->cut > 0 && reader->cuts <= CUTS_TOLD) {
         (void) text_escape_line(shown, sizeof shown, out->text + out->kept);
         log_message(reader->log, LOG_LEVEL_WARNING,
                     "a text is cut: the model reads %zu tokens, and %zu have no room: '%s'",
                     reader->options.context, out->cut, shown);
     }
     return VITLRP_OK;
+}
+
+void text_reader_tell(const struct text_reader *reader) {
+    if (reader->cuts > CUTS_TOLD) {
+        log_message(reader->log, LOG_LEVEL_WARNING, "%zu texts are cut in all", reader->cuts);
+    }
 }

@@ -13,6 +13,7 @@ struct text_reader {
     struct tokenizer *tokenizer; /* owned */
     struct tokenize_options options;
     const struct vitlrp_log *log; /* the caller's */
+    size_t cuts;                  /* texts that had no room */
 };
 
 /* The tokenizer that the caller names, that lies beside the tower's weights, or CLIP's built-in one
@@ -25,8 +26,10 @@ enum vitlrp_status text_reader_open(const struct vit_model *tower,
 
 void text_reader_close(struct text_reader *reader);
 
-/* *out is owned: tokens_free. What the tower's context has no room for is said. */
-enum vitlrp_status text_reader_encode(const struct text_reader *reader, const char *text,
+/* *out is owned: tokens_free. What the tower's context has no room for is said, of the first few
+ * texts; text_reader_tell says of how many more. */
+enum vitlrp_status text_reader_encode(struct text_reader *reader, const char *text,
                                       struct tokens *out, struct vitlrp_error *err);
+void text_reader_tell(const struct text_reader *reader);
 
 #endif

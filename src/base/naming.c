@@ -11,7 +11,9 @@ void class_name_append(struct text *out, const char *label, int32_t index) {
     if (!is_whole) { /* of a label the beginning says most */
         text_escape_line(shown, sizeof shown - strlen("..."), label);
     }
-    if (shown[0] == '\0') {
+    if (index < 0) {
+        text_printf(out, "%s%s", shown, is_whole ? "" : "...");
+    } else if (shown[0] == '\0') {
         text_printf(out, "class %d", index);
     } else {
         text_printf(out, "%s%s (%d)", shown, is_whole ? "" : "...", index);

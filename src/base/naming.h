@@ -6,7 +6,8 @@
 
 #include "base/text.h"
 
-/* "goldfish (1)", or "class 1" for an empty label. Of a long label the beginning. */
+/* "goldfish (1)", or "class 1" for an empty label. Of a long label the beginning.
+ * The label alone where index is negative: of several classes together. */
 void class_name_append(struct text *out, const char *label, int32_t index);
 
 /* The last part of a model's path; two where that is the name of every model of a hub. */

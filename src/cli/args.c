@@ -382,7 +382,7 @@ void args_free(struct args *args) {
 
 void option_append_help(enum option_id option, struct text *out) {
     const char *help = OPTIONS[option].help;
-    const char *place = strstr(help, OPTION_CHOICES);
+    const char *place = option_choices(option) == NULL ? NULL : strstr(help, OPTION_CHOICES);
     if (place != NULL) {
         text_append(out, help, (size_t) (place - help));
         words_append(out, option_choices(option));

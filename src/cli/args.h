@@ -78,7 +78,7 @@ enum option_id option_by_name(const char *name);
 #define OPTION_NAME_LIMIT 32
 void option_spell(enum option_id option, char *out, size_t size);
 
-/* The option's help, with its choices in the place of OPTION_CHOICES. */
+/* The option's help, with its choices, if it has any, in the place of OPTION_CHOICES. */
 #define OPTION_CHOICES "{}"
 void option_append_help(enum option_id option, struct text *out);
 

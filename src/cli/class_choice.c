@@ -22,6 +22,35 @@ static enum vitlrp_status read_word(const struct vitlrp_model *model, const char
     return error_prefix(err, vitlrp_model_find_class(model, text, &out->given, err), option);
 }
 
+/* What a class is contrasted with. */
+static enum vitlrp_status read_versus(const struct settings *settings,
+                                      const struct vitlrp_model *model,
+                                      const struct vitlrp_model_info *info, struct class_word *out,
+                                      struct vitlrp_error *err) {
+    const char *text = settings->versus_text;
+    *out = (struct class_word){.kind = CLASS_GIVEN};
+    if (settings_contrast(settings) != NULL) {
+        return vitlrp_model_class(model, info->classes - 1, &out->given, err);
+    }
+    if (strcmp(text, CONTRAST_OTHERS) == 0) {
+        out->kind = CLASS_OTHERS;
+        out->given = (struct vitlrp_class){
+            .output = OTHERS_OUTPUT, .index = -1, .wnid = "", .label = "the others"};
+        return info->classes > 1
+                   ? VITLRP_OK
+                   : fail(err, VITLRP_USAGE, "--versus others: there is one class, and no other");
+    }
+    bool is_text = strcmp(text, CONTRAST_EMPTY) == 0 ||
+                   strncmp(text, CONTRAST_TEXT, strlen(CONTRAST_TEXT)) == 0;
+    if (is_text && info->kind == VITLRP_MODEL_PROMPTS) {
+        return fail(err, VITLRP_USAGE,
+                    "--versus %s: the model's own text tower reads it, which --text and --prompts "
+                    "ask for",
+                    strcmp(text, CONTRAST_EMPTY) == 0 ? CONTRAST_EMPTY : "text:...");
+    }
+    return read_word(model, "--versus", text, out, err);
+}
+
 static bool is_same(const struct class_word *a, const struct class_word *b) {
     return a->kind == b->kind && (a->kind != CLASS_GIVEN || a->given.output == b->given.output);
 }
@@ -90,16 +119,17 @@ enum vitlrp_status class_choice_open(const struct settings *settings,
     }
     if (settings->versus_text != NULL) {
         out->has_versus = true;
-        TRY(read_word(model, "--versus", settings->versus_text, &out->versus, err));
+        TRY(read_versus(settings, model, &info, &out->versus, err));
     }
     TRY(check_contrast(out, err));
-    if (settings->top > info.classes && settings->word_text != NULL) {
+    int32_t classes = info.classes - (settings_contrast(settings) != NULL ? 1 : 0);
+    if (settings->top > classes && settings->word_text != NULL) {
         return fail(err, VITLRP_USAGE, "--word top:%d: the text has only %d words", settings->top,
-                    info.classes);
+                    classes);
     }
-    if (settings->top > info.classes) {
+    if (settings->top > classes) {
         return fail(err, VITLRP_USAGE, "--class top:%d: the model has only %d class%s",
-                    settings->top, info.classes, info.classes == 1 ? "" : "es");
+                    settings->top, classes, classes == 1 ? "" : "es");
     }
     return VITLRP_OK;
 }
@@ -118,7 +148,7 @@ int32_t class_choice_ranks(const struct class_choice *choice) {
 
 static enum vitlrp_status take_word(const struct class_word *word, const struct class_image *image,
                                     struct vitlrp_class *out, struct vitlrp_error *err) {
-    if (word->kind == CLASS_GIVEN) {
+    if (word->kind == CLASS_GIVEN || word->kind == CLASS_OTHERS) {
         *out = word->given;
         return VITLRP_OK;
     }

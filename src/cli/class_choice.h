@@ -12,11 +12,14 @@
 #include "settings.h"
 #include "vitlrp.h"
 
-enum class_kind { CLASS_GIVEN, CLASS_PREDICTED, CLASS_LABEL };
+enum class_kind { CLASS_GIVEN, CLASS_PREDICTED, CLASS_LABEL, CLASS_OTHERS };
+
+/* The output of a contrast with all other classes, which is none. */
+#define OTHERS_OUTPUT (-1)
 
 struct class_word {
     enum class_kind kind;
-    struct vitlrp_class given; /* of CLASS_GIVEN */
+    struct vitlrp_class given; /* of CLASS_GIVEN and, with its output, of CLASS_OTHERS */
 };
 
 struct class_choice {

@@ -10,6 +10,7 @@
 #include "base/npy.h"
 #include "base/words.h"
 #include "base/work_rate.h"
+#include "contrast.h"
 #include "explanation.h"
 #include "figure/figure_single.h"
 #include "hub.h"
@@ -21,6 +22,7 @@
 #include "names.h"
 #include "text_prompts.h"
 #include "text_rows.h"
+#include "vitlrp_words.h"
 
 #define MEGABYTE 1048576.0
 
@@ -72,8 +74,9 @@ static void model_options_choose(const struct settings *settings, const struct c
     *out = options;
 }
 
-enum vitlrp_status model_choose(const struct settings *settings, const struct console *console,
-                                struct vitlrp_model **model, struct vitlrp_error *err) {
+static enum vitlrp_status open_model(const struct settings *settings, const struct console *console,
+                                     const struct text_prompts *prompts,
+                                     struct vitlrp_model **model, struct vitlrp_error *err) {
     struct vitlrp_model_options options;
     model_options_choose(settings, console, &options);
     struct vitlrp_model *opened = NULL;
@@ -89,8 +92,8 @@ enum vitlrp_status model_choose(const struct settings *settings, const struct co
     if (status == VITLRP_OK && settings->like_path != NULL) {
         status = like_choose(settings, &opened, err);
     }
-    if (status == VITLRP_OK && settings->text_count > 0) {
-        status = text_prompts_choose(settings, console, &opened, err);
+    if (status == VITLRP_OK && prompts->count > 0) {
+        status = text_prompts_choose(prompts, settings, console, &opened, err);
     }
     if (status == VITLRP_OK && settings->word_text != NULL) {
         status = text_words_choose(settings, console, &opened, err);
@@ -104,6 +107,17 @@ enum vitlrp_status model_choose(const struct settings *settings, const struct co
     }
     *model = opened;
     return VITLRP_OK;
+}
+
+enum vitlrp_status model_choose(const struct settings *settings, const struct console *console,
+                                struct vitlrp_model **model, struct vitlrp_error *err) {
+    struct text_prompts prompts;
+    enum vitlrp_status status = text_prompts_read(settings, &prompts, err);
+    if (status == VITLRP_OK) {
+        status = open_model(settings, console, &prompts, model, err);
+    }
+    text_prompts_close(&prompts);
+    return status;
 }
 
 enum vitlrp_status session_choose(const struct settings *settings, const struct vitlrp_model *model,
@@ -191,6 +205,9 @@ enum vitlrp_status explain_session_open_on(const struct settings *settings, stru
     vitlrp_model_describe(state->model, &info);
     model_input_choose(settings, state->model, &state->preprocess);
     TRY(prediction_open(info.classes, &state->prediction, err));
+    if (settings_contrast(settings) != NULL) {
+        prediction_hide(&state->prediction);
+    }
     TRY(class_choice_open(settings, model, &state->choice, err));
     TRY(check_outputs(state, &info, err));
     if (settings->method_info.ignores_class != 0 &&
@@ -284,6 +301,25 @@ static double expected_seconds(const struct explain_session *state) {
     return forward > 0.0 ? state->forward_s * (operations_of(state, 1) - forward) / forward : 0.0;
 }
 
+enum vitlrp_status explain_cosine(struct explain_session *state, struct vitlrp_error *err) {
+    struct vitlrp_model_info info;
+    vitlrp_model_info_init(&info);
+    vitlrp_model_describe(state->model, &info);
+    if (info.kind != VITLRP_MODEL_PROMPTS) {
+        return VITLRP_OK;
+    }
+    float *embedding = mem_calloc((size_t) info.embed_dim, sizeof *embedding);
+    enum vitlrp_status status = embedding == NULL
+                                    ? fail(err, VITLRP_NOMEM, "out of memory for an embedding")
+                                    : vitlrp_session_embedding(state->session, embedding, err);
+    if (status == VITLRP_OK) {
+        status = vitlrp_model_cosines(state->model, embedding, NULL,
+                                      &state->prediction.empty_cosine, err);
+    }
+    mem_free(embedding);
+    return status;
+}
+
 enum vitlrp_status explain_forward(struct explain_session *state, const float *input,
                                    struct vitlrp_error *err) {
     double start = clock_ms();
@@ -292,7 +328,8 @@ enum vitlrp_status explain_forward(struct explain_session *state, const float *i
         vitlrp_session_forward(state->session, input, state->prediction.logits, err);
     pass_watch_end(&state->watch);
     state->forward_s = (clock_ms() - start) * 1e-3;
-    return status;
+    TRY(status);
+    return explain_cosine(state, err);
 }
 
 static enum vitlrp_status choose_options(const struct explain_session *state, int32_t height,
@@ -375,10 +412,8 @@ static void sum_channels(struct explain_session *state) {
 enum vitlrp_status explain_relevance(struct explain_session *state, struct explanation *explanation,
                                      struct vitlrp_error *err) {
     struct vitlrp_relevance relevance;
-    const struct vitlrp_target targets[2] = {
-        {explanation->target.output, 1.0F},
-        {explanation->versus.output, -1.0F},
-    };
+    struct contrast contrast;
+    TRY(contrast_open(explanation, &contrast, err));
     bool pixel_level = state->settings->level == LEVEL_PIXEL;
     vitlrp_relevance_init(&relevance);
     relevance.pixels = pixel_level ? state->pixels : NULL;
@@ -388,9 +423,10 @@ enum vitlrp_status explain_relevance(struct explain_session *state, struct expla
     double start = clock_ms();
     pass_watch_begin(&state->watch, state->settings->method_info.name, expected_seconds(state));
     enum vitlrp_status status =
-        vitlrp_session_attribute(state->session, targets, explanation->has_versus ? 2 : 1,
+        vitlrp_session_attribute(state->session, contrast.targets, contrast.count,
                                  &state->settings->method, &relevance, err);
     pass_watch_end(&state->watch);
+    contrast_close(&contrast);
     TRY(status);
     explanation->timing.backward = clock_ms() - start;
     if (pixel_level) {
@@ -412,6 +448,10 @@ enum vitlrp_status explain_relevance(struct explain_session *state, struct expla
 static struct vitlrp_likely likely_of(const struct explanation *explanation,
                                       const struct vitlrp_class *found) {
     const struct prediction *prediction = explanation->prediction;
+    if (found->output == OTHERS_OUTPUT) {
+        return (struct vitlrp_likely){
+            .found = *found, .logit = contrast_logit(explanation), .probability = (double) NAN};
+    }
     return (struct vitlrp_likely){.found = *found,
                                   .logit = (double) prediction->logits[found->output],
                                   .probability = prediction->probability[found->output]};
@@ -465,7 +505,12 @@ static enum vitlrp_status compose_caption(const struct explanation *explanation,
 static void append_comment(struct text *out, const struct explanation *explanation) {
     text_printf(out, "vitlrp %s; class %d", vitlrp_version(), explanation->target.index);
     if (explanation->has_versus) {
-        text_printf(out, " versus %d", explanation->versus.index);
+        text_append_string(out, " versus ");
+        if (explanation->versus.output == OTHERS_OUTPUT) {
+            text_append_string(out, CONTRAST_OTHERS);
+        } else {
+            text_printf(out, "%d", explanation->versus.index);
+        }
     }
     text_append_string(out, "; ");
     method_append(out, &explanation->settings->method_info, &explanation->settings->method);

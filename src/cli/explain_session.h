@@ -81,6 +81,10 @@ void explain_session_release(struct explain_session *state);
 enum vitlrp_status explain_session_bytes(const struct explain_session *state, int32_t height,
                                          int32_t width, size_t *bytes, struct vitlrp_error *err);
 
+/* After a forward pass: how the image fits a text without words, into state->prediction, of a model
+ * of texts. */
+enum vitlrp_status explain_cosine(struct explain_session *state, struct vitlrp_error *err);
+
 /* A forward pass; logits into state->prediction. */
 enum vitlrp_status explain_forward(struct explain_session *state, const float *input,
                                    struct vitlrp_error *err);

@@ -6,12 +6,15 @@
 #include "base/formats.h"
 #include "base/mem.h"
 #include "base/words.h"
+#include "class_choice.h"
+#include "contrast.h"
 #include "outputs.h"
 #include "text_words.h"
 
 /* ---- For programs ---- */
 
 #define TEXT_LIMIT ((size_t) 1 << 30)
+#define PROMPTS_REPORTED 100
 
 json_t *json_text(const char *text) {
     size_t length = strlen(text);
@@ -30,6 +33,13 @@ json_t *json_method_parameters(const struct vitlrp_method_info *info,
                                enum vitlrp_precision precision) {
     const struct json_method_facts facts = {word_of(WORDS_PRECISION, precision), info->relevance};
     return json_method(info->reads, options, &facts);
+}
+
+static struct vitlrp_model_info model_info(const struct explanation *explanation) {
+    struct vitlrp_model_info info;
+    vitlrp_model_info_init(&info);
+    vitlrp_model_describe(explanation->model, &info);
+    return info;
 }
 
 static json_t *json_top(const struct explanation *explanation, bool *complete) {
@@ -102,12 +112,37 @@ static json_t *json_timing(const struct timing *timing, bool *complete) {
     return object;
 }
 
+json_t *json_versus(const struct vitlrp_class *versus) {
+    return versus->output == OTHERS_OUTPUT ? json_string(CONTRAST_OTHERS)
+                                           : json_integer(versus->index);
+}
+
 static void set_classes(json_t *object, const struct explanation *explanation, bool *complete) {
     json_set(object, "class", json_integer(explanation->target.index), complete);
     if (explanation->has_versus) {
-        int32_t versus = explanation->versus.output;
-        json_set(object, "versus", json_integer(explanation->versus.index), complete);
-        json_set(object, "versus_logit", json_number(explanation->prediction->logits[versus]),
+        json_set(object, "versus", json_versus(&explanation->versus), complete);
+        json_set(object, "versus_logit", json_number(contrast_logit(explanation)), complete);
+    }
+}
+
+static double cosine_of(const struct explanation *explanation,
+                        const struct vitlrp_model_info *info) {
+    double logit = explanation->prediction->logits[explanation->target.output];
+    return (logit - info->logit_bias) / info->logit_scale;
+}
+
+/* Its outputs are texts, and no words of one. */
+static bool is_of_texts(const struct explanation *explanation,
+                        const struct vitlrp_model_info *info) {
+    return info->kind == VITLRP_MODEL_PROMPTS && explanation->settings->word_text == NULL;
+}
+
+static void set_cosines(json_t *object, const struct explanation *explanation, bool *complete) {
+    const struct vitlrp_model_info info = model_info(explanation);
+    if (is_of_texts(explanation, &info)) {
+        json_set(object, "prompt", json_text(explanation->target.label), complete);
+        json_set(object, "cosine", json_number(cosine_of(explanation, &info)), complete);
+        json_set(object, "empty_cosine", json_number(explanation->prediction->empty_cosine),
                  complete);
     }
 }
@@ -118,6 +153,24 @@ static void set_results(json_t *object, const struct explanation *explanation, b
     json_set(object, "logit", json_number(prediction->logits[output]), complete);
     json_set(object, "probability", json_number(prediction->probability[output]), complete);
     json_set(object, "relevance_sum", json_number(explanation->sum), complete);
+    set_cosines(object, explanation, complete);
+}
+
+/* The texts of a model, where they are few enough to be in every record. */
+static void set_prompts(json_t *object, const struct explanation *explanation, bool *complete) {
+    const struct vitlrp_model_info info = model_info(explanation);
+    if (!is_of_texts(explanation, &info) || info.classes > PROMPTS_REPORTED) {
+        return;
+    }
+    json_t *list = json_array();
+    for (int32_t i = 0; i < info.classes; i++) {
+        struct vitlrp_class found;
+        bool known = vitlrp_model_class(explanation->model, i, &found, NULL) == VITLRP_OK;
+        if (json_array_append_new(list, json_text(known ? found.label : "")) != 0) {
+            *complete = false;
+        }
+    }
+    json_set(object, "prompts", list, complete);
 }
 
 static void set_target(json_t *object, const struct explanation *explanation, bool *complete) {
@@ -166,6 +219,7 @@ enum vitlrp_status json_report(const struct explanation *explanation, json_t **o
         json_set(object, "word_of", json_text(explanation->settings->texts[0]), &complete);
     }
     set_target(object, explanation, &complete);
+    set_prompts(object, explanation, &complete);
     json_set(object, "ledger", json_ledger(explanation, &complete), &complete);
     set_words(object, explanation, &complete);
     json_set(object, "timing_ms", json_timing(&explanation->timing, &complete), &complete);
@@ -266,13 +320,6 @@ void json_sink_free(struct json_sink *sink) {
 
 #define MAX_KINDS 16 /* columns of the ledger's table */
 
-static struct vitlrp_model_info model_info(const struct explanation *explanation) {
-    struct vitlrp_model_info info;
-    vitlrp_model_info_init(&info);
-    vitlrp_model_describe(explanation->model, &info);
-    return info;
-}
-
 const char *explanation_unit(const struct explanation *explanation) {
     const char *unit = explanation->settings->method_info.unit;
     bool of_classes = model_info(explanation).outputs == VITLRP_OUTPUTS_CLASSES;
@@ -289,7 +336,7 @@ static void append_top(struct text *out, const struct explanation *explanation,
         if (vitlrp_model_class(explanation->model, output, &found, NULL) != VITLRP_OK) {
             continue;
         }
-        if (kind == VITLRP_PROBABILITY_NONE) {
+        if (isnan(prediction->probability[output])) {
             text_printf(out, "  %9.4g  ", (double) prediction->logits[output]);
         } else {
             text_printf(out, "  %5.1f %%  ", 100.0 * prediction->probability[output]);
@@ -319,6 +366,10 @@ void report_prediction(struct text *out, const struct explanation *explanation) 
     if (model.outputs == VITLRP_OUTPUTS_CLASSES) { /* what others mean is not in their order */
         append_top(out, explanation, model.probability);
     }
+    if (!isnan(explanation->prediction->empty_cosine)) {
+        text_printf(out, "  a text without words: cosine %.4f\n",
+                    explanation->prediction->empty_cosine);
+    }
 }
 
 /* A score whose seed is more than the class's logit. */
@@ -334,9 +385,8 @@ const char *explanation_sum(const struct explanation *explanation) {
 /* The cosine behind a logit of texts. */
 static void append_cosine(struct text *out, const struct explanation *explanation) {
     const struct vitlrp_model_info info = model_info(explanation);
-    if (info.kind == VITLRP_MODEL_PROMPTS && !explanation->has_versus) {
-        double logit = explanation->prediction->logits[explanation->target.output];
-        text_printf(out, ", cosine %.4f", (logit - info.logit_bias) / info.logit_scale);
+    if (is_of_texts(explanation, &info) && !explanation->has_versus) {
+        text_printf(out, ", cosine %.4f", cosine_of(explanation, &info));
     }
 }
 
@@ -350,7 +400,7 @@ void report_class(struct text *out, const struct explanation *explanation) {
         class_append(out, &explanation->versus);
         text_printf(out, ", %s difference %.4g", explanation_sum(explanation),
                     explanation->explained);
-    } else if (model_info(explanation).probability == VITLRP_PROBABILITY_NONE) {
+    } else if (isnan(explanation->prediction->probability[output])) {
         text_printf(out, ", %.4g", explanation->explained);
     } else {
         text_printf(out, ", %.1f %%, %s %.4g", 100.0 * explanation->prediction->probability[output],

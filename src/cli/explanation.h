@@ -60,6 +60,9 @@ struct class_pair {
     struct vitlrp_class class, versus;
 };
 
+/* What a class is contrasted with: the index of another one, or "others". */
+json_t *json_versus(const struct vitlrp_class *versus);
+
 /* The difference as an object. */
 json_t *json_difference(const struct class_pair *pair);
 

@@ -23,8 +23,10 @@
 
 struct pass_watch pass_watch_open(enum progress when, const struct console *console) {
     bool wanted = when == PROGRESS_ALWAYS || (when == PROGRESS_AUTO && console->verbosity > 0);
-    return (struct pass_watch){
-        .console = console, .enabled = wanted, .rewrites = isatty(STDERR_FILENO) == 1};
+    return (struct pass_watch){.console = console,
+                               .enabled = wanted,
+                               .rewrites = isatty(STDERR_FILENO) == 1,
+                               .for_what = " for a map"};
 }
 
 void duration_text(double seconds, char out[DURATION_LIMIT]) {
@@ -53,7 +55,7 @@ static void tell(struct pass_watch *watch) {
     watch->is_told = true;
     if (expected > TOLD_SECONDS) {
         duration_text(expected, whole);
-        console_tell(watch->console, "%s takes about %s for a map", watch->what, whole);
+        console_tell(watch->console, "%s takes about %s%s", watch->what, whole, watch->for_what);
     }
 }
 

@@ -13,10 +13,11 @@
 struct pass_watch {
     const struct console *console;
     bool enabled;
-    bool rewrites;    /* the line is overwritten: a terminal */
-    bool is_shown;    /* a line stands there, to be cleared */
-    bool is_told;     /* how long it will take */
-    const char *what; /* is done; a string that lives on */
+    bool rewrites;        /* the line is overwritten: a terminal */
+    bool is_shown;        /* a line stands there, to be cleared */
+    bool is_told;         /* how long it will take */
+    const char *what;     /* is done; a string that lives on */
+    const char *for_what; /* behind the time that it takes: " for a map" */
     double start_ms;
     double shown_ms;    /* when the line was last written */
     double expected_s;  /* the whole; 0: unknown */

@@ -1,5 +1,6 @@
 #include "photo.h"
 
+#include <float.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@ enum vitlrp_status prediction_open(int32_t classes, struct prediction *predictio
     size_t count = (size_t) classes;
     *prediction = (struct prediction){
         .classes = classes,
+        .empty_cosine = (double) NAN,
         .logits = mem_calloc(count, sizeof *prediction->logits),
         .probability = mem_calloc(count, sizeof *prediction->probability),
         .order = mem_calloc(count, sizeof *prediction->order),
@@ -38,18 +40,38 @@ void prediction_close(struct prediction *prediction) {
     *prediction = (struct prediction){0};
 }
 
+void prediction_hide(struct prediction *prediction) {
+    prediction->hides = true;
+    prediction->classes--;
+}
+
+/* With one class left, a softmax says nothing. */
+static bool says_nothing(const struct prediction *prediction, const struct vitlrp_model *model) {
+    struct vitlrp_model_info info;
+    vitlrp_model_info_init(&info);
+    vitlrp_model_describe(model, &info);
+    return prediction->hides && prediction->classes == 1 &&
+           info.probability == VITLRP_PROBABILITY_SOFTMAX;
+}
+
 enum vitlrp_status prediction_rank(struct prediction *prediction, const struct vitlrp_model *model,
                                    struct vitlrp_error *err) {
-    size_t count = (size_t) prediction->classes;
+    size_t count = (size_t) prediction->classes + (prediction->hides ? 1 : 0);
+    float *last = &prediction->logits[count - 1];
+    float kept = *last;
     struct vitlrp_likely *likely = mem_calloc(count, sizeof *likely);
     if (likely == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for %zu classes", count);
     }
+    *last = prediction->hides ? -FLT_MAX : kept; /* the last one by that, and without a share */
     enum vitlrp_status status = vitlrp_model_top(model, prediction->logits, count, likely, err);
+    *last = kept;
+    bool is_constant = says_nothing(prediction, model);
     for (size_t i = 0; i < count && status == VITLRP_OK; i++) {
         int32_t output = likely[i].found.output;
+        bool is_class = output < prediction->classes && !is_constant;
         prediction->order[i] = output;
-        prediction->probability[output] = likely[i].probability;
+        prediction->probability[output] = is_class ? likely[i].probability : (double) NAN;
     }
     mem_free(likely);
     return status;

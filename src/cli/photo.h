@@ -11,10 +11,15 @@
 
 struct prediction {
     int32_t classes;
-    float *logits;       /* [classes] */
+    float *logits;       /* [classes], and of the hidden one behind them */
     double *probability; /* [classes]; NAN where outputs are no probabilities */
     int32_t *order;      /* [classes] outputs, the largest logit first */
+    bool hides;          /* the last output is none of the classes: a contrast's */
+    double empty_cosine; /* of the image and the text without words; NAN: not known */
 };
+
+/* The model's last output is none of the classes: it is never predicted, and has no probability. */
+void prediction_hide(struct prediction *prediction);
 
 /* Room for the given number of classes. *prediction is owned: prediction_close. */
 enum vitlrp_status prediction_open(int32_t classes, struct prediction *prediction,

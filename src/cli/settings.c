@@ -200,8 +200,8 @@ static enum vitlrp_status read_logits(const struct args *args, struct settings *
         return option_fail("--logit-bias", bias, "a number from -1000000 to 1000000", err);
     }
     if ((scale != NULL || bias != NULL) && settings->text_path == NULL &&
-        settings->text_count == 0) {
-        return fail(err, VITLRP_USAGE, "%s is of --text and --text-embeddings",
+        !settings_has_prompts(settings)) {
+        return fail(err, VITLRP_USAGE, "%s is of --text, --prompts and --text-embeddings",
                     scale != NULL ? "--logit-scale" : "--logit-bias");
     }
     return VITLRP_OK;
@@ -209,16 +209,21 @@ static enum vitlrp_status read_logits(const struct args *args, struct settings *
 
 /* Texts come from one place, and name themselves. */
 static enum vitlrp_status check_texts(const struct settings *settings, struct vitlrp_error *err) {
-    const char *texts = settings->text_count > 0 ? "--text" : "--text-embeddings";
-    if (settings->text_count > 0 && settings->text_path != NULL) {
-        return fail(err, VITLRP_USAGE,
-                    "--text and --text-embeddings are two ways to give texts: choose one");
+    bool has_prompts = settings_has_prompts(settings);
+    const char *texts = settings->text_count > 0         ? "--text"
+                        : settings->prompts_path != NULL ? "--prompts"
+                                                         : "--text-embeddings";
+    bool twice = settings->text_count > 0 && settings->prompts_path != NULL;
+    if (twice || (has_prompts && settings->text_path != NULL)) {
+        return fail(err, VITLRP_USAGE, "%s and %s are two ways to give texts: choose one", texts,
+                    twice ? "--prompts" : "--text-embeddings");
     }
-    if (settings->text_count > 0 && settings->labels_path != NULL) {
+    if (has_prompts && settings->labels_path != NULL) {
         return fail(err, VITLRP_USAGE,
-                    "--labels names the classes of a model, and texts of --text have their names");
+                    "--labels names the classes of a model, and texts of %s have their names",
+                    texts);
     }
-    if ((settings->text_count > 0 || settings->text_path != NULL) && settings->like_path != NULL) {
+    if ((has_prompts || settings->text_path != NULL) && settings->like_path != NULL) {
         return fail(err, VITLRP_USAGE,
                     "%s compares an image with texts, --like with images: choose one", texts);
     }
@@ -270,15 +275,16 @@ enum vitlrp_status settings_set_word_rules(const struct settings *settings,
 static enum vitlrp_status read_texts(const struct args *args, struct settings *settings,
                                      struct vitlrp_error *err) {
     static const enum option_id NEED_TEXTS[] = {OPTION_TOKENIZER, OPTION_TEXT_CLEANING,
-                                                OPTION_TEXT_HEADS};
+                                                OPTION_TEXT_HEADS, OPTION_TEMPLATES,
+                                                OPTION_SAVE_TEXT_EMBEDDINGS};
     int cleaning = 0;
     TRY(option_choice(args, OPTION_TEXT_CLEANING, &cleaning, err));
     settings->text_cleaning = option_choice_word(args, OPTION_TEXT_CLEANING, cleaning);
     for (size_t i = 0; i < sizeof NEED_TEXTS / sizeof NEED_TEXTS[0]; i++) {
-        if (args->value[NEED_TEXTS[i]] != NULL && settings->text_count == 0) {
+        if (args->value[NEED_TEXTS[i]] != NULL && !settings_has_prompts(settings)) {
             char name[OPTION_NAME_LIMIT];
             option_spell(NEED_TEXTS[i], name, sizeof name);
-            return fail(err, VITLRP_USAGE, "%s is of --text", name);
+            return fail(err, VITLRP_USAGE, "%s is of --text and --prompts", name);
         }
     }
     TRY(check_texts(settings, err));
@@ -328,6 +334,18 @@ static enum vitlrp_status read_class(const struct args *args, struct settings *s
         word = word[length] == '\0' ? NULL : word + length + 1;
     }
     return VITLRP_OK;
+}
+
+const char *settings_contrast(const struct settings *settings) {
+    const char *versus = settings_has_prompts(settings) ? settings->versus_text : NULL;
+    if (versus != NULL && strncmp(versus, CONTRAST_TEXT, strlen(CONTRAST_TEXT)) == 0) {
+        return versus + strlen(CONTRAST_TEXT);
+    }
+    return versus != NULL && strcmp(versus, CONTRAST_EMPTY) == 0 ? "" : NULL;
+}
+
+bool settings_has_prompts(const struct settings *settings) {
+    return settings->text_count > 0 || settings->prompts_path != NULL;
 }
 
 int32_t settings_classes(const struct settings *settings) {

@@ -16,6 +16,11 @@
 #define CLASS_WORD_PREDICTED "predicted"
 #define CLASS_WORD_LABEL "label"
 
+/* What --versus takes beyond a class. */
+#define CONTRAST_OTHERS "others"
+#define CONTRAST_EMPTY "empty"
+#define CONTRAST_TEXT "text:" /* before a text */
+
 /* Longest list of classes. */
 #define CLASS_WORDS_MAX 32
 
@@ -50,6 +55,9 @@ struct settings {
     const char *like_path;      /* NULL: nothing is compared */
     const char *const *texts;   /* [text_count] of --text; of args */
     size_t text_count;          /* 0: none */
+    const char *prompts_path;   /* of --prompts; NULL: none */
+    const char *templates;      /* of --templates, a name or a path; NULL: none */
+    const char *save_rows_path; /* NULL: embeddings of texts are not written */
     const char *tokenizer_path; /* NULL: what lies beside the weights */
     const char *text_cleaning;  /* a word of --text-cleaning */
     int32_t text_heads;         /* 0: the model's files state it */
@@ -116,6 +124,13 @@ enum vitlrp_status settings_read(const struct args *args, struct settings *setti
 /* The length of the first word of a list of classes: it ends before a comma without a blank behind
  * it, or with the text. */
 size_t class_list_length(const char *text);
+
+/* The text that --versus names beyond those of the model: "" of `empty`, T of `text:T`; NULL: none.
+ */
+const char *settings_contrast(const struct settings *settings);
+
+/* Whether texts are given for the model's text tower to read. */
+bool settings_has_prompts(const struct settings *settings);
 
 /* How many classes of an image are explained, at most. */
 int32_t settings_classes(const struct settings *settings);

@@ -8,6 +8,7 @@
 #include "base/folder.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "text/kind.h"
 
 /* Bytes of a cleaned text: characters become three of the same size at most. */
@@ -16,6 +17,7 @@
 struct tokenizer {
     const struct tokenizer_kind *kind;
     struct tokenizer_info info;
+    char sha256[SHA256_TEXT];
     void *state; /* owned: kind->close */
 };
 
@@ -60,6 +62,24 @@ void tokenizer_close(struct tokenizer *tokenizer) {
 
 struct tokenizer_info tokenizer_describe(const struct tokenizer *tokenizer) {
     return tokenizer->info;
+}
+
+const char *tokenizer_sha256(const struct tokenizer *tokenizer) {
+    return tokenizer->sha256;
+}
+
+static enum vitlrp_status hash_file(const struct tokenizer_file *file, char out[SHA256_TEXT],
+                                    struct vitlrp_error *err) {
+    char both[2 * SHA256_TEXT];
+    TRY(sha256_bytes(file->data, file->size, out, err));
+    if (file->ids == NULL) {
+        return VITLRP_OK;
+    }
+    memcpy(both, out, SHA256_TEXT - 1);
+    both[SHA256_TEXT - 1] = ' ';
+    TRY(sha256_bytes(file->ids, file->ids_size, both + SHA256_TEXT, err));
+    both[2 * SHA256_TEXT - 1] = '\n';
+    return sha256_bytes(both, sizeof both, out, err);
 }
 
 static const struct tokenizer_kind *kind_of(const struct tokenizer_source *source) {
@@ -108,9 +128,18 @@ enum vitlrp_status tokenizer_open_bytes(const struct tokenizer_file *file, struc
         source.json = json;
         kind = kind_of(&source);
     }
-    enum vitlrp_status status = open_source(kind, &source, out, err);
+    struct tokenizer *made = NULL;
+    enum vitlrp_status status = open_source(kind, &source, &made, err);
     json_decref(json);
-    return status;
+    if (status == VITLRP_OK) {
+        status = hash_file(file, made->sha256, err);
+    }
+    if (status != VITLRP_OK) {
+        tokenizer_close(made);
+        return status;
+    }
+    *out = made;
+    return VITLRP_OK;
 }
 
 /* NAME in the folder that `path` has, or in the folder `path`; owned: mem_free. NULL: no memory. */

@@ -66,6 +66,10 @@ void tokenizer_close(struct tokenizer *tokenizer);
 
 struct tokenizer_info tokenizer_describe(const struct tokenizer *tokenizer);
 
+/* The hash of the file that it was made of; with a vocab.json beside it, of a line of both hashes
+ * and a blank between them. "" of the built-in one. As long as the tokenizer. */
+const char *tokenizer_sha256(const struct tokenizer *tokenizer);
+
 /* Appends a token as people read it: its bytes, with "</w>" where a word of CLIP's ends, or with
  * U+2581 where a word of SentencePiece begins; "[start]", "[end]", "[padding]". The bytes need not
  * be UTF-8: text_append_escaped. Nothing for an id that is not of the vocabulary. */

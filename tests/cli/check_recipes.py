@@ -74,6 +74,7 @@ class Recipes(model_files.ModelFiles):
             prompts = json.load(file)["prompts"]
         with open("texts.txt", "w", encoding="utf-8") as file:
             file.write("\n".join(prompts) + "\n")
+        shutil.copy("texts.txt", "names.txt")
 
     def save_dinov2(self, name):
         """DINOv2's own files, whose heads are 64 wide: five blocks, and a head of the last four."""

@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "support"))
 import records  # noqa: E402
 import small_model  # noqa: E402
 # What takes more than a second says so: on a busy machine or with a sanitizer, whatever the case is about.
-ESTIMATE = re.compile(r"^vitlrp: [\w-]+ takes about \d+ \w+ for a map\n", re.MULTILINE)
+ESTIMATE = re.compile(r"^vitlrp: ([\w-]+|reading \d+ texts) takes about \d+ \w+( for a map)?\n", re.MULTILINE)
 TIME_LIMIT = 1200 if os.environ.get("VITLRP_PREFIX") else 600
 
 

@@ -22,6 +22,9 @@ struct vit_sidecar {
     struct bytes bytes; /* owned: as they were read */
 };
 
+/* The rows of texts, as a sidecar is called. */
+#define VIT_TEXT_EMBEDDINGS "text_embeddings"
+
 #define VIT_SIDECARS ((size_t) 5)
 
 struct vit_origin {

@@ -93,7 +93,7 @@ static void set_end(struct vit_model *model, const struct prompt_parts *parts) {
     model->probability = constant ? VITLRP_PROBABILITY_NONE : model->prompt_probability;
     unsigned char *rows = (unsigned char *) (model->storage + parts->rows);
     model->origin.sidecars[model->origin.sidecar_count++] = (struct vit_sidecar){
-        "text_embeddings", {rows, parts->count * parts->width * sizeof(float)}};
+        VIT_TEXT_EMBEDDINGS, {rows, parts->count * parts->width * sizeof(float)}};
 }
 
 static enum vitlrp_status check_rows(const float *rows, size_t count, size_t width,

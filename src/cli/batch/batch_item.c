@@ -267,6 +267,7 @@ static enum vitlrp_status explain_photo(struct passage *passage, struct vitlrp_e
     TRY(explain_session_fit(state, geometry->input_height, geometry->input_width, err));
     TRY(vitlrp_session_forward(state->session, passage->photo.input, state->prediction.logits,
                                err));
+    TRY(explain_cosine(state, err));
     TRY(prediction_rank(&state->prediction, state->model, err));
     TRY(explain_classes(passage, err));
     return passage->first == NULL ? VITLRP_OK : add_image_outputs(passage, err);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cli/contrast.h"
 #include "cli/explain_session.h"
 #include "cli/model_input.h"
 
@@ -135,8 +136,9 @@ static enum vitlrp_status add_rows(const struct settings *settings,
                                  .probability = state->prediction.probability[output],
                                  .logit = (double) state->prediction.logits[output]};
         if (cells->has_versus) {
-            cells->rows[cells->row_count - 1].versus_logit =
-                (double) state->prediction.logits[taken.versus.output];
+            const struct explanation of_row = {
+                .prediction = &state->prediction, .target = taken.target, .versus = taken.versus};
+            cells->rows[cells->row_count - 1].versus_logit = contrast_logit(&of_row);
         }
     }
     return VITLRP_OK;
@@ -146,6 +148,10 @@ static enum vitlrp_status add_rows(const struct settings *settings,
 static enum vitlrp_status find_rows(const struct settings *settings, struct explain_session *state,
                                     struct compare_cells *cells, struct vitlrp_error *err) {
     cells->has_versus = state->choice.has_versus;
+    if (state->choice.has_versus && state->choice.versus.kind == CLASS_OTHERS && cells->steps > 0) {
+        return fail(err, VITLRP_USAGE,
+                    "--versus others: Delta is of one class or of two: --steps 0 leaves it out");
+    }
     cells->rows = mem_calloc(COMPARE_ROWS_MAX, sizeof *cells->rows);
     if (cells->rows == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for a comparison");

@@ -72,7 +72,7 @@ static void set_class(json_t *object, const struct compare_cells *cells,
     json_set(object, "logit", json_number(row->logit), complete);
     json_set(object, "probability", json_number(row->probability), complete);
     if (cells->has_versus) {
-        json_set(object, "versus", json_integer(row->versus.index), complete);
+        json_set(object, "versus", json_versus(&row->versus), complete);
         json_set(object, "versus_logit", json_number(row->versus_logit), complete);
     }
 }

@@ -494,6 +494,14 @@ static enum exit_code explain_plan(const struct chosen_images *chosen, struct se
     return code;
 }
 
+static enum vitlrp_status page_check(const struct settings *settings, struct vitlrp_error *err) {
+    bool is_others =
+        settings->versus_text != NULL && strcmp(settings->versus_text, CONTRAST_OTHERS) == 0;
+    return is_others
+               ? fail(err, VITLRP_USAGE, "--versus others: a page shows differences of two classes")
+               : VITLRP_OK;
+}
+
 enum exit_code explain_main(const struct args *args, struct console *console) {
     struct vitlrp_error err;
     struct settings settings;
@@ -511,6 +519,9 @@ enum exit_code explain_main(const struct args *args, struct console *console) {
     }
     if (code == CODE_DONE) {
         code = explain_plan(&chosen, &settings, &state);
+    }
+    if (code == CODE_DONE && state.outputs.pattern[OUTPUT_PAGE] != NULL) {
+        code = console_check(page_check(&settings, &err), CODE_INPUT, &err);
     }
     if (code == CODE_DONE && state.outputs.pattern[OUTPUT_PAGE] != NULL) {
         code = console_check(method_list_open(args, &methods, &err), CODE_INPUT, &err);

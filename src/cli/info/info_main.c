@@ -12,6 +12,7 @@
 #include "cli/model_input.h"
 #include "cli/outputs.h"
 #include "cli/settings.h"
+#include "cli/text_prompts.h"
 #include "info_tensors.h"
 
 #define REPORT_LIMIT ((size_t) 1 << 26)
@@ -28,7 +29,8 @@ struct facts {
     bool is_refused;  /* a limit allows no session; `refusal` says which */
     struct vitlrp_error refusal;
     char sha256[SHA256_TEXT];
-    const json_t *tensors; /* of its file; NULL: it has none */
+    const json_t *tensors;          /* of its file; NULL: it has none */
+    const struct settings *rows_of; /* that want its texts' embeddings; NULL: nobody */
 };
 
 static enum vitlrp_status facts_gather(const struct settings *settings,
@@ -233,6 +235,10 @@ static enum exit_code facts_report(const struct args *args, const struct console
     if (json_path != NULL) {
         code = console_check(write_json(facts, json_path, with_classes, &err), CODE_OUTPUT, &err);
     }
+    if (facts->rows_of != NULL) {
+        enum vitlrp_status status = text_prompts_save(facts->rows_of, facts->model, &err);
+        code = console_check_also(code, status, CODE_OUTPUT, &err);
+    }
     if (console->verbosity == 0 || (json_path != NULL && strcmp(json_path, "-") == 0)) {
         return code;
     }
@@ -245,6 +251,11 @@ static enum exit_code facts_report(const struct args *args, const struct console
     if (with_classes) {
         text_append_string(&text, "\n");
         append_classes(&text, facts);
+    }
+    if (facts->rows_of != NULL && code == CODE_DONE) {
+        char name[240];
+        text_escape_name(name, sizeof name, facts->rows_of->save_rows_path);
+        text_printf(&text, "wrote %s\n", name);
     }
     code = console_check_also(code, console_write(&text, &err), CODE_OUTPUT, &err);
     text_free(&text);
@@ -271,7 +282,10 @@ static enum vitlrp_status info_prepare(const struct args *args, struct guard *gu
     TRY(settings_read(args, settings, err));
     TRY(choose_operand(args, settings, err));
     TRY(guard_words(guard, args, settings->model_path, err));
-    TRY(output_claim(guard, "--json", args->value[OPTION_JSON], err));
+    const char *const outputs[] = {"--json", "--save-text-embeddings"};
+    const char *const paths[] = {args->value[OPTION_JSON], settings->save_rows_path};
+    TRY(output_check_array(outputs[1], paths[1], err));
+    TRY(output_claim_each(guard, outputs, paths, 2, err));
     settings->inputs = guard_inputs(guard);
     return VITLRP_OK;
 }
@@ -284,6 +298,7 @@ static enum vitlrp_status info_open(const struct settings *settings, struct cons
         return error_forward(err, &tensors->unread);
     }
     facts->tensors = tensors->list;
+    facts->rows_of = settings->save_rows_path != NULL ? settings : NULL;
     return facts_gather(settings, *model, facts, err);
 }
 
