@@ -22,7 +22,6 @@
 #include "names.h"
 #include "text_prompts.h"
 #include "text_rows.h"
-#include "vitlrp_words.h"
 
 #define MEGABYTE 1048576.0
 
@@ -299,25 +298,6 @@ static void warn_of_work(const struct explain_session *state) {
 static double expected_seconds(const struct explain_session *state) {
     double forward = state->forward_s > 0.0 ? operations_of(state, 0) : 0.0;
     return forward > 0.0 ? state->forward_s * (operations_of(state, 1) - forward) / forward : 0.0;
-}
-
-enum vitlrp_status explain_cosine(struct explain_session *state, struct vitlrp_error *err) {
-    struct vitlrp_model_info info;
-    vitlrp_model_info_init(&info);
-    vitlrp_model_describe(state->model, &info);
-    if (info.kind != VITLRP_MODEL_PROMPTS) {
-        return VITLRP_OK;
-    }
-    float *embedding = mem_calloc((size_t) info.embed_dim, sizeof *embedding);
-    enum vitlrp_status status = embedding == NULL
-                                    ? fail(err, VITLRP_NOMEM, "out of memory for an embedding")
-                                    : vitlrp_session_embedding(state->session, embedding, err);
-    if (status == VITLRP_OK) {
-        status = vitlrp_model_cosines(state->model, embedding, NULL,
-                                      &state->prediction.empty_cosine, err);
-    }
-    mem_free(embedding);
-    return status;
 }
 
 enum vitlrp_status explain_forward(struct explain_session *state, const float *input,
