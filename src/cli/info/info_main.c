@@ -14,6 +14,7 @@
 #include "cli/settings.h"
 #include "cli/text_prompts.h"
 #include "info_tensors.h"
+#include "info_texts.h"
 
 #define REPORT_LIMIT ((size_t) 1 << 26)
 #define MEGABYTE 1048576.0
@@ -30,6 +31,7 @@ struct facts {
     struct vitlrp_error refusal;
     char sha256[SHA256_TEXT];
     const json_t *tensors;          /* of its file; NULL: it has none */
+    json_t *texts;                  /* owned: of --text, with their tokens; NULL: none */
     const struct settings *rows_of; /* that want its texts' embeddings; NULL: nobody */
 };
 
@@ -173,6 +175,9 @@ static json_t *json_facts(const struct facts *facts) {
         json_set(object, "tensors", json_incref(json_object_get(facts->tensors, "tensors")),
                  &complete);
     }
+    if (facts->texts != NULL) {
+        json_set(object, "texts", json_incref(facts->texts), &complete);
+    }
     if (!complete || (facts->is_refused && !json_set_refusal(object, facts))) {
         json_decref(object);
         return NULL;
@@ -248,6 +253,7 @@ static enum exit_code facts_report(const struct args *args, const struct console
     if (facts->tensors != NULL && console->verbosity > 1) {
         info_tensors_append_list(&text, facts->tensors, console->verbosity);
     }
+    info_texts_append(&text, facts->texts);
     if (with_classes) {
         text_append_string(&text, "\n");
         append_classes(&text, facts);
@@ -298,6 +304,7 @@ static enum vitlrp_status info_open(const struct settings *settings, struct cons
         return error_forward(err, &tensors->unread);
     }
     facts->tensors = tensors->list;
+    TRY(info_texts_make(settings, *model, &facts->texts, err));
     facts->rows_of = settings->save_rows_path != NULL ? settings : NULL;
     return facts_gather(settings, *model, facts, err);
 }
@@ -352,6 +359,7 @@ enum exit_code info_main(const struct args *args, struct console *console) {
     }
     vitlrp_model_close(model);
     json_decref(tensors.list);
+    json_decref(facts.texts);
     guard_free(&guard);
     return code;
 }
