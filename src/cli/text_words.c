@@ -91,14 +91,14 @@ void text_words_close(struct text_words *words) {
 
 /* ---- Reports ---- */
 
-/* Numbers are in range. */
-static struct vitlrp_word word_at(const struct text_words *words, size_t number) {
+struct vitlrp_word text_words_at(const struct text_words *words, size_t number) {
     struct vitlrp_word word;
     return vitlrp_text_word(words->text, number, &word, NULL) == VITLRP_OK
                ? word
                : (struct vitlrp_word){.text = ""};
 }
 
+/* The number is in range. */
 static struct vitlrp_token token_at(const struct text_words *words, size_t number) {
     struct vitlrp_token token;
     return vitlrp_text_token(words->text, number, &token, NULL) == VITLRP_OK
@@ -138,7 +138,7 @@ void text_words_report(struct text *out, const struct text_words *words) {
                 words->explained - words->sum,
                 word_of(WORDS_ATTENTION_RULE, words->rules.attention));
     for (size_t i = 0; i < words->info.words; i++) {
-        const struct vitlrp_word word = word_at(words, i);
+        const struct vitlrp_word word = text_words_at(words, i);
         text_printf(out, "  %9.4g  ", (double) words->words[i]);
         append_shown(out, word.text);
         if (word.is_special == 0 && word.tokens > 1 && word.tokens <= MOST_SHOWN) {
@@ -171,7 +171,7 @@ void text_words_caption(struct text *out, const struct text_words *words) {
     bool alone = false;
     text_append_string(out, "\nwords: ");
     for (size_t i = 0; i < words->info.words; i++) {
-        const struct vitlrp_word word = word_at(words, i);
+        const struct vitlrp_word word = text_words_at(words, i);
         bool turns = turns_direction(word.text);
         if (i > 0) {
             text_append_string(out, turns || alone ? "\n" : ",  ");
@@ -205,7 +205,7 @@ static json_t *json_tokens(const struct text_words *words, bool *complete) {
 static json_t *json_words(const struct text_words *words, bool *complete) {
     json_t *list = json_array();
     for (size_t i = 0; i < words->info.words; i++) {
-        const struct vitlrp_word word = word_at(words, i);
+        const struct vitlrp_word word = text_words_at(words, i);
         json_t *entry = json_object();
         json_set(entry, "text", json_text(word.text), complete);
         json_set(entry, "special", json_boolean(word.is_special != 0), complete);

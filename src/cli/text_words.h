@@ -35,6 +35,9 @@ enum vitlrp_status text_words_take(struct text_words *words, const struct settin
 
 void text_words_close(struct text_words *words);
 
+/* Word number `number`, of words->info.words. */
+struct vitlrp_word text_words_at(const struct text_words *words, size_t number);
+
 /* A line for each word, in their order. */
 void text_words_report(struct text *out, const struct text_words *words);
 

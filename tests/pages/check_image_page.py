@@ -21,6 +21,7 @@ import records  # noqa: E402
 import small_model  # noqa: E402
 
 PROGRAM, DATA = (os.path.abspath(path) for path in sys.argv[1:3])
+WORDS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "golden", "words")
 HOSTILE = "<img src=x onerror=alert(1)>\"'&amp;.jpg"
 LABEL = "</script><script>document.title='broken'</script>"
 
@@ -150,6 +151,29 @@ class Written(Scratch):
             named = self.data["classes"][self.data["targets"][one["target"]]["class"]]["title"]
             if one["found"]:
                 self.assertEqual(removal["names"][one["top"]] == named, one["goal"] == "suffices")
+
+    def test_words(self):
+        """The words of texts, whose markup and direction stay their own; and words as classes."""
+        model = os.path.join(WORDS, "clip-quickgelu", "huggingface")
+        koala = os.path.join(DATA, "koala.jpg")
+        texts = ["--text", "a red <b>", "--text", "\u062d\u0627\u0641\u0644\u0629 bus"]
+        said = run(koala, "-m", model, *texts, "--class", "0,1", "--words", "-o", "words.html")
+        page = read("words.html")
+        shown = page[page.index('id="words"'):page.index("<h2>Without patches")]
+        self.assertIn("<h3><bdi>a red &lt;b&gt;</bdi></h3>", shown)
+        self.assertEqual(re.findall(r"<li class=\"(?:for|against)[0-4]\"><bdi>(.*?)</bdi> <small>", shown),
+                         ["[start]", "a", "red", "&lt;", "b", "&gt;", "[end]",
+                          "[start]", "\u062d\u0627\u0641\u0644\u0629", "bus", "[end]"])
+        self.assertEqual(re.findall(r"words (\S+) \+ absorbed (\S+)\.<", shown),
+                         re.findall(r"words (\S+) \+ absorbed (\S+) \(attnlrp", said))
+        self.assertEqual(records.check(data_of(page)), [])
+        self.assertNotIn('id="words"', self.page)
+        run(koala, "-m", model, *texts[:2], "--word", "red,[rest]", "-o", "word.html", "--no-drops")
+        page = read("word.html")
+        self.assertEqual([(one["title"], one["predicted"], one["probability"]) for one in data_of(page)["classes"]],
+                         [("red (2)", False, None), ("[rest] (7)", False, None)])
+        self.assertEqual(len(data_of(page)["targets"]), 2)
+        self.assertIn("; words of the text <b>a red &lt;b&gt;</b>", page)
 
     def test_refused(self):
         koala = os.path.join(DATA, "koala.jpg")

@@ -4,6 +4,8 @@
 
 #include "base/mem.h"
 
+#define WORDS_LIMIT ((size_t) 1 << 22)
+
 const struct page_part PAGE_PARTS[PAGE_PART_COUNT] = {{"whole", "the whole model"}};
 
 static size_t method_count(const struct image_page *page) {
@@ -19,6 +21,11 @@ const char *image_page_name(const struct image_page *page) {
 struct page_map *image_page_map(const struct image_page *page, size_t method, size_t target,
                                 size_t part) {
     return &page->maps[(method * PAGE_TARGETS + target) * PAGE_PART_COUNT + part];
+}
+
+bool image_page_predicts(const struct image_page *page, int32_t output) {
+    const struct explain_session *state = page->state;
+    return state->settings->word_text == NULL && output == state->prediction.order[0];
 }
 
 /* ---- Which classes ---- */
@@ -61,7 +68,8 @@ static enum vitlrp_status class_of_rank(const struct image_page *page, int32_t r
 
 /* Beside the classes that were asked for stands the predicted one, or beside that alone the second
  * most likely one where it costs a single pass more; and the difference of the first two. Where a
- * map is the same for every class, or outputs are no classes, nothing stands beside it. */
+ * map is the same for every class, or outputs are no classes but numbers or words, nothing stands
+ * beside it. */
 static enum vitlrp_status add_targets(struct image_page *page, struct vitlrp_error *err) {
     const struct settings *settings = page->state->settings;
     struct vitlrp_model_info info;
@@ -70,7 +78,8 @@ static enum vitlrp_status add_targets(struct image_page *page, struct vitlrp_err
     vitlrp_model_describe(page->state->model, &info);
     bool alone = settings->class_text == NULL && settings->top <= 1;
     bool is_plain = info.outputs == VITLRP_OUTPUTS_CLASSES && info.classes > 1 &&
-                    settings->method_info.ignores_class == 0 && settings->versus_text == NULL;
+                    settings->word_text == NULL && settings->method_info.ignores_class == 0 &&
+                    settings->versus_text == NULL;
     if (!is_plain || (alone && settings->method_info.has_ledger == 0)) {
         return VITLRP_OK;
     }
@@ -100,7 +109,8 @@ enum vitlrp_status image_page_open(const struct explain_session *state,
                                    struct vitlrp_error *err) {
     size_t maps = state->settings->methods->count * PAGE_TARGETS * PAGE_PART_COUNT;
     size_t sets = (size_t) 2 * PAGE_TARGETS; /* a class has one that suffices and one that flips */
-    *page = (struct image_page){.state = state, .explanation = explanation};
+    *page = (struct image_page){
+        .state = state, .explanation = explanation, .words = {.limit = WORDS_LIMIT}};
     page->patches = (size_t) state->info.grid_height * (size_t) state->info.grid_width;
     page->maps = mem_calloc(maps, sizeof *page->maps);
     page->values = mem_calloc(maps, page->patches * sizeof *page->values);
@@ -124,6 +134,7 @@ void image_page_free(struct image_page *page) {
     mem_free(page->drops.logits);
     mem_free(page->drops.probabilities);
     mem_free(page->drops.top);
+    text_free(&page->words);
     *page = (struct image_page){0};
 }
 
@@ -139,6 +150,9 @@ void image_page_keep(struct image_page *page, const struct explanation *explanat
     map->explained = explanation->explained;
     map->sum = explanation->sum;
     map->is_there = true;
+    if (explanation->words != NULL) {
+        image_page_keep_words(page, explanation);
+    }
 }
 
 static enum vitlrp_status make_map(struct image_page *page, struct explain_session *state,

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/page_frame.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "cli/explain_session.h"
@@ -70,6 +71,7 @@ struct image_page {
     size_t target_count;
     size_t kept;           /* targets that the command itself has explained: the first ones */
     struct page_map *maps; /* [methods, targets, parts] */
+    struct text words;     /* of explained texts, as HTML; owned */
     float *values;         /* of all maps */
 
     bool has_removal;
@@ -91,10 +93,19 @@ void image_page_free(struct image_page *page);
 /* The map of the explanation's target, by the first method: state->map. */
 void image_page_keep(struct image_page *page, const struct explanation *explanation);
 
+/* The words of its target's text, which are there. */
+void image_page_keep_words(struct image_page *page, const struct explanation *explanation);
+
+/* All words that were kept, as a section; nothing without them. */
+void image_page_append_words(const struct image_page *page, struct text *out);
+
 /* Computes what is missing: maps of further classes and methods, and what the model says without
  * patches, which is announced on the console where it takes long. */
 enum vitlrp_status image_page_complete(struct image_page *page, struct explain_session *state,
                                        struct vitlrp_error *err);
+
+/* True of the likeliest class; of words, none is likelier than another. */
+bool image_page_predicts(const struct image_page *page, int32_t output);
 
 /* The file's name without its folders, which are nobody's business. */
 const char *image_page_name(const struct image_page *page);

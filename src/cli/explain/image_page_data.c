@@ -47,7 +47,7 @@ static json_t *json_class(const struct image_page *page, const struct page_class
     json_set(object, "wnid", json_shown(class->found.wnid), complete);
     json_set(object, "title", json_title(&class->found), complete);
     json_set(object, "named", json_boolean(class->is_named), complete);
-    json_set(object, "predicted", json_boolean(output == prediction->order[0]), complete);
+    json_set(object, "predicted", json_boolean(image_page_predicts(page, output)), complete);
     json_set(object, "logit", json_float((double) prediction->logits[output]), complete);
     json_set(object, "probability", json_float(prediction->probability[output]), complete);
     return object;

@@ -111,8 +111,12 @@ static void append_header(const struct image_page *page, struct text *out) {
     append_fact(out, "Image", image_page_name(page));
     text_printf(out, ", %d × %d; ", image.width, image.height);
     append_fact(out, "model", model_short_name(model.name));
-    text_printf(out, ", %d × %d patches</p>\n", page->state->info.grid_height,
+    text_printf(out, ", %d × %d patches", page->state->info.grid_height,
                 page->state->info.grid_width);
+    if (page->state->settings->word_text != NULL) {
+        append_fact(out, "; words of the text", page->state->settings->texts[0]);
+    }
+    text_append_string(out, "</p>\n");
     if (photo_warning(explanation->photo) != NULL) {
         text_append_string(out, "<p class=\"notice\">");
         page_append_text(out, photo_warning(explanation->photo));
@@ -182,7 +186,7 @@ static void append_class_row(const struct image_page *page, const struct page_cl
     class_append(&name, &class->found);
     text_append_string(out, "<tr><td>");
     page_append_text(out, name.failed ? "" : name.data);
-    text_append_string(out, output == prediction->order[0] ? " <small>predicted</small>" : "");
+    text_append_string(out, image_page_predicts(page, output) ? " <small>predicted</small>" : "");
     text_append_string(out, "</td><td>");
     append_chance(out, prediction->probability[output]);
     text_printf(out, "</td><td>%.4g</td></tr>\n", (double) prediction->logits[output]);
@@ -393,6 +397,7 @@ static void append_body(const struct image_page *page, const struct jpeg *still,
     append_figure(page, still, photo, out);
     append_controls(page, out);
     append_classes(page, out);
+    image_page_append_words(page, out);
     append_removal(page, out);
     append_patches(page, out);
     text_append_string(out, "</div>\n</main>\n<footer>Made by vitlrp ");
@@ -434,6 +439,7 @@ enum vitlrp_status image_page_html(const struct image_page *page, struct text *o
     struct screen screen = {0};
     struct jpeg pictures[2] = {0};
     enum vitlrp_status status = VITLRP_OK;
+    TRY_GOTO(status, text_check(&page->words, "the words of a page", err), cleanup);
     TRY_GOTO(status, screen_open(page->explanation->photo, &screen, err), cleanup);
     TRY_GOTO(status, draw(page, &screen, false, &pictures[0], err), cleanup);
     TRY_GOTO(status, draw(page, &screen, true, &pictures[1], err), cleanup);
