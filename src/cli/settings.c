@@ -238,7 +238,7 @@ static enum vitlrp_status check_words(const struct args *args, const struct sett
     if (!has_word && !settings->words) {
         return VITLRP_OK;
     }
-    if (settings->text_count == 0) {
+    if (!settings_has_prompts(settings)) {
         return fail(err, VITLRP_USAGE, "%s is of texts of --text%s", option,
                     settings->text_path != NULL ? ": ready-made embeddings have no words" : "");
     }
@@ -246,9 +246,9 @@ static enum vitlrp_status check_words(const struct args *args, const struct sett
         return fail(err, VITLRP_USAGE,
                     "--words looks at all words of a text, --word explains one: choose one");
     }
-    if (has_word && settings->text_count > 1) {
-        return fail(err, VITLRP_USAGE, "--word is a word of one text: give one --text, not %zu",
-                    settings->text_count);
+    if (has_word && settings->text_count != 1) {
+        return fail(err, VITLRP_USAGE, "--word is a word of one text: give one --text, not %s",
+                    settings->text_count > 1 ? "several" : "--prompts");
     }
     if (has_word && (args->value[OPTION_CLASS] != NULL || settings->versus_text != NULL)) {
         return fail(err, VITLRP_USAGE,
