@@ -16,6 +16,7 @@ lock. Messages of the library go to the logger "vitlrp".
 """
 
 from . import errors
+from ._info import Fact, ModelInfo
 from ._library import version, words
 from .batch import Batch
 from .errors import VitlrpError
@@ -23,7 +24,7 @@ from .evaluation import METRICS, Audit, Evaluation, Statistic, Tuning, Under
 from .explanation import Class, Explanation, LedgerEntry, Prediction
 from .image import Geometry, Preprocessing
 from .method import Method, Parameters, RuleParameters, methods, read_settings
-from .model import Fact, Model, ModelInfo, file_tensors, prepare_threads
+from .model import Model, file_tensors, prepare_threads
 from .text import Token, Word, Words
 
 __version__ = "0.2.0"

@@ -102,6 +102,7 @@ class Comparing:
         texts: Sequence[str],
         names: Sequence[str] | None = None,
         *,
+        templates: str | Sequence[str] | None = None,
         tokenizer: _check.StrPath | None = None,
         cleaning: str = "auto",
         heads: int | None = None,
@@ -120,6 +121,8 @@ class Comparing:
                    logger "vitlrp" says
         names      of the classes, one for each text: texts of one name are one class, the mean of
                    their unit vectors. None: the texts
+        templates  that each text is put into, in the place of {}, to be averaged over: "imagenet80",
+                   "imagenet7", or a list as ["a photo of a {}.", "art of a {}."]
         tokenizer  file or folder of the vocabulary; None: what lies beside the weights, else CLIP's
         cleaning   what is done to a text first: "auto", as the model's library does, "full", "nfc",
                    "none", "canonical", "siglip" or "lower"
@@ -133,8 +136,10 @@ class Comparing:
         """
         given = _words.Prompts(texts, names)
         options = _words.text_options(tokenizer, cleaning, heads, activation, threads)
+        kept = _words.set_templates(options, templates)
         with self._in_use() as model:
             pointer = given.bind(model, options)
+        del kept
         return self._made(pointer, passes)
 
     def words(

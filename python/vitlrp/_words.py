@@ -82,6 +82,23 @@ def text_options(
     return options
 
 
+def set_templates(options: _capi.TextOptions, templates: str | Sequence[str] | None) -> object:
+    """What the options point to: a published list by its name, or the caller's."""
+    if templates is None:
+        return None
+    if isinstance(templates, str):
+        found, count = ctypes.POINTER(ctypes.c_char_p)(), ctypes.c_size_t()
+        name = _check.text("templates", templates)
+        call(lib.vitlrp_templates, name, ctypes.byref(found), ctypes.byref(count))
+        options.templates, options.template_count = found, count.value
+        return None
+    given = _check.names("templates", templates)
+    texts = (ctypes.c_char_p * len(given))(*given)
+    options.templates = texts
+    options.template_count = len(given)
+    return texts
+
+
 def rules_of(attention: str) -> _capi.Rules:
     """The setting for language: every gamma 0."""
     rules = _capi.Rules()

@@ -48,11 +48,26 @@ class Texts(Case):
         model = self.open(CLIP, ["a red bus", "a street", "a bus"], names=["bus", "street", "bus"])
         self.assertEqual([found.label for found in model.classes], ["bus", "street"])
 
+    def test_templates(self):
+        """A class is the mean over them, as over prompts of one name."""
+        image = self.image(CLIP)
+        templates = ["a photo of a {}.", "{} {}"]
+        found = self.open(CLIP, ["dog", "cat"], templates=templates)
+        texts = ["a photo of a dog.", "dog dog", "a photo of a cat.", "cat cat"]
+        wanted = self.open(CLIP, texts, names=["dog", "dog", "cat", "cat"])
+        self.assertEqual([one.label for one in found.classes], ["dog", "cat"])
+        np.testing.assert_allclose(found.explain(image).logits, wanted.explain(image).logits, rtol=1e-5)
+        seven = self.open(CLIP, ["dog"], templates="imagenet7")
+        self.assertNotEqual(seven.explain(image).logits[0], found.explain(image).logits[0])
+        with self.assertRaisesRegex(errors.UsageError, "template"):
+            seven.words(image)
+
     def test_refused(self):
         model = vitlrp.Model(os.path.join(CLIP, "huggingface"))
         self.addCleanup(model.close)
         for texts, options in (("a bus", {}), ([], {}), (3, {}), ([3], {}), ([b"a"], {}), (["a\0b"], {}),
-                               (["a"], {"names": ["b", "c"]}), (["a"], {"names": "b"}),
+                               (["a"], {"names": ["b", "c"]}), (["a"], {"templates": "none"}),
+                               (["a"], {"templates": ["b"]}), (["a"], {"templates": 3}), (["a"], {"names": "b"}),
                                (["a"], {"cleaning": "soap"}), (["a"], {"heads": 0}), (["a"], {"threads": -1}),
                                (["a"], {"activation": "tanh"}), (["a"], {"tokenizer": 3})):
             with self.assertRaises(errors.UsageError, msg=(texts, options)) as caught:
