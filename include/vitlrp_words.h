@@ -87,7 +87,25 @@ vitlrp_model_with_texts(const struct vitlrp_model *model, const struct vitlrp_pr
                         size_t count, const struct vitlrp_text_options *options,
                         struct vitlrp_model **texts, struct vitlrp_error *error);
 
-/* rows [classes, embed_dim]: of the texts of a model that one of these two has made; of length 1 if
+/* Texts that a tokenizer of the caller's has read. */
+struct vitlrp_token_rows {
+    const int32_t *ids; /* [count, width]: a text each, with the tokens that begin and end it; -1
+                           fills a row behind them */
+    const char *const *names; /* [count] of the classes, copied; NULL, or NULL for one: none */
+    size_t count, width;
+};
+
+/* As vitlrp_model_with_texts, of such texts, a class each: for vocabularies that are not read here.
+ * The options' tokenizer, cleaning, templates, contrast and journal are not looked at. MISMATCH for
+ * a text that is empty, too long, or without its end, and for an id that the model has not; USAGE
+ * where the model reads all positions (SigLIP) and a text has less. *texts is owned:
+ * vitlrp_model_close. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_model_with_token_ids(const struct vitlrp_model *model, const struct vitlrp_token_rows *rows,
+                            const struct vitlrp_text_options *options, struct vitlrp_model **texts,
+                            struct vitlrp_error *error);
+
+/* rows [classes, embed_dim]: of the texts of a model that one of these has made; of length 1 if
  * its text tower has made them, else as they were given. USAGE for another model. Any thread. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_model_text_embeddings(const struct vitlrp_model *model, float *rows,

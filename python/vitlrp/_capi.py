@@ -293,6 +293,15 @@ class Prompt(Structure):
     _fields_ = [("name", c_char_p), ("text", c_char_p)]
 
 
+class TokenRows(Structure):
+    _fields_ = [
+        ("ids", POINTER(c_int32)),
+        ("names", POINTER(c_char_p)),
+        ("count", c_size_t),
+        ("width", c_size_t),
+    ]
+
+
 class TextOptions(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -780,6 +789,16 @@ FUNCTIONS = {
     "vitlrp_model_cosines": (
         c_int,
         (ModelPointer, POINTER(c_float), POINTER(c_double), POINTER(c_double), POINTER(Error)),
+    ),
+    "vitlrp_model_with_token_ids": (
+        c_int,
+        (
+            ModelPointer,
+            POINTER(TokenRows),
+            POINTER(TextOptions),
+            POINTER(ModelPointer),
+            POINTER(Error),
+        ),
     ),
     "vitlrp_templates": (
         c_int,

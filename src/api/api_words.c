@@ -11,6 +11,7 @@
 #include "api/model_identity.h"
 #include "api/text_classes.h"
 #include "api/text_identity.h"
+#include "api/token_classes.h"
 #include "base/mem.h"
 #include "vitlrp_words.h"
 
@@ -120,6 +121,29 @@ enum vitlrp_status vitlrp_model_with_texts(const struct vitlrp_model *model,
                                            struct vitlrp_error *error) {
     API_NEEDS(model != NULL && prompts != NULL && texts != NULL, error);
     return with_texts(model, prompts, count, options, texts, error);
+}
+
+static enum vitlrp_status with_token_ids(const struct vitlrp_model *model,
+                                         const struct vitlrp_token_rows *rows,
+                                         const struct vitlrp_text_options *options,
+                                         struct vitlrp_model **out, struct vitlrp_error *err) {
+    struct vitlrp_text_options known;
+    float *made = NULL;
+    TRY(text_options_read(options, &known, err));
+    TRY(token_classes_make(model, rows, &known, &made, err));
+    const struct label_list names = {.names = rows->names};
+    enum vitlrp_status status = with_embeddings(model, made, &names, rows->count, out, err);
+    mem_free(made);
+    return status;
+}
+
+enum vitlrp_status vitlrp_model_with_token_ids(const struct vitlrp_model *model,
+                                               const struct vitlrp_token_rows *rows,
+                                               const struct vitlrp_text_options *options,
+                                               struct vitlrp_model **texts,
+                                               struct vitlrp_error *error) {
+    API_NEEDS(model != NULL && rows != NULL && rows->ids != NULL && texts != NULL, error);
+    return with_token_ids(model, rows, options, texts, error);
 }
 
 /* *rows [classes, embed_dim] are the model's. */

@@ -146,8 +146,7 @@ static void add_unit(const float *embedding, size_t width, float *row) {
     }
 }
 
-/* row /= |row|; one of 0 stays, and is refused where a model is made of it. */
-static void normalise(float *row, size_t width) {
+void text_row_normalise(float *row, size_t width) {
     double norm = norm_of(row, width);
     for (size_t d = 0; d < width && norm > 0.0; d++) {
         row[d] = (float) (row[d] / norm);
@@ -156,7 +155,7 @@ static void normalise(float *row, size_t width) {
 
 static enum vitlrp_status finish_row(struct work *work, size_t class, float *row,
                                      struct vitlrp_error *err) {
-    normalise(row, work->out->width);
+    text_row_normalise(row, work->out->width);
     return work->journal.is_open
                ? text_journal_add(&work->journal, class, row, work->out->width, err)
                : VITLRP_OK;
@@ -281,8 +280,8 @@ static enum vitlrp_status make_rows(const struct vitlrp_model *image,
     return status;
 }
 
-static enum vitlrp_status check_options(const struct vitlrp_text_options *options,
-                                        struct vitlrp_error *err) {
+enum vitlrp_status text_options_check(const struct vitlrp_text_options *options,
+                                      struct vitlrp_error *err) {
     if (options->threads < 0 || options->threads > POOL_MAX_THREADS) {
         return fail(err, VITLRP_USAGE, "threads must be from 0 to %d", POOL_MAX_THREADS);
     }
@@ -322,7 +321,7 @@ enum vitlrp_status text_classes_make(const struct vitlrp_model *image,
                                      struct text_classes *out, struct vitlrp_error *err) {
     *out = (struct text_classes){0};
     TRY(prompt_list_open(prompts, count, options, &out->list, err));
-    TRY(check_options(options, err));
+    TRY(text_options_check(options, err));
     TRY(take_texts(out, err));
     struct work work = {.list = &out->list, .out = out};
     return make_rows(image, options, &work, err);

@@ -34,6 +34,13 @@ enum vitlrp_status text_tower_load(const struct vit_model *image,
                                    const struct vitlrp_text_options *options,
                                    struct vit_model **out, struct vitlrp_error *err);
 
+/* USAGE for a number of threads or heads that cannot be. */
+enum vitlrp_status text_options_check(const struct vitlrp_text_options *options,
+                                      struct vitlrp_error *err);
+
+/* row /= |row|; one of 0 stays, and is refused where a model is made of it. */
+void text_row_normalise(float *row, size_t width);
+
 void text_classes_free(struct text_classes *classes);
 
 #endif

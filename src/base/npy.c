@@ -274,6 +274,59 @@ cleanup:
     return error_prefix(err, status, path);
 }
 
+/* False for a number that int32 has not. */
+static bool narrow(const unsigned char *bytes, size_t item_size, size_t count, int32_t *out) {
+    bool fits = true;
+    for (size_t i = 0; i < count; i++) {
+        int64_t wide = 0;
+        if (item_size == sizeof wide) {
+            memcpy(&wide, bytes + i * sizeof wide, sizeof wide);
+        } else {
+            memcpy(&out[i], bytes + i * sizeof *out, sizeof *out);
+            wide = out[i];
+        }
+        fits = fits && wide >= INT32_MIN && wide <= INT32_MAX;
+        out[i] = (int32_t) wide;
+    }
+    return fits;
+}
+
+static enum vitlrp_status take_int32(const struct bytes *file, const struct npy_header *header,
+                                     size_t rank, int32_t **out, struct vitlrp_error *err) {
+    bool is_whole = header->kind == 'i' && (header->item_size == 4 || header->item_size == 8);
+    if (!is_whole || header->fortran_order || header->rank != rank) {
+        return fail(err, VITLRP_MISMATCH,
+                    "must hold a C-order array of whole numbers (int32, int64) with %zu dimensions",
+                    rank);
+    }
+    *out = mem_calloc(header->count, sizeof **out);
+    if (*out == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for its array");
+    }
+    if (!narrow(file->data + header->data_offset, header->item_size, header->count, *out)) {
+        mem_free(*out);
+        *out = NULL;
+        return fail(err, VITLRP_MISMATCH, "holds a number of more than 32 bits");
+    }
+    return VITLRP_OK;
+}
+
+enum vitlrp_status npy_read_int32(const char *path, size_t limit, size_t rank, size_t *shape,
+                                  int32_t **out, struct vitlrp_error *err) {
+    struct bytes file = {0};
+    struct npy_header header = {0};
+    TRY(file_read(path, limit, &file, err));
+    enum vitlrp_status status = npy_parse_header(file.data, file.size, file.size, &header, err);
+    if (status == VITLRP_OK) {
+        status = take_int32(&file, &header, rank, out, err);
+    }
+    if (status == VITLRP_OK) {
+        memcpy(shape, header.shape, rank * sizeof *shape);
+    }
+    bytes_free(&file);
+    return error_prefix(err, status, path);
+}
+
 enum vitlrp_status npy_encode_float32(const float *data, size_t rank, const size_t *shape,
                                       struct bytes *out, struct vitlrp_error *err) {
     char dictionary[256];

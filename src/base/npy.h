@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/file.h"
 #include "base/status.h"
@@ -42,6 +43,10 @@ bool npy_is_picture(const struct npy_header *header);
  * goes to shape. *out is owned: mem_free. */
 enum vitlrp_status npy_read_float32(const char *path, size_t limit, size_t rank, size_t *shape,
                                     float **out, struct vitlrp_error *err);
+
+/* Likewise of whole numbers of 32 or 64 bits, as int32. MISMATCH for one that is larger. */
+enum vitlrp_status npy_read_int32(const char *path, size_t limit, size_t rank, size_t *shape,
+                                  int32_t **out, struct vitlrp_error *err);
 
 /* A float32 C-order array of others. */
 struct npy_view {

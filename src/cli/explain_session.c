@@ -62,7 +62,8 @@ static void model_options_choose(const struct settings *settings, const struct c
     options.adapter_path = settings->adapter_path;
     options.head_path = settings->head_path;
     options.head_activation = settings->head_activation;
-    options.labels_path = settings->text_path == NULL ? settings->labels_path : NULL;
+    bool names_texts = settings->text_path != NULL || settings->token_ids_path != NULL;
+    options.labels_path = names_texts ? NULL : settings->labels_path;
     options.logit_scale = settings->logit_scale;
     options.logit_bias = settings->logit_bias;
     options.limits = settings->limits.model;
@@ -96,6 +97,9 @@ static enum vitlrp_status open_model(const struct settings *settings, const stru
     }
     if (status == VITLRP_OK && settings->word_text != NULL) {
         status = text_words_choose(settings, console, &opened, err);
+    }
+    if (status == VITLRP_OK && settings->token_ids_path != NULL) {
+        status = token_rows_choose(settings, console, &opened, err);
     }
     if (status == VITLRP_OK && settings->text_path != NULL) {
         status = text_rows_choose(settings, console, &opened, err);

@@ -200,7 +200,7 @@ static enum vitlrp_status read_logits(const struct args *args, struct settings *
         return option_fail("--logit-bias", bias, "a number from -1000000 to 1000000", err);
     }
     if ((scale != NULL || bias != NULL) && settings->text_path == NULL &&
-        !settings_has_prompts(settings)) {
+        settings->token_ids_path == NULL && !settings_has_prompts(settings)) {
         return fail(err, VITLRP_USAGE, "%s is of --text, --prompts and --text-embeddings",
                     scale != NULL ? "--logit-scale" : "--logit-bias");
     }
@@ -209,21 +209,28 @@ static enum vitlrp_status read_logits(const struct args *args, struct settings *
 
 /* Texts come from one place, and name themselves. */
 static enum vitlrp_status check_texts(const struct settings *settings, struct vitlrp_error *err) {
+    const struct {
+        const char *option;
+        bool given;
+    } ways[] = {{"--text", settings->text_count > 0},
+                {"--prompts", settings->prompts_path != NULL},
+                {"--token-ids", settings->token_ids_path != NULL},
+                {"--text-embeddings", settings->text_path != NULL}};
     bool has_prompts = settings_has_prompts(settings);
-    const char *texts = settings->text_count > 0         ? "--text"
-                        : settings->prompts_path != NULL ? "--prompts"
-                                                         : "--text-embeddings";
-    bool twice = settings->text_count > 0 && settings->prompts_path != NULL;
-    if (twice || (has_prompts && settings->text_path != NULL)) {
-        return fail(err, VITLRP_USAGE, "%s and %s are two ways to give texts: choose one", texts,
-                    twice ? "--prompts" : "--text-embeddings");
+    const char *texts = NULL;
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++) {
+        if (ways[i].given && texts != NULL) {
+            return fail(err, VITLRP_USAGE, "%s and %s are two ways to give texts: choose one",
+                        texts, ways[i].option);
+        }
+        texts = ways[i].given ? ways[i].option : texts;
     }
     if (has_prompts && settings->labels_path != NULL) {
         return fail(err, VITLRP_USAGE,
                     "--labels names the classes of a model, and texts of %s have their names",
                     texts);
     }
-    if ((has_prompts || settings->text_path != NULL) && settings->like_path != NULL) {
+    if (texts != NULL && settings->like_path != NULL) {
         return fail(err, VITLRP_USAGE,
                     "%s compares an image with texts, --like with images: choose one", texts);
     }
@@ -281,7 +288,8 @@ static enum vitlrp_status read_texts(const struct args *args, struct settings *s
     TRY(option_choice(args, OPTION_TEXT_CLEANING, &cleaning, err));
     settings->text_cleaning = option_choice_word(args, OPTION_TEXT_CLEANING, cleaning);
     for (size_t i = 0; i < sizeof NEED_TEXTS / sizeof NEED_TEXTS[0]; i++) {
-        if (args->value[NEED_TEXTS[i]] != NULL && !settings_has_prompts(settings)) {
+        bool reads_ids = NEED_TEXTS[i] == OPTION_TEXT_HEADS && settings->token_ids_path != NULL;
+        if (args->value[NEED_TEXTS[i]] != NULL && !settings_has_prompts(settings) && !reads_ids) {
             char name[OPTION_NAME_LIMIT];
             option_spell(NEED_TEXTS[i], name, sizeof name);
             return fail(err, VITLRP_USAGE, "%s is of --text and --prompts", name);

@@ -57,6 +57,7 @@ struct settings {
     size_t text_count;          /* 0: none */
     const char *prompts_path;   /* of --prompts; NULL: none */
     const char *templates;      /* of --templates, a name or a path; NULL: none */
+    const char *token_ids_path; /* NULL: no texts are given as ids */
     const char *save_rows_path; /* NULL: embeddings of texts are not written */
     const char *tokenizer_path; /* NULL: what lies beside the weights */
     const char *text_cleaning;  /* a word of --text-cleaning */

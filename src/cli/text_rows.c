@@ -127,3 +127,46 @@ enum vitlrp_status text_rows_choose(const struct settings *settings, const struc
     mem_free(rows);
     return status;
 }
+
+/* *made: the model of the ids, called as --labels says. */
+static enum vitlrp_status bind_ids(const struct settings *settings, const struct console *console,
+                                   const struct vitlrp_model *model, struct vitlrp_token_rows *rows,
+                                   struct vitlrp_model **made, struct vitlrp_error *err) {
+    struct row_names names = {0};
+    struct vitlrp_text_options options;
+    enum vitlrp_status status = names_read(settings, &names, err);
+    vitlrp_text_options_init(&options);
+    options.heads = settings->text_heads;
+    options.activation = settings->activation;
+    options.threads = settings->threads;
+    options.backend = settings->backend;
+    options.log.write = console_log;
+    options.log.user = (void *) console;
+    options.inputs = settings->inputs;
+    if (status == VITLRP_OK && names.names != NULL && names.count != rows->count) {
+        status = fail(err, VITLRP_MISMATCH, "%s: %zu names for %zu texts", settings->labels_path,
+                      names.count, rows->count);
+    }
+    if (status == VITLRP_OK) {
+        rows->names = names.names;
+        status = vitlrp_model_with_token_ids(model, rows, &options, made, err);
+        error_prefix(err, status, "--token-ids");
+    }
+    names_close(&names);
+    return status;
+}
+
+enum vitlrp_status token_rows_choose(const struct settings *settings, const struct console *console,
+                                     struct vitlrp_model **model, struct vitlrp_error *err) {
+    size_t shape[2];
+    int32_t *ids = NULL;
+    struct vitlrp_model *made = NULL;
+    TRY(file_tell(&settings->inputs, settings->token_ids_path, err));
+    TRY(npy_read_int32(settings->token_ids_path, ROWS_LIMIT, 2, shape, &ids, err));
+    struct vitlrp_token_rows rows = {.ids = ids, .count = shape[0], .width = shape[1]};
+    enum vitlrp_status status = bind_ids(settings, console, *model, &rows, &made, err);
+    mem_free(ids);
+    TRY(status);
+    text_model_take(made, console, model);
+    return VITLRP_OK;
+}

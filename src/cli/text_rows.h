@@ -1,4 +1,4 @@
-/* --text-embeddings: texts that images are compared with. */
+/* --text-embeddings and --token-ids: texts that images are compared with. */
 #ifndef CLI_TEXT_ROWS_H
 #define CLI_TEXT_ROWS_H
 
@@ -11,6 +11,10 @@
  * nothing states one. MISMATCH for rows of another width, and for more or fewer names. */
 enum vitlrp_status text_rows_choose(const struct settings *settings, const struct console *console,
                                     struct vitlrp_model **model, struct vitlrp_error *err);
+
+/* Likewise of the settings' file of token ids, which the model's text tower reads. */
+enum vitlrp_status token_rows_choose(const struct settings *settings, const struct console *console,
+                                     struct vitlrp_model **model, struct vitlrp_error *err);
 
 /* Puts a model of texts in the place of *model, of which it was made. Says which scale is taken
  * where nothing states one. */
