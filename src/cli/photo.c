@@ -45,6 +45,10 @@ void prediction_hide(struct prediction *prediction) {
     prediction->classes--;
 }
 
+size_t prediction_outputs(const struct prediction *prediction) {
+    return (size_t) prediction->classes + (prediction->hides ? 1 : 0);
+}
+
 /* With one class left, a softmax says nothing. */
 static bool says_nothing(const struct prediction *prediction, const struct vitlrp_model *model) {
     struct vitlrp_model_info info;
@@ -56,7 +60,7 @@ static bool says_nothing(const struct prediction *prediction, const struct vitlr
 
 enum vitlrp_status prediction_rank(struct prediction *prediction, const struct vitlrp_model *model,
                                    struct vitlrp_error *err) {
-    size_t count = (size_t) prediction->classes + (prediction->hides ? 1 : 0);
+    size_t count = prediction_outputs(prediction);
     float *last = &prediction->logits[count - 1];
     float kept = *last;
     struct vitlrp_likely *likely = mem_calloc(count, sizeof *likely);

@@ -21,6 +21,9 @@ struct prediction {
 /* The model's last output is none of the classes: it is never predicted, and has no probability. */
 void prediction_hide(struct prediction *prediction);
 
+/* Outputs of the model, the hidden one among them. */
+size_t prediction_outputs(const struct prediction *prediction);
+
 /* Room for the given number of classes. *prediction is owned: prediction_close. */
 enum vitlrp_status prediction_open(int32_t classes, struct prediction *prediction,
                                    struct vitlrp_error *err);

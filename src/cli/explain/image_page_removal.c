@@ -191,7 +191,7 @@ static enum vitlrp_status open_passes(struct image_page *page, const struct expl
     vitlrp_removal_info_init(&info);
     vitlrp_removal_describe(passes->removal, &info);
     passes->at_once = info.at_once;
-    passes->classes = (size_t) state->prediction.classes;
+    passes->classes = prediction_outputs(&state->prediction);
     passes->masks = mem_calloc(passes->at_once, page->patches);
     passes->logits = mem_calloc(passes->at_once * passes->classes, sizeof *passes->logits);
     passes->probabilities = mem_calloc(passes->classes, sizeof *passes->probabilities);
