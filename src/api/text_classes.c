@@ -245,6 +245,19 @@ static void work_close(struct work *work) {
     mem_free(work->embeddings);
 }
 
+/* Every prompt in its first template: one that cannot be read is named before the work. */
+static enum vitlrp_status check_prompts(struct work *work, struct vitlrp_error *err) {
+    const struct vitlrp_log *log = work->reader.log;
+    enum vitlrp_status status = VITLRP_OK;
+    work->reader.log = NULL;
+    for (size_t i = 0; i < work->list->count && status == VITLRP_OK; i++) {
+        status = encode(work, i * work->list->template_count, 0, err);
+    }
+    work->reader.log = log;
+    work->reader.cuts = 0;
+    return status;
+}
+
 static enum vitlrp_status embed_all(struct work *work, struct vitlrp_error *err) {
     size_t texts = work->list->texts;
     /* Batches are the same whatever was kept: a row's last bits may depend on its neighbours. */
@@ -268,6 +281,9 @@ static enum vitlrp_status make_rows(const struct vitlrp_model *image,
     enum vitlrp_status status = text_tower_load(image->vit, options, &tower, err);
     if (status == VITLRP_OK) {
         status = work_open(work, tower, options, err);
+    }
+    if (status == VITLRP_OK) {
+        status = check_prompts(work, err);
     }
     if (status == VITLRP_OK && options->journal != NULL) {
         status = open_journal(image, options->journal, work, err);
