@@ -51,7 +51,7 @@ static enum vitlrp_status open_output(struct text_words *words, const struct set
                                       struct vitlrp_error *err) {
     const struct vitlrp_text_options options = options_of(settings, NULL);
     struct vitlrp_model_info info;
-    if (words->text != NULL && words->output == output) {
+    if (words->words != NULL && words->output == output) { /* all of it is there */
         return VITLRP_OK;
     }
     text_words_close(words);
