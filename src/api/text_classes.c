@@ -90,7 +90,7 @@ enum vitlrp_status text_tower_load(const struct vit_model *image,
                     "%s: embeddings of texts have %d numbers, and those of images %d", image->name,
                     (*out)->config.classes, image->config.classes);
     }
-    return error_prefix(err, vit_origin_check(&image->origin, err), image->name);
+    return error_prefix(err, vit_origin_compare(&(*out)->origin, &image->origin, err), image->name);
 }
 
 /* ---- Embeddings ---- */

@@ -308,14 +308,17 @@ enum vitlrp_status file_state_take(const struct source *source, struct file_stat
     return VITLRP_OK;
 }
 
+bool file_state_equal(const struct file_state *a, const struct file_state *b) {
+    return a->device == b->device && a->inode == b->inode && a->size == b->size &&
+           a->seconds == b->seconds && a->nanoseconds == b->nanoseconds;
+}
+
 enum vitlrp_status file_state_check(const struct source *source, const struct file_state *then,
                                     struct vitlrp_error *err) {
     struct file_state now;
     TRY(file_state_take(source, &now, err));
     bool is_memory = source->memory != NULL;
-    if (now.device != then->device || now.inode != then->inode || now.size != then->size ||
-        (!is_memory && now.size != source->size) || now.seconds != then->seconds ||
-        now.nanoseconds != then->nanoseconds) {
+    if (!file_state_equal(&now, then) || (!is_memory && now.size != source->size)) {
         return fail(err, VITLRP_IO, "changed while it was read");
     }
     return VITLRP_OK;

@@ -3,6 +3,7 @@
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -83,6 +84,9 @@ struct file_state {
 /* The state of a source's file; zeros of memory. */
 enum vitlrp_status file_state_take(const struct source *source, struct file_state *out,
                                    struct vitlrp_error *err);
+
+/* True if both are of one file that nobody wrote to between them. */
+bool file_state_equal(const struct file_state *a, const struct file_state *b);
 
 /* IO, "changed while it was read", unless the state is still this one. Memory is taken to stay as
  * it is. */

@@ -10,7 +10,8 @@
 #include "base/file.h"
 #include "base/sha256.h"
 #include "support/scratch.h"
-#include "vitlrp.h"
+#include "vit/program/text_tower.h"
+#include "vitlrp_words.h"
 
 #include "support/unit.h"
 
@@ -196,6 +197,114 @@ static void test_f01_options(void **unused) {
     fixture_close(&fixture);
 }
 
+/* ---- Text towers, whose table of tokens stays in its file ---- */
+
+/* In place of the fixture's weights. */
+static void take_words(struct fixture *fixture) {
+    static const char *const FILES[] = {"config.json", "model.safetensors"};
+    for (size_t i = 0; i < 2; i++) {
+        char path[512];
+        struct bytes *bytes = &fixture->weights; /* those of the last of the files */
+        bytes_free(bytes);
+        snprintf(path, sizeof path, TEST_DATA "/golden/words/clip-gelu/huggingface/%s", FILES[i]);
+        assert_int_equal(file_read(path, FILE_LIMIT, bytes, NULL), VITLRP_OK);
+        scratch_write(&fixture->scratch, FILES[i], bytes->data, bytes->size);
+    }
+    wait_for_tick();
+}
+
+static void test_table_rewritten_after_loading(void **unused) {
+    static const int32_t IDS[] = {1512, 320, 1513};
+    const struct vit_ids text = {IDS, 3};
+    const struct vit_load_options load = {.text = true};
+    const struct vit_text_options options = {.threads = 1, .backend = "openblas"};
+    struct fixture fixture = fixture_open();
+    struct vit_model *model = NULL;
+    struct vit_text *tower = NULL;
+    struct vitlrp_error err = {0};
+    float embedding[64];
+    (void) unused;
+    take_words(&fixture);
+    assert_int_equal(vit_model_load(fixture.path, &load, &model, &err), VITLRP_OK);
+    assert_non_null(model->words);
+    assert_in_range(model->config.classes, 1, 64);
+    assert_int_equal(vit_text_open(model, &options, &tower, &err), VITLRP_OK);
+    assert_int_equal(vit_text_forward(tower, &text, 1, embedding, &err), VITLRP_OK);
+    rewrite_in_place(&fixture);
+    assert_int_equal(vit_text_forward(tower, &text, 1, embedding, &err), VITLRP_IO);
+    assert_memory_equal(err.message, fixture.path, strlen(fixture.path));
+    assert_non_null(strstr(err.message, "the table of tokens: changed while it was read"));
+    vit_text_close(tower);
+    vit_model_free(model);
+    fixture_close(&fixture);
+}
+
+/* The vocabulary is read when the text tower is open. */
+static enum vitlrp_status rewrite_at_the_vocabulary(void *user, const char *path,
+                                                    struct vitlrp_error *error) {
+    (void) error;
+    if (strstr(path, "tokenizer.json") != NULL) {
+        rewrite_in_place(user);
+    }
+    return VITLRP_OK;
+}
+
+/* A text with the text tower of the model, whose files are what they have become. */
+static void check_texts_refused(const struct fixture *fixture, const struct vitlrp_model *model,
+                                const struct vitlrp_inputs *inputs, const char *message) {
+    const struct vitlrp_prompt prompt = {.text = "a bus"};
+    struct vitlrp_text_options options;
+    struct vitlrp_model *texts = NULL;
+    struct vitlrp_error error;
+    vitlrp_text_options_init(&options);
+    options.tokenizer = TEST_DATA "/golden/text/small/tokenizer.json";
+    options.inputs = *inputs;
+    assert_int_equal(vitlrp_model_with_texts(model, &prompt, 1, &options, &texts, &error),
+                     VITLRP_IO);
+    assert_null(texts);
+    assert_memory_equal(error.message, fixture->path, strlen(fixture->path));
+    assert_non_null(strstr(error.message, message));
+}
+
+/* In the place of a file, another one, whose last byte is not the same. */
+static void replace(const struct fixture *fixture, const char *name) {
+    char path[128];
+    struct bytes bytes = {0};
+    scratch_path(&fixture->scratch, name, path, sizeof path);
+    assert_int_equal(file_read(path, FILE_LIMIT, &bytes, NULL), VITLRP_OK);
+    assert_int_equal(unlink(path), 0);
+    bytes.data[bytes.size - 1] = bytes.data[bytes.size - 1] == '\n' ? ' ' : '\n';
+    scratch_write(&fixture->scratch, name, bytes.data, bytes.size);
+    bytes_free(&bytes);
+}
+
+static void test_towers_of_two_files(void **unused) {
+    static const char *const NAMES[] = {"model.safetensors", "config.json"};
+    (void) unused;
+    for (size_t i = 0; i < 2; i++) {
+        struct fixture fixture = fixture_open();
+        take_words(&fixture);
+        struct vitlrp_model *model = open_model(&fixture);
+        replace(&fixture, NAMES[i]);
+        check_texts_refused(&fixture, model, &(struct vitlrp_inputs){0},
+                            "changed since the model was opened");
+        vitlrp_model_close(model);
+        fixture_close(&fixture);
+    }
+}
+
+static void test_tower_rewritten_while_texts_are_read(void **unused) {
+    struct fixture fixture = fixture_open();
+    (void) unused;
+    take_words(&fixture);
+    struct vitlrp_model *model = open_model(&fixture);
+    check_texts_refused(&fixture, model,
+                        &(struct vitlrp_inputs){rewrite_at_the_vocabulary, &fixture},
+                        "the table of tokens: changed while it was read");
+    vitlrp_model_close(model);
+    fixture_close(&fixture);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_f02b_another_file_of_that_name),
@@ -204,6 +313,9 @@ int main(void) {
         cmocka_unit_test(test_f02b_rewritten_while_loading),
         cmocka_unit_test(test_f01_files_beside_the_weights),
         cmocka_unit_test(test_f01_options),
+        cmocka_unit_test(test_table_rewritten_after_loading),
+        cmocka_unit_test(test_towers_of_two_files),
+        cmocka_unit_test(test_tower_rewritten_while_texts_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 struct file_words {
     struct vit_words_source source; /* first */
     struct tensor_info tensor;      /* whose file is the model's */
+    struct file_state state;        /* of that file, when the other weights were read */
 };
 
 static const struct tensor_info *table_of(const struct layout_binding *binding) {
@@ -35,6 +36,9 @@ static enum vitlrp_status read_row(const struct vit_words_source *source, size_t
         status = tensor_reader_next(&reader, out, width, err);
     }
     tensor_reader_close(&reader);
+    if (status == VITLRP_OK) {
+        status = file_state_check(row.source, &words->state, err);
+    }
     return error_prefix(err, status, source->name);
 }
 
@@ -48,6 +52,11 @@ enum vitlrp_status token_table_keep(const struct layout_binding *binding, struct
     *words = (struct file_words){.source = {.read = read_row, .name = "the table of tokens"},
                                  .tensor = *table};
     words->tensor.name = NULL; /* the checkpoint's */
+    enum vitlrp_status status = file_state_take(table->source, &words->state, err);
+    if (status != VITLRP_OK) {
+        mem_free(words);
+        return status;
+    }
     model->words = &words->source;
     model->parameters += (int64_t) table->count;
     return VITLRP_OK;

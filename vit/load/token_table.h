@@ -9,7 +9,8 @@
  * a file, which stays open as long as the model. */
 bool token_table_is_readable(const struct layout_binding *binding);
 
-/* Makes the rows the model's (vit_model.words), whose weights are without the table. */
+/* Makes the rows the model's (vit_model.words), whose weights are without the table. A row of a
+ * file that was written to since is refused: IO. */
 enum vitlrp_status token_table_keep(const struct layout_binding *binding, struct vit_model *model,
                                     struct vitlrp_error *err);
 

@@ -1,6 +1,8 @@
 /* The files of a model's weights. Refuses to take those for read that changed meanwhile. */
 #include "vit/model/origin.h"
 
+#include <string.h>
+
 #include "base/mem.h"
 
 enum vitlrp_status vit_origin_reserve(struct vit_origin *origin, size_t count,
@@ -37,6 +39,31 @@ enum vitlrp_status vit_origin_check(const struct vit_origin *origin, struct vitl
         }
     }
     return VITLRP_OK;
+}
+
+/* False if it is another file beside the weights than the one of its name, if that has one. */
+static bool is_same_sidecar(const struct vit_sidecar *sidecar, const struct vit_origin *first) {
+    for (size_t i = 0; i < first->sidecar_count; i++) {
+        const struct vit_sidecar *known = &first->sidecars[i];
+        if (strcmp(known->name, sidecar->name) == 0) {
+            return known->bytes.size == sidecar->bytes.size &&
+                   memcmp(known->bytes.data, sidecar->bytes.data, known->bytes.size) == 0;
+        }
+    }
+    return true;
+}
+
+enum vitlrp_status vit_origin_compare(const struct vit_origin *origin,
+                                      const struct vit_origin *first, struct vitlrp_error *err) {
+    bool same = origin->file_count == first->file_count;
+    for (size_t i = 0; same && i < origin->file_count; i++) {
+        same = file_state_equal(&origin->files[i].state, &first->files[i].state);
+    }
+    for (size_t i = 0; same && i < origin->sidecar_count; i++) {
+        same = is_same_sidecar(&origin->sidecars[i], first);
+    }
+    return same ? VITLRP_OK
+                : fail(err, VITLRP_IO, "changed since the model was opened: open it again");
 }
 
 void vit_origin_close(struct vit_origin *origin) {

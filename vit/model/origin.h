@@ -46,6 +46,11 @@ enum vitlrp_status vit_origin_set(struct vit_file *file, const char *name,
 /* IO if a file is no longer as it was when it was opened. */
 enum vitlrp_status vit_origin_check(const struct vit_origin *origin, struct vitlrp_error *err);
 
+/* IO if these are not the files of `first`, as they were when that was read: two parts of a model
+ * that are loaded one after the other belong together. */
+enum vitlrp_status vit_origin_compare(const struct vit_origin *origin,
+                                      const struct vit_origin *first, struct vitlrp_error *err);
+
 void vit_origin_close(struct vit_origin *origin);
 
 #endif

@@ -154,7 +154,8 @@ static enum vitlrp_status take_words(const struct vit_text *text, const struct v
     for (size_t i = 0; i < length; i++) {
         size_t id = (size_t) ids->ids[i];
         if (model->words != NULL) {
-            TRY(model->words->read(model->words, id, out + i * width, err));
+            TRY(error_prefix(err, model->words->read(model->words, id, out + i * width, err),
+                             model->name));
         } else {
             memcpy(out + i * width, model->weights.token_table + id * width, width * sizeof *out);
         }
