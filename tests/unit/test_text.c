@@ -33,6 +33,8 @@ static const struct words_case {
     {"siglip-tiny", "huggingface", 0, VITLRP_ACTIVATION_STATED},
     {"siglip-tiny", "open_clip", 0, VITLRP_ACTIVATION_STATED},
     {"siglip2-tiny", "huggingface", 0, VITLRP_ACTIVATION_STATED},
+    {"clip-quickgelu", "openai/ViT-tiny.pt", 2, VITLRP_ACTIVATION_STATED},
+    {"siglip-tiny-erf", "open_clip", 0, VITLRP_ACTIVATION_STATED},
 };
 #define CASE_COUNT (sizeof CASES / sizeof CASES[0])
 
@@ -224,7 +226,7 @@ static float *embeddings_of(const struct fixture *fixture, struct vit_text *text
 
 /* Names of another library around the same weights. */
 static void test_namings(void **state) {
-    static const size_t PAIRS[][2] = {{1, 2}, {2, 3}, {5, 6}, {7, 8}};
+    static const size_t PAIRS[][2] = {{0, 10}, {1, 2}, {2, 3}, {5, 6}, {7, 8}};
     (void) state;
     for (size_t i = 0; i < sizeof PAIRS / sizeof PAIRS[0]; i++) {
         struct fixture one;
