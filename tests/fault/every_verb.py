@@ -8,7 +8,9 @@ import subprocess
 import sys
 import tempfile
 
-MODEL = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../golden/parity/timm.safetensors")
+GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../golden")
+MODEL = os.path.join(GOLDEN, "parity/timm.safetensors")
+WORDS = os.path.join(GOLDEN, "words/clip-eos2/huggingface")
 IMAGES = 3
 # They measure for long, and what they write they write as bench does.
 SLOW = ("bench --throughput", "bench --batch")
@@ -51,6 +53,8 @@ def every_verb(threads="2"):
         "info": Verb(["info", *model, "--json", "info.json"], ["info.json"]),
         "explain": Verb(["0.ppm", *model, "-o", "a.png", "--raw", "a.npy", "--json", "a.json", "--logits", "l.npy"],
                         ["a.png", "a.npy", "a.json", "l.npy"]),
+        "texts": Verb(["0.ppm", "--model", WORDS, "--threads", threads, "--text", "a red bus", "--text", "a street",
+                       "-o", "w.png", "--json", "w.json"], ["w.png", "w.json"]),
         "page": Verb(["0.ppm", *model, "--no-drops", "-o", "p.html", "--json", "p.json"], ["p.html", "p.json"]),
         "compare": Verb(["compare", "0.ppm", *model, "--methods", "attnlrp,rollout", "--steps", "1", "-o", "c.svg"],
                         ["c.svg"]),

@@ -74,4 +74,14 @@ enum vitlrp_status torture_tokenize(const struct bench *bench, struct result *re
 enum vitlrp_status torture_open_tokenizers(const struct bench *bench, struct result *result,
                                            struct vitlrp_error *error);
 
+/* Ready-made embeddings as classes, and an image's. */
+enum vitlrp_status torture_with_embeddings(const struct bench *bench, struct result *result,
+                                           struct vitlrp_error *error);
+
+/* Texts as classes, by text towers of CLIP and of SigLIP. */
+enum vitlrp_status torture_with_clip_texts(const struct bench *bench, struct result *result,
+                                           struct vitlrp_error *error);
+enum vitlrp_status torture_with_siglip_texts(const struct bench *bench, struct result *result,
+                                             struct vitlrp_error *error);
+
 #endif

@@ -1,9 +1,14 @@
-/* Texts and tokenizers, for torture.c. */
+/* Texts, tokenizers and models whose classes are texts, for torture.c. */
+#include <string.h>
+
 #include "fault/torture.h"
 #include "text/tokenizer.h"
 
 #define SMALL TEST_DATA "/golden/text/small/"
-#define SIGLIP2 TEST_DATA "/golden/words/siglip2-tiny/"
+#define WORDS TEST_DATA "/golden/words/"
+#define SIGLIP2 WORDS "siglip2-tiny/"
+
+enum { MOST_NUMBERS = 64, INPUT = 3 * 48 * 48 };
 
 static enum vitlrp_status keep_ids(const struct tokenizer *tokenizer, struct result *result,
                                    struct vitlrp_error *error) {
@@ -50,4 +55,95 @@ enum vitlrp_status torture_open_tokenizers(const struct bench *bench, struct res
         tokenizer_close(tokenizer);
     }
     return status;
+}
+
+/* ---- Texts as classes ---- */
+
+/* Logits and the image's embedding, of an input that is no image. */
+static enum vitlrp_status keep_pass(const struct vitlrp_model *model, struct result *result,
+                                    struct vitlrp_error *error) {
+    float input[INPUT];
+    float numbers[MOST_NUMBERS] = {0};
+    struct vitlrp_session_options options;
+    struct vitlrp_session *session = NULL;
+    struct vitlrp_class first;
+    for (size_t i = 0; i < INPUT; i++) {
+        input[i] = (float) (i % 13) / 6.0F - 1.0F;
+    }
+    vitlrp_session_options_init(&options);
+    options.threads = 1;
+    options.backend = "openblas";
+    enum vitlrp_status status = vitlrp_session_open(model, &options, &session, error);
+    if (status == VITLRP_OK) {
+        status = vitlrp_session_forward(session, input, numbers, error);
+        torture_keep(result, numbers, 2 * sizeof *numbers);
+    }
+    if (status == VITLRP_OK) {
+        status = vitlrp_session_embedding(session, numbers, error);
+        torture_keep(result, numbers, sizeof numbers);
+    }
+    if (status == VITLRP_OK) {
+        status = vitlrp_model_class(model, 0, &first, error);
+        torture_keep(result, first.label, strlen(first.label));
+    }
+    vitlrp_session_close(session);
+    return status;
+}
+
+enum vitlrp_status torture_with_embeddings(const struct bench *bench, struct result *result,
+                                           struct vitlrp_error *error) {
+    static const char *const NAMES[] = {"a bus", NULL};
+    float rows[2 * MOST_NUMBERS];
+    struct vitlrp_model *encoder = NULL;
+    struct vitlrp_model *texts = NULL;
+    (void) bench;
+    for (size_t i = 0; i < 2 * (size_t) MOST_NUMBERS; i++) {
+        rows[i] = (float) (i % 7) - 2.5F;
+    }
+    enum vitlrp_status status =
+        vitlrp_model_open(WORDS "clip-vision/huggingface", NULL, &encoder, error);
+    if (status == VITLRP_OK) {
+        status = vitlrp_model_with_embeddings(encoder, rows, NAMES, 2, &texts, error);
+    }
+    vitlrp_model_close(encoder);
+    if (status == VITLRP_OK) {
+        status = keep_pass(texts, result, error);
+    }
+    vitlrp_model_close(texts);
+    return status;
+}
+
+/* Two classes of three texts. */
+static enum vitlrp_status with_texts(const char *folder, struct result *result,
+                                     struct vitlrp_error *error) {
+    static const struct vitlrp_prompt PROMPTS[] = {
+        {"bus", "a red bus"}, {NULL, "a street, wet"}, {"bus", "a photo of a bus"}};
+    struct vitlrp_text_options options;
+    struct vitlrp_model *encoder = NULL;
+    struct vitlrp_model *texts = NULL;
+    vitlrp_text_options_init(&options);
+    options.threads = 1;
+    options.backend = "openblas";
+    enum vitlrp_status status = vitlrp_model_open(folder, NULL, &encoder, error);
+    if (status == VITLRP_OK) {
+        status = vitlrp_model_with_texts(encoder, PROMPTS, 3, &options, &texts, error);
+    }
+    vitlrp_model_close(encoder);
+    if (status == VITLRP_OK) {
+        status = keep_pass(texts, result, error);
+    }
+    vitlrp_model_close(texts);
+    return status;
+}
+
+enum vitlrp_status torture_with_clip_texts(const struct bench *bench, struct result *result,
+                                           struct vitlrp_error *error) {
+    (void) bench;
+    return with_texts(WORDS "clip-eos2/huggingface", result, error);
+}
+
+enum vitlrp_status torture_with_siglip_texts(const struct bench *bench, struct result *result,
+                                             struct vitlrp_error *error) {
+    (void) bench;
+    return with_texts(SIGLIP2 "huggingface", result, error);
 }
