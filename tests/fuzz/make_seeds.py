@@ -69,9 +69,10 @@ def typed_texts():
     lines = ["A photo of 2 dogs, isn't it?!'s ''ll 3.14", "na\u00efve cafe\u0301s \u65e5\u672c\u8a9e \U0001f600\u200d\U0001f468",
              "&amp;amp;lt;&EACUTE;&copy 2020 &notit; &#65;&#x1F600;&#128;&#0;", "<b>&rsquo;</b>\n&rsquo;\r\n\x85\x93",
              "\ufb01\u0132\uff21\uff82\u3000\u2018\u201f\u2028\ufeff", "x\u0345y '\u017f \u03a3\u0391\u03a3 \u0130",
-             "a\u0323\u0307\u0301\u0316 \u1100\u1161\u11a8", "a <|EndOfText|>", " \t\n"]
+             "a\u0323\u0307\u0301\u0316 \u1100\u1161\u11a8", "a <|EndOfText|>", " \t\n",
+             "x_y-z, \u00bfhow?  {}/\\ \u2019s \u0130\u03a3 \u0587"]
     return {f"line{i}_{cleaning}": line.encode() + bytes([cleaning])
-            for i, line in enumerate(lines) for cleaning in range(3)}
+            for i, line in enumerate(lines) for cleaning in range(6)}
 
 
 def tokenizers(root):

@@ -183,12 +183,44 @@ def state(tensors, parameters=False):
     return found
 
 
-def torch_zip(value, tensors, protocol=2):
+def _script_object(name, attributes):
+    """An object as TorchScript pickles it: of a class of the program's, its attributes put in by BUILD."""
+    sys.modules.setdefault("__torch__", types.ModuleType("__torch__"))
+    module = sys.modules.setdefault("__torch__.m", types.ModuleType("__torch__.m"))
+    if not hasattr(module, name):
+        setattr(module, name, type(name, (), {"__module__": "__torch__.m"}))
+    found = getattr(module, name)()
+    found.__dict__.update(attributes)
+    return found
+
+
+def script(tensors):
+    """The modules that the names of tensors tell, with the class by which OpenAI's archives are known."""
+    root = {"training": False}
+    for name, tensor in state(tensors).items():
+        *path, last = name.split(".")
+        place = root
+        for step in path:
+            place = place.setdefault(step, {"training": False})
+        place[last] = tensor
+    for tower in (root["visual"], root):
+        tower["transformer"]["resblocks"]["0"]["mlp"]["gelu"] = {"training": False}
+
+    def made(attributes, name):
+        return _script_object(name, {key: made(value, "QuickGELU" if key == "gelu" else f"M{len(key)}")
+                                     if isinstance(value, dict) else value for key, value in attributes.items()})
+    return made(root, "Multimodal")
+
+
+def torch_zip(value, tensors, protocol=2, program=False):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         def put(name, data):
             archive.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), data)
         put("a/data.pkl", dump(value, protocol))
+        if program:
+            put("a/code/__torch__/m.py", b"class Multimodal(Module):\n  pass\n")
+            put("a/constants.pkl", b"\x80\x02).")
         put("a/byteorder", b"little")
         for i, (name, shape) in enumerate(tensors.items()):
             put(f"a/data/{i}", values(name, shape))
@@ -231,6 +263,8 @@ def torch_files():
             text = dump(value, protocol)
             found[f"{name}_{protocol}"] = (text, 3)
             found[f"{name}_{protocol}_zip"] = (text + struct.pack("<H", 24), 2)
+    found["script_zip"] = (torch_zip(script(clip()), clip(), program=True), 1)
+    found["script_pickle"] = (dump(script({name: shape for name, shape in clip().items() if "0." in name}), 2), 3)
     found["script"] = (b"\x80\x02c__torch__.a\nB\n)\x81}X\x01\x00\x00\x00cc__torch__.a\nC\n)\x81}bsb.", 3)
     found["system"] = (b"\x80\x02cposix\nsystem\nU\x02lsR.", 3)
     found["marks"] = (b"\x80\x02" + b"(" * 100, 3)

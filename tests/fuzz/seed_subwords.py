@@ -95,6 +95,10 @@ def grown():
     found = {f"text_{name}": file + end for name, file in FILES.items()}
     found["pieces"] = model(1) + many + end
     found["alike"] = model(1) + same + end
+    run = "x" * 60000
+    nested = b"".join(piece("x" * length, -1.0, NORMAL) for length in range(1, 513))
+    for kind in (1, 2):
+        found[f"nested{kind}"] = model(kind) + nested + run.encode() + struct.pack("<H", len(run)) + bytes([2])
     found["vocabulary"] = b'{"model":{"type":"Unigram","unk_id":0,"vocab":' + vocab + b"}}" + end
     found["keys"] = b'{"model":{"type":"Unigram","unk_id":0,"vocab":[]' + b',"vocab":[]' * 100000 + b"}}" + end
     return found

@@ -43,7 +43,7 @@ run_target() {
         exif | geometry) limits=(-max_len=512) ;;
         options) limits=(-max_len=2048 -dict=tests/fuzz/options.dict) ;;
         explain) limits=(-max_len=2048) ;;
-        json | facts | record | journal | tokenizer) limits=(-max_len=32768 -dict=tests/fuzz/json.dict) ;;
+        json | facts | record | journal | tokenizer | subwords) limits=(-max_len=32768 -dict=tests/fuzz/json.dict) ;;
         safetensors) limits+=(-dict=tests/fuzz/json.dict) ;;
         torch | numpy) limits+=(-dict=tests/fuzz/torch.dict) ;;
     esac
