@@ -233,7 +233,9 @@ static size_t choose_image(struct attention *attention, size_t image) {
         attention->rows = attention->tokens;
     }
     attention->qkv += first * 3 * attention->dim;
-    attention->absent += attention->absent == NULL ? 0 : first;
+    if (attention->absent != NULL) {
+        attention->absent += first;
+    }
     return leaving;
 }
 
