@@ -172,13 +172,27 @@ static int byte_at(const struct piece_entry *entry, size_t depth) {
                               : (unsigned char) entry->bytes[depth];
 }
 
-/* The first entry of the walk whose next byte is `byte` or more. */
+static bool is_before(const struct piece_walk *walk, size_t entry, int byte) {
+    return byte_at(&walk->index->entries[entry], walk->depth) < byte;
+}
+
+/* The first entry of the walk whose next byte is `byte` or more. Of pieces that begin alike it is
+ * near one of the ends. */
 static size_t first_from(const struct piece_walk *walk, int byte) {
     size_t first = walk->first;
     size_t last = walk->last;
+    if (first == last || is_before(walk, last - 1, byte)) {
+        return last;
+    }
+    size_t step = 1;
+    while (step < last - first && is_before(walk, first + step - 1, byte)) {
+        first += step;
+        step *= 2;
+    }
+    last = size_min(last, first + step);
     while (first < last) {
         size_t middle = first + (last - first) / 2;
-        if (byte_at(&walk->index->entries[middle], walk->depth) < byte) {
+        if (is_before(walk, middle, byte)) {
             first = middle + 1;
         } else {
             last = middle;
