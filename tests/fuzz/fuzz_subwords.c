@@ -28,7 +28,7 @@ static void touch_tokens(const struct tokenizer *tokenizer, const struct tokens 
 /* A charsmap may make 16 bytes of one, and each byte a step of the search. Pieces of all lengths,
  * 512 bytes at most, may begin at each byte of a text: that is why a prompt has 4,096 at most, and
  * here one may have 16 times as many. */
-const struct bounds FUZZ_BOUNDS = {.seconds = 3, .bytes = 16 << 20, .bytes_per_byte = 2048};
+const struct bounds FUZZ_BOUNDS = {.seconds = 8, .bytes = 16 << 20, .bytes_per_byte = 2048};
 
 void fuzz_one(const uint8_t *data, size_t size) {
     struct fuzz_input input = {data, size};

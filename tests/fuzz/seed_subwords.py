@@ -95,7 +95,7 @@ def grown():
     found = {f"text_{name}": file + end for name, file in FILES.items()}
     found["pieces"] = model(1) + many + end
     found["alike"] = model(1) + same + end
-    run = "x" * 60000
+    run = "x" * 20000
     nested = b"".join(piece("x" * length, -1.0, NORMAL) for length in range(1, 513))
     for kind in (1, 2):
         found[f"nested{kind}"] = model(kind) + nested + run.encode() + struct.pack("<H", len(run)) + bytes([2])
