@@ -28,6 +28,7 @@ static const struct other_name OTHER_METHODS[] = {
     {"intgrad", "integrated-gradients"},
     {"noise-tunnel", "smoothgrad"},
     {"libragrad", "libra"},
+    {"libra-genatt", "libra-chefer"},
     {"leave-one-out", "token-drop"},
     {"loo", "token-drop"},
     {"ablation", "occlusion"},

@@ -1,4 +1,4 @@
-"""Maps of scores, of attention shares, of token-drop and of DAAM by a program of its own: float64,
+"""Maps of scores, of attention shares, of token-drop, of Libra-chefer and of DAAM by a program of its own: float64,
 NumPy, no code of the library. It made tests/golden/parity/ARRAY.npy of the names below; without a
 folder it compares with what is there.
 
@@ -7,7 +7,7 @@ usage: methods_reference.py [FOLDER]
 
 The model is tests/golden/parity/timm.safetensors (32 pixels, patches of 8, 17 tokens of 32, 3 blocks,
 4 heads), the input is input.npy beside it, and the class is number 8. Rules are LRP-0 in all linear
-layers. `attnlrp_epsilon`, made by another program, is repeated first: so the walk is right."""
+layers. What another program made is repeated: so the walk is right."""
 
 import json
 import math
@@ -20,6 +20,7 @@ import numpy as np
 PARITY = pathlib.Path(__file__).resolve().parents[1] / "golden" / "parity"
 HEADS, DEPTH, EPS, PATCH, TARGET = 4, 3, 1e-6, 8, 8
 TOLERANCE = 1e-6
+OTHERS = ("attnlrp_epsilon", "input_x_gradient", "chefer_generic")  # made by another program
 
 erf = np.vectorize(math.erf)
 
@@ -79,7 +80,7 @@ class Block:
         self.out = x + layer(f"{self.name}.mlp.fc2", self.z * self.phi)
 
     def back(self, g, share):
-        """G of the input from G of the output; share None: the plain gradient. Keeps G of the heads."""
+        """G of the input from G of the output; share None: the plain gradient. Keeps G of the heads and of A."""
         plain = share is None
         density = np.exp(-0.5 * self.z**2) / math.sqrt(2.0 * math.pi)
         hidden = g @ W[f"{self.name}.mlp.fc2.weight"] * (self.phi + (self.z * density if plain else 0.0))
@@ -88,7 +89,8 @@ class Block:
         rows, width = g.shape
         g_o = self.g_heads.reshape(rows, HEADS, self.size).transpose(1, 0, 2)
         matrix, value, score = (1.0, 1.0, 1.0) if plain else (share, 1.0 - share, 0.5)
-        g_a = matrix * (g_o @ self.v.transpose(0, 2, 1))
+        self.g_a = g_o @ self.v.transpose(0, 2, 1)
+        g_a = matrix * self.g_a
         g_v = value * (self.a.transpose(0, 2, 1) @ g_o)
         g_s = self.a * (g_a - (self.a * g_a).sum(-1, keepdims=True)) * score / math.sqrt(self.size)
         g_q, g_k = g_s @ self.k, g_s.transpose(0, 2, 1) @ self.q
@@ -135,6 +137,14 @@ class Pass:
             g = block.back(g, share)
         return (self.patches * (g[1:] @ self.conv)).sum(-1)
 
+    def chefer(self, k, share):
+        """R <- R + mean_h(relu(A * dA)) R with whole matrices; dA before any share is taken of it."""
+        self.map(k, share)
+        r = np.eye(len(self.patches) + 1)
+        for block in self.blocks:
+            r = r + np.maximum(block.a * block.g_a, 0.0).mean(0) @ r
+        return r[0, 1:]
+
     def daam(self, k):
         self.map(k, None)
         total = 0.0
@@ -163,6 +173,7 @@ def arrays():
     return one, {
         "attnlrp_epsilon": one.map(0.0, 0.5),
         "input_x_gradient": one.map(0.0, None),
+        "chefer_generic": one.chefer(0.0, None),
         "libra": one.map(0.0, 0.0),
         "attnlrp_epsilon_log_odds": one.map(1.0, 0.5),
         "attnlrp_epsilon_contrast": one.map(0.5, 0.5),
@@ -172,6 +183,8 @@ def arrays():
         "token_drop": token_drop,
         "token_drop_contrast": drops(image, 0.5),
         "attnlrp_drop": standardised(relevance.ravel()) + standardised(token_drop),
+        "libra_chefer": one.chefer(0.0, 0.0),
+        "libra_chefer_contrast": one.chefer(0.5, 0.0),
         "daam": one.daam(0.0),
         "daam_contrast": one.daam(0.5),
     }
@@ -185,9 +198,9 @@ def main():
     print(f"logits: differ by {worst:.1e}")
     for name, values in made.items():
         path = PARITY / f"patches_{name}.npy"
-        if folder is not None and name not in ("attnlrp_epsilon", "input_x_gradient"):
+        if folder is not None and name not in OTHERS:
             np.save(folder / path.name, values.astype(np.float32))
-        if folder is None or name in ("attnlrp_epsilon", "input_x_gradient"):
+        if folder is None or name in OTHERS:
             wanted = np.load(path).astype(np.float64).ravel()
             error = np.linalg.norm(values - wanted) / np.linalg.norm(wanted)
             failed |= not error < TOLERANCE

@@ -53,6 +53,8 @@ static const struct golden_case CASES[] = {
     {.method = "token-drop", .file = "token_drop"},
     {.method = "token-drop", .file = "token_drop_contrast", .score = VITLRP_SCORE_CONTRAST},
     {.method = "attnlrp-drop", .file = "attnlrp_drop"},
+    {.method = "libra-chefer", .file = "libra_chefer"},
+    {.method = "libra-chefer", .file = "libra_chefer_contrast", .score = VITLRP_SCORE_CONTRAST},
     {.method = "daam", .file = "daam"},
     {.method = "daam", .file = "daam_contrast", .score = VITLRP_SCORE_CONTRAST},
 };
@@ -194,6 +196,7 @@ static void test_table(void **unused) {
                                         "input-x-gradient",
                                         "integrated-gradients",
                                         "smoothgrad",
+                                        "libra-chefer",
                                         "daam",
                                         "occlusion",
                                         "token-drop",

@@ -406,9 +406,11 @@ static void relevance_block(const struct attention_job *job, const struct block 
     make_softmax(job->engine, job->attention, block, 0, a);
     keep_matrix(job->attention, block, a, job->result.maps.a);
     value_relevance(job, block, a);
-    if (!job->rule.constant) {
+    if (!job->rule.constant || job->result.maps.g_a != NULL) {
         matrix_relevance(job, block, 1.0F, g);
         keep_matrix(job->attention, block, g, job->result.maps.g_a);
+    }
+    if (!job->rule.constant) {
         softmax_relevance(job, block, 0, a, g);
     }
 }
@@ -425,9 +427,11 @@ static void differential_block(const struct attention_job *job, const struct blo
     subtract_matrix(attention, block, a, other, g);
     keep_matrix(attention, block, g, job->result.maps.a);
     value_relevance(job, block, g);
-    if (!job->rule.constant) {
+    if (!job->rule.constant || job->result.maps.g_a != NULL) {
         matrix_relevance(job, block, 1.0F, g);
         keep_matrix(attention, block, g, job->result.maps.g_a);
+    }
+    if (!job->rule.constant) {
         softmax_relevance(job, block, 0, a, g);
         matrix_relevance(job, block, -attention->lambda, g);
         softmax_relevance(job, block, half, other, g);

@@ -47,7 +47,7 @@ void attention_forward(const struct engine *engine, const struct attention *atte
 
 /* How relevance passes the two products: what share of it each operand gets. AttnLRP gives half to
  * each; the plain gradient gives all (1) to each. constant: attention weights are constants
- * (CP-LRP), and the values get all. */
+ * (CP-LRP), and the values get all; `matrix` is then of the maps alone. */
 struct attention_rule {
     float matrix, value; /* of A V */
     float score;         /* of q k^T, to either */
@@ -57,7 +57,7 @@ struct attention_rule {
 /* The attention matrices of a block and their G, for those who want to see them; NULL to skip. */
 struct attention_maps {
     float *a;   /* [heads, rows, tokens] */
-    float *g_a; /* [heads, rows, tokens], before the softmax's rule; not written if constant */
+    float *g_a; /* [heads, rows, tokens], before the softmax's rule; if constant it leads nowhere */
 };
 
 /* a [heads, rows, tokens]: the attention matrices alone. */

@@ -228,6 +228,20 @@ enum vitlrp_status method_chefer(struct vit_attributor *attributor,
     return VITLRP_OK;
 }
 
+/* As chefer with the gradient of LibraGrad (Mehri et al., CVPR 2025): attention weights, standard
+ * deviations and the gates of activations are constants, which is CP-LRP without gamma. dA is what
+ * would pass to the weights, G_O V^T. */
+enum vitlrp_status method_libra_chefer(struct vit_attributor *attributor,
+                                       const struct vit_method_request *request,
+                                       struct vitlrp_error *err) {
+    const struct vitlrp_rules libra = {.attention = VITLRP_ATTENTION_CP};
+    struct chain chain = chain_begin(attributor, request);
+    chain.line = mean_of_relu_line;
+    TRY(watch_backward(attributor, request, &libra, chain_block, &chain, err));
+    chain_give(&chain, request->patches);
+    return VITLRP_OK;
+}
+
 /* ---- The hybrid of relevance and gradient ---- */
 
 static float *gradients_of(const struct attributor_scratch *scratch,

@@ -123,6 +123,7 @@ METHOD_FUNCTION(method_rollout);
 METHOD_FUNCTION(method_raw_attention);
 METHOD_FUNCTION(method_grad_rollout);
 METHOD_FUNCTION(method_chefer);
+METHOD_FUNCTION(method_libra_chefer);
 METHOD_FUNCTION(method_attention_gradcam);
 METHOD_FUNCTION(method_legrad);
 METHOD_FUNCTION(method_gradcam);

@@ -53,14 +53,13 @@ void observe_attention(void *user, const struct op_call *call) {
     if (call->op->kind != &OP_ATTENTION) {
         return;
     }
-    bool has_g = call->backward && !op_is_constant(call);
     visitor->visit(visitor->user,
                    &(struct vit_attention_view){.block = call->op->block,
                                                 .heads = call->op->heads,
                                                 .rows = call->out.rows,
                                                 .tokens = call->in[0].rows,
                                                 .a = call->maps.a,
-                                                .g_a = has_g ? call->maps.g_a : NULL,
+                                                .g_a = call->backward ? call->maps.g_a : NULL,
                                                 .v = call->in[0].x + 2 * call->out.width,
                                                 .v_stride = 3 * call->out.width,
                                                 .dim = call->out.width,

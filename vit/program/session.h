@@ -93,7 +93,8 @@ struct vit_attention_view {
                     block without keep_all_tokens, and in vit_block_gradient */
     size_t tokens;
     const float *a;   /* [heads, rows, tokens] */
-    const float *g_a; /* the same shape; NULL outside a backward pass and under CP-LRP */
+    const float *g_a; /* the same shape: G_O V^T by the rules' share; under CP-LRP, which passes
+                         nothing on from it, all of it. NULL outside a backward pass */
     const float *v;   /* the values: [tokens, dim] with a stride, heads side by side */
     size_t v_stride, dim;
     const float *g_out; /* [rows, dim]: G of what the heads make; NULL outside a backward pass */
