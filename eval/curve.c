@@ -10,6 +10,7 @@
 #include "base/probability.h"
 #include "eval/protocol.h"
 #include "eval/protocol_table.h"
+#include "eval/regions.h"
 #include "eval/replace.h"
 #include "eval/replaced.h"
 #include "eval/road.h"
@@ -24,7 +25,7 @@
 
 enum direction { MORF, LERF, DIRECTIONS };
 
-/* Of patches with equal scores: row by row from above, and the reverse. A curve is the mean of
+/* Of regions with equal scores: row by row from above, and the reverse. A curve is the mean of
  * both, so that no place of the picture comes first. */
 enum ties { TIES_FORTH, TIES_BACK, TIE_ORDERS };
 
@@ -35,7 +36,8 @@ struct point {
 };
 
 struct curve_buffers {
-    struct ranked_patch *order; /* [patches] */
+    float *scores;              /* [region_count]: of the method at hand */
+    struct ranked_patch *order; /* [region_count]: ranks of regions */
     uint64_t *set;              /* [words]: the one being built */
     uint64_t *sets;             /* [max_points, words]: removed patches of each point */
     uint32_t *slots;            /* [slot_count]: hash table of points, NO_POINT where empty */
@@ -51,6 +53,8 @@ struct curve_buffers {
 struct curve_evaluator {
     struct curve_options options;
     size_t patches, words, steps, classes, pixels;
+    struct regions regions; /* what is removed at a time */
+    size_t region_count;
     size_t max_points, slot_count;
     size_t capacity, at_once; /* points of one pass of the batch, and of one call */
     size_t point_count;       /* of the image at hand */
@@ -67,7 +71,8 @@ static void lay_out(struct curve_evaluator *evaluator, struct arena *arena) {
     struct curve_buffers *b = &evaluator->buffers;
     size_t curves = CURVES_OF_METHOD * e->options.method_count;
     bool is_road = eval_replacement_has(&e->options.protocol, VITLRP_REPLACE_ROAD);
-    b->order = arena_take(arena, e->patches, sizeof *b->order);
+    b->scores = arena_take_floats(arena, 1, e->region_count);
+    b->order = arena_take(arena, e->region_count, sizeof *b->order);
     b->set = arena_take(arena, e->words, sizeof *b->set);
     b->sets = arena_take(arena, e->max_points, e->words * sizeof *b->sets);
     b->slots = arena_take(arena, e->slot_count, sizeof *b->slots);
@@ -85,8 +90,11 @@ static enum vitlrp_status evaluator_size(struct curve_evaluator *e, struct vitlr
     const struct curve_options *options = &e->options;
     const struct vit_config *config = &options->model->config;
     size_t capacity = vit_batch_capacity(options->batch);
-    e->patches = (size_t) (options->input_height / config->patch_height) *
-                 (size_t) (options->input_width / config->patch_width);
+    e->regions = (struct regions){.rows = (size_t) (options->input_height / config->patch_height),
+                                  .columns = (size_t) (options->input_width / config->patch_width),
+                                  .side = (size_t) options->protocol.regions};
+    e->region_count = regions_count(&e->regions);
+    e->patches = e->regions.rows * e->regions.columns;
     e->words = (e->patches + WORD_BITS - 1) / WORD_BITS;
     e->steps = (size_t) options->protocol.steps;
     e->classes = (size_t) config->classes;
@@ -94,6 +102,12 @@ static enum vitlrp_status evaluator_size(struct curve_evaluator *e, struct vitlr
         vit_channels(config) * (size_t) options->input_height * (size_t) options->input_width;
     e->capacity = capacity;
     e->at_once = capacity < POINTS_AT_ONCE ? POINTS_AT_ONCE / capacity * capacity : capacity;
+    if (e->region_count < 2 && e->regions.side > 1) {
+        return fail(err, VITLRP_USAGE,
+                    "regions of %zu x %zu patches: the grid of %zu x %zu is a single one, which "
+                    "leaves no order; choose smaller ones",
+                    e->regions.side, e->regions.side, e->regions.rows, e->regions.columns);
+    }
     size_t inner = 0;
     if (!checked_mul(&inner, CURVES_OF_METHOD * (e->steps - 1), options->method_count) ||
         inner > NO_POINT / 4) {
@@ -188,17 +202,27 @@ static uint32_t intern_set(struct curve_evaluator *e) {
     return (uint32_t) e->point_count++;
 }
 
+/* Adds the patches of a region to the set being built. */
+static void remove_region(struct curve_evaluator *e, size_t region) {
+    struct region_bounds bounds = regions_bounds(&e->regions, region);
+    for (size_t row = bounds.top; row < bounds.bottom; row++) {
+        for (size_t column = bounds.left; column < bounds.right; column++) {
+            size_t patch = row * e->regions.columns + column;
+            e->buffers.set[patch / WORD_BITS] |= UINT64_C(1) << patch % WORD_BITS;
+        }
+    }
+}
+
 static void trace_direction(struct curve_evaluator *e, enum direction direction,
                             uint32_t *point_of) {
     struct curve_buffers *b = &e->buffers;
     size_t replaced = 0;
     memset(b->set, 0, e->words * sizeof *b->set);
     for (size_t k = 0; k <= e->steps; k++) {
-        size_t wanted = protocol_replaced(k, e->steps, e->patches);
+        size_t wanted = protocol_replaced(k, e->steps, e->region_count);
         for (; replaced < wanted; replaced++) {
-            size_t rank = direction == MORF ? replaced : e->patches - 1 - replaced;
-            uint32_t patch = b->order[rank].patch;
-            b->set[patch / WORD_BITS] |= UINT64_C(1) << patch % WORD_BITS;
+            size_t rank = direction == MORF ? replaced : e->region_count - 1 - replaced;
+            remove_region(e, b->order[rank].patch);
         }
         point_of[k] = intern_set(e);
     }
@@ -210,7 +234,7 @@ static uint32_t *points_of_curve(const struct curve_evaluator *e, size_t method,
     return e->buffers.point_of + curve * (e->steps + 1);
 }
 
-/* Both curves in an order of the patches. */
+/* Both curves in an order of the regions. */
 static void trace_order(struct curve_evaluator *e, size_t method, enum ties ties) {
     trace_direction(e, MORF, points_of_curve(e, method, ties, MORF));
     trace_direction(e, LERF, points_of_curve(e, method, ties, LERF));
@@ -222,9 +246,10 @@ static void trace_curves(struct curve_evaluator *e, const struct curve_request *
     for (enum ties ties = TIES_FORTH; ties < TIE_ORDERS; ties++) {
         for (size_t m = 0; m < request->method_count; m++) {
             if (request->methods[m].valid) {
-                protocol_rank(request->methods[m].patches, e->patches, e->buffers.order);
+                regions_mean(&e->regions, request->methods[m].patches, e->buffers.scores);
+                protocol_rank(e->buffers.scores, e->region_count, e->buffers.order);
                 if (ties == TIES_BACK) {
-                    protocol_reverse_ties(e->buffers.order, e->patches);
+                    protocol_reverse_ties(e->buffers.order, e->region_count);
                 }
                 trace_order(e, m, ties); /* meets known points where nothing is tied */
             }

@@ -9,6 +9,7 @@
 #include "base/words.h"
 #include "eval/map_folder.h"
 #include "eval/protocol_table.h"
+#include "eval/regions.h"
 #include "eval/report_private.h"
 #include "vit/methods/method.h"
 
@@ -413,6 +414,34 @@ static const char *measured_words(enum vitlrp_probability kind) {
     return "Logit and softmax probability";
 }
 
+/* What is replaced at a time, in which order, and at which points. */
+static void append_unit(const struct report_page *page) {
+    const struct evaluation *evaluation = &page->record->evaluation;
+    const struct eval_protocol *protocol = &evaluation->protocol;
+    const struct regions regions = {.rows = (size_t) evaluation->grid_height,
+                                    .columns = (size_t) evaluation->grid_width,
+                                    .side = (size_t) protocol->regions};
+    struct text *out = page->out;
+    bool is_patch = regions.side == 1;
+    text_append_string(out, "<div><dt>Unit and order</dt><dd>");
+    if (is_patch) {
+        text_append_string(out, "One patch");
+    } else {
+        text_printf(out, "Regions of %zu × %zu patches", regions.side, regions.side);
+    }
+    text_printf(out,
+                " of the model’s %zu × %zu grid; by descending %s index. Least relevant first is "
+                "exactly the reverse.</dd></div>\n",
+                regions.rows, regions.columns,
+                is_patch ? "score, equal scores by patch" : "mean score, equal ones by region");
+    text_printf(out,
+                "<div><dt>Points</dt><dd>k = 0 to K = %d; at point k, floor(k T / K + ½) of the "
+                "T = %zu %s are replaced by ",
+                protocol->steps, regions_count(&regions), is_patch ? "patches" : "regions");
+    append_replacements(page);
+    text_append_string(out, ".</dd></div>\n");
+}
+
 static void append_protocol(const struct report_page *page) {
     const struct record *record = page->record;
     const struct evaluation *evaluation = &record->evaluation;
@@ -420,17 +449,7 @@ static void append_protocol(const struct report_page *page) {
     struct text *out = page->out;
     text_append_string(out, "<section id=\"protocol\">\n<h2>Protocol</h2>\n<p>Everything that is "
                             "needed to repeat the run.</p>\n<dl class=\"panel list\">\n");
-    text_printf(out,
-                "<div><dt>Unit and order</dt><dd>One patch of the model’s %d × %d grid; by "
-                "descending score, equal scores by patch index. Least relevant first is exactly "
-                "the reverse.</dd></div>\n",
-                evaluation->grid_height, evaluation->grid_width);
-    text_printf(out,
-                "<div><dt>Points</dt><dd>k = 0 to K = %d; at point k, floor(k T / K + ½) of the "
-                "T = %d patches are replaced by ",
-                protocol->steps, evaluation->grid_height * evaluation->grid_width);
-    append_replacements(page);
-    text_append_string(out, ".</dd></div>\n");
+    append_unit(page);
     text_printf(out,
                 "<div><dt>Measured</dt><dd>%s of the %s class; areas by the trapezoid rule over "
                 "k / K. Δ = area(LeRF) − area(MoRF).</dd></div>\n",

@@ -317,8 +317,11 @@ static void append_curve(const struct report_page *page, const struct curves *cu
     text_append_string(out, "</title></polyline>");
 }
 
-static void append_labels(struct text *out, const struct axis *axis) {
+static void append_labels(const struct report_page *page, const struct axis *axis) {
     static const char *const ENDS[] = {"xlabel start", "xlabel", "xlabel end"};
+    const char *unit = page->record->evaluation.protocol.regions == 1 ? " of the patches replaced"
+                                                                      : " of the regions replaced";
+    struct text *out = page->out;
     for (int tick = 0; tick < axis->ticks; tick++) {
         text_append_string(out, "<span class=\"ylabel\" style=\"top:");
         number_fixed(out, 100.0 * (1.0 - place(axis, tick_value(axis, tick))), 2);
@@ -328,7 +331,7 @@ static void append_labels(struct text *out, const struct axis *axis) {
     }
     for (int i = 0; i < 3; i++) {
         text_printf(out, "<span class=\"%s\" style=\"left:%d%%\">%d %%%s</span>", ENDS[i], 50 * i,
-                    50 * i, i == 1 ? " of the patches replaced" : "");
+                    50 * i, i == 1 ? unit : "");
     }
 }
 
@@ -339,7 +342,7 @@ static size_t value_stride(const struct curves *curves) {
     return (curves->points - 2) / VALUE_POINTS + 1;
 }
 
-/* The share of the patches that is replaced at a point: "25 %", "3.6 %". */
+/* The share of the patches (or regions) that is replaced at a point: "25 %", "3.6 %". */
 static void append_share(struct text *out, const struct curves *curves, size_t point) {
     double percent = 100.0 * (double) point / (double) (curves->points - 1);
     number_fixed(out, percent, fabs(percent - round(percent)) < 0.05 ? 0 : 1);
@@ -448,7 +451,7 @@ static void append_plot(const struct report_page *page, const struct curves *cur
         append_curve(page, curves, axis, ranking[i - 1], series);
     }
     text_append_string(out, "</svg>");
-    append_labels(out, axis);
+    append_labels(page, axis);
     append_places(page, curves, series, titles[0]);
     text_append_string(out, "</div>");
     append_value_table(page, curves, series);

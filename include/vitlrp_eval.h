@@ -112,6 +112,12 @@ struct vitlrp_eval_options {
      * size, black where the object is not: the first that is there of ID.png and STEM.png, then of
      * the same without folders. */
     const char *truth_masks;
+
+    /* Curves replace squares of regions x regions neighbouring patches at a time, by their mean
+     * score, from the upper left corner on; those at the other edges may be smaller
+     * (eval/PROTOCOL.md). 1 (default): single patches. USAGE if the grid is one square. */
+    int32_t regions;
+    int32_t reserved;
 };
 
 /* The defaults above; every other field is 0 or NULL. */
@@ -120,8 +126,8 @@ struct vitlrp_eval_options {
 VITLRP_API void vitlrp_eval_options_init_sized(struct vitlrp_eval_options *options, size_t size);
 
 /* A field of vitlrp_eval_options that is fixed for a whole evaluation and is in the "protocol" of
- * its record: steps, replacements, target, seed, precision, score, masks, coalitions; more may
- * follow. For programs that offer them all to their users. */
+ * its record: steps, replacements, target, seed, precision, score, masks, coalitions, regions; more
+ * may follow. For programs that offer them all to their users. */
 struct vitlrp_eval_setting {
     size_t struct_size;
     const char *name;        /* in records and reports, and of the command's option: "steps" */

@@ -535,6 +535,8 @@ class EvalOptions(Structure):
         ("coalitions", c_int32),
         ("retry_failed", c_int32),
         ("truth_masks", c_char_p),
+        ("regions", c_int32),
+        ("reserved", c_int32),
     ]
 
 

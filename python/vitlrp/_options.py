@@ -50,6 +50,7 @@ class MeasureOptions(RuleParameters, total=False):
     precision: str
     score: str
     masks: str
+    regions: int
     replace: str | Sequence[str]
     journal: StrPath | None
 

@@ -666,6 +666,7 @@ class Model(Comparing):
         attention_share of all methods that have them, attnlrp-eps and libra excepted
         score          "logit", "log-odds" or "contrast", of the methods that read it
         masks          "random" or "halves", of attnlrp-masked
+        regions        N: squares of N x N patches are replaced together (1: patches one by one)
         coalitions     of an image, 1024 or more: rank correlation of every map with the drops of
                        single tokens ("rho_drop") and with Shapley values ("rho_shapley"); 0: none
 

@@ -143,7 +143,7 @@ ALLOWED = [
             r"((morf|lerf)_top1|comprehensiveness|sufficiency|sparseness|complexity|replace)(\..*)?", added),
     Allowed("L agreement", "and agreement with drops and Shapley values, and masks of objects",
             r"eval/.*", r"[a-z0-9]+\.(json|csv)",
-            r"protocol\.coalitions|(images\.\d+\.)?(methods|lines)\.([a-z-]+|\d+)\."
+            r"protocol\.(coalitions|regions)|(images\.\d+\.)?(methods|lines)\.([a-z-]+|\d+)\."
             r"(rho_drop|rho_shapley|pixel_accuracy|mean_iou|average_precision)(\..*)?", added),
     Allowed("L AMX mixed", "with AMX, products of |W| in bfloat16 are the library's own: other last bits",
             r".*\bmixed.*", r".*\.(npy|json|csv)", r".*", close),

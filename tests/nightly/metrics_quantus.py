@@ -24,6 +24,7 @@ import torch
 
 PARITY = pathlib.Path(__file__).resolve().parents[1] / "golden" / "parity"
 SIDE, PATCH, GRID, HEADS, DEPTH, EPS = 32, 8, 4, 4, 3, 1e-6
+REGION = 2  # patches on a side
 PATCHES, IMAGES = GRID * GRID, 6
 METHODS = ["attnlrp", "occlusion", "random", "input-x-gradient"]
 
@@ -103,12 +104,16 @@ def write_pictures(folder):
 def evaluate(program, folder):
     model = ["--model", str(PARITY / "timm.safetensors"), "--heads", str(HEADS), "--norm-eps", str(EPS),
              "--resize", "none", "--crop", str(SIDE), "--mean", "0.5,0.5,0.5", "--std", "0.5,0.5,0.5"]
-    run = [program, "eval", "set", *model, "--methods", ",".join(METHODS), "--steps", str(PATCHES), "-q"]
-    subprocess.run([*run, "--boxes", "boxes.csv", "--truth-masks", "masks", "--json", "record.json"], cwd=folder, check=True)
+    run = [program, "eval", "set", *model, "--methods", ",".join(METHODS), "-q"]
+    truth = ["--boxes", "boxes.csv", "--truth-masks", "masks", "--steps", str(PATCHES), "--json", "record.json"]
+    subprocess.run([*run, *truth], cwd=folder, check=True)
+    regions = ["--regions", str(REGION), "--steps", str(PATCHES // REGION**2), "--json", "regions.json"]
+    subprocess.run([*run, *regions], cwd=folder, check=True)
     batch = [program, "batch", "set", *model, "--write", "input", "-o", "inputs", "-q"]
     subprocess.run(batch, cwd=folder, check=True)
     inputs = [np.load(next((folder / "inputs").rglob(f"{index}*.npy"))) for index in range(IMAGES)]
-    return json.loads((folder / "record.json").read_text()), np.stack(inputs).reshape(-1, 3, SIDE, SIDE)
+    records = [json.loads((folder / name).read_text()) for name in ("record.json", "regions.json")]
+    return *records, np.stack(inputs).reshape(-1, 3, SIDE, SIDE)
 
 
 class Checks:
@@ -151,6 +156,19 @@ def check_curves(checks, images, inputs, method, maps):
             area = np.trapezoid(np.column_stack([curves(images, method, "morf_prob")[:, 0], values])) / PATCHES
             mine = curves(images, method, "morf_prob")
             checks.same(f"{method}: deletion", np.trapezoid(mine) / PATCHES, area, 1e-4)
+
+
+def check_regions(checks, images, inputs, method, maps):
+    """Squares of several patches."""
+    classes = np.array([image["class"] for image in images])
+    given = {"x_batch": inputs, "y_batch": classes, "a_batch": np.kron(maps, np.ones((1, 1, PATCH, PATCH)))}
+    for order in ("morf", "lerf"):
+        curve = curves(images, method, f"{order}_logit")
+        metric = quantus.RegionPerturbation(
+            patch_size=REGION * PATCH, order=order, regions_evaluation=PATCHES // REGION**2, perturb_func=fill,
+            disable_warnings=True, normalise=False, perturb_baseline=0.0)
+        drops = ask(metric, model=Vit(False), softmax=False, **given)
+        checks.same(f"{method}: RegionPerturbation, regions, {order}", curve[:, :1] - curve[:, 1:], drops, 1e-4)
 
 
 def fill(arr, indices, **_):
@@ -209,7 +227,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         boxes = write_pictures(folder)
-        record, inputs = evaluate(program, folder)
+        record, regions, inputs = evaluate(program, folder)
     images = record["images"]
     logits = Vit(False)(torch.from_numpy(inputs)).numpy()
     mine = [image["logit"] for image in images]
@@ -218,6 +236,7 @@ def main():
         # The digits of a record are those of float32.
         maps = curves(images, method, "patches").astype("f4").astype(float).reshape(IMAGES, 1, GRID, GRID)
         check_curves(checks, images, inputs, method, maps)
+        check_regions(checks, regions["images"], inputs, method, maps)
         check_maps(checks, images, method, maps, boxes)
         iou = check_masks(checks, images, method, maps, boxes)
         checks.same(f"{method}: mean IoU", record["methods"][method]["mean_iou"]["mean"], iou, 1e-6)

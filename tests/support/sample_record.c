@@ -174,6 +174,7 @@ struct record sample_record(const struct sample_shape *shape) {
     }
     evaluation->protocol.precision = shape->precision;
     evaluation->protocol.coalitions = shape->coalitions;
+    evaluation->protocol.regions = shape->regions == 0 ? 1 : shape->regions;
     evaluation->grid_height = evaluation->grid_width = shape->grid;
     evaluation->manifest_count = shape->images;
     evaluation->shard = shape->shard;

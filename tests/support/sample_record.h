@@ -15,6 +15,7 @@ struct sample_shape {
     enum vitlrp_precision precision;
     uint32_t replacements; /* 0: zero alone */
     int32_t coalitions;
+    int32_t regions; /* 0: single patches */
 };
 
 /* The images of one shard; equal shapes give equal records, and image i is the same in every

@@ -18,8 +18,9 @@
 enum { CLASSES = 10, SIDE = 32, PATCH = 8, AREA = SIDE * SIDE, INPUT = 3 * AREA };
 enum { COLUMNS = SIDE / PATCH, PATCHES = COLUMNS * COLUMNS, MAX_STEPS = 40, MAX_METHODS = 5 };
 
-/* The class of top-1: that of the last input which a twin was made for. */
-static size_t expected_class;
+/* The class of top-1: that of the last input which a twin was made for; and at how many points of
+ * it that class was the first. */
+static size_t expected_class, top1_met;
 
 static const struct vitlrp_preprocess PREPROCESS = {.mean = {0.4F, 0.5F, 0.3F},
                                                     .std = {0.2F, 0.1F, 0.5F}};
@@ -39,23 +40,15 @@ struct bench {
     struct eval_method_result results[MAX_METHODS];
 };
 
-static void bench_open(struct bench *bench, int32_t steps, enum vitlrp_replacement replacement,
-                       size_t methods, size_t capacity) {
+/* Everything but the evaluator, whose protocol is yet to come. */
+static struct curve_options bench_prepare(struct bench *bench, int32_t steps, size_t methods,
+                                          size_t capacity) {
     struct vitlrp_error err = {0};
     struct vit_batch_options batch = {.threads = 1, .capacity = capacity, .backend = "auto"};
     memset(bench, 0, sizeof *bench);
     bench->steps = (size_t) steps;
     bench->model = expect_parity("timm.safetensors");
     assert_int_equal(vit_batch_open(bench->model, &batch, &bench->batch, &err), VITLRP_OK);
-    struct curve_options options = {
-        .model = bench->model,
-        .batch = bench->batch,
-        .input_height = SIDE,
-        .input_width = SIDE,
-        .preprocess = &PREPROCESS,
-        .protocol = {.steps = steps, .replacements = VITLRP_REPLACEMENT_BIT(replacement)},
-        .method_count = methods};
-    assert_int_equal(curve_evaluator_open(&options, &bench->evaluator, &err), VITLRP_OK);
     for (size_t m = 0; m < methods; m++) {
         for (size_t c = 0; c < EVAL_CURVES; c++) {
             bench->under[m].of[c] = bench->curves[m][c];
@@ -63,6 +56,27 @@ static void bench_open(struct bench *bench, int32_t steps, enum vitlrp_replaceme
         bench->results[m] = (struct eval_method_result){
             .valid = true, .curves = &bench->under[m], .patches = bench->patches[m]};
     }
+    return (struct curve_options){.model = bench->model,
+                                  .batch = bench->batch,
+                                  .input_height = SIDE,
+                                  .input_width = SIDE,
+                                  .preprocess = &PREPROCESS,
+                                  .protocol = {.steps = steps, .regions = 1},
+                                  .method_count = methods};
+}
+
+static void bench_begin(struct bench *bench, const struct curve_options *options) {
+    struct vitlrp_error err = {0};
+    if (curve_evaluator_open(options, &bench->evaluator, &err) != VITLRP_OK) {
+        fail_msg("%s", err.message);
+    }
+}
+
+static void bench_open(struct bench *bench, int32_t steps, enum vitlrp_replacement replacement,
+                       size_t methods, size_t capacity) {
+    struct curve_options options = bench_prepare(bench, steps, methods, capacity);
+    options.protocol.replacements = VITLRP_REPLACEMENT_BIT(replacement);
+    bench_begin(bench, &options);
 }
 
 static void bench_close(struct bench *bench) {
@@ -159,16 +173,43 @@ static void perturb(enum vitlrp_replacement replacement, const float *input, con
     mix(input, other, mask, out);
 }
 
-/* Which patches are replaced after `count` of the scores' order; of the reverse order if reversed.
- * Equal scores stand by their index, or the other way around. */
-static void mask_after(const float *scores, size_t count, bool reversed, bool back, uint8_t *mask) {
+/* Squares of `side` patches, counted row by row. */
+static size_t region_of(size_t patch, size_t side) {
+    size_t across = (COLUMNS + side - 1) / side;
+    return patch / COLUMNS / side * across + patch % COLUMNS / side;
+}
+
+static float region_score(const float *scores, size_t region, size_t side) {
+    double sum = 0.0;
+    size_t count = 0;
     for (size_t p = 0; p < PATCHES; p++) {
+        sum += region_of(p, side) == region ? (double) scores[p] : 0.0;
+        count += region_of(p, side) == region ? 1 : 0;
+    }
+    return (float) (sum / (double) count);
+}
+
+/* How regions are put in an order. */
+struct twin_order {
+    size_t side;
+    bool reversed; /* least relevant first */
+    bool back;     /* equal scores stand by their index, the last one first */
+};
+
+/* Which patches are replaced after `count` regions of the scores' order. */
+static void mask_after(const float *scores, size_t count, const struct twin_order *order,
+                       uint8_t *mask) {
+    size_t regions = region_of(PATCHES - 1, order->side) + 1;
+    for (size_t p = 0; p < PATCHES; p++) {
+        size_t own = region_of(p, order->side);
+        float score = region_score(scores, own, order->side);
         size_t before = 0;
-        for (size_t q = 0; q < PATCHES; q++) {
-            bool first = back ? q > p : q < p;
-            before += scores[q] > scores[p] || (scores[q] == scores[p] && first);
+        for (size_t other = 0; other < regions; other++) {
+            float theirs = region_score(scores, other, order->side);
+            bool first = order->back ? other > own : other < own;
+            before += theirs > score || (theirs == score && first);
         }
-        mask[p] = reversed ? before >= PATCHES - count : before < count;
+        mask[p] = order->reversed ? before >= regions - count : before < count;
     }
 }
 
@@ -204,80 +245,117 @@ static size_t predicted_class(struct bench *bench, const float *input) {
     return largest;
 }
 
-static void compare_twin(enum vitlrp_replacement replacement, int32_t steps, size_t capacity) {
+/* A point of one method's curve: both orders of equal scores, the direction by `order`. */
+static void compare_point(struct bench *bench, enum vitlrp_replacement replacement,
+                          const float *input, size_t m, size_t k, struct twin_order order) {
+    double expected[3] = {0};
+    uint8_t mask[PATCHES];
+    double regions = (double) region_of(PATCHES - 1, order.side) + 1.0;
+    size_t count = (size_t) floor((double) k * regions / (double) bench->steps + 0.5);
+    for (int back = 0; back < 2; back++) {
+        order.back = back != 0;
+        mask_after(bench->patches[m], count, &order, mask);
+        point_alone(bench, replacement, input, mask, expected);
+    }
+    float(*curves)[MAX_STEPS + 1] = bench->curves[m];
+    bool lerf = order.reversed;
+    double logit = (double) curves[lerf ? EVAL_CURVE_LERF_LOGIT : EVAL_CURVE_MORF_LOGIT][k];
+    double probability = (double) curves[lerf ? EVAL_CURVE_LERF_PROB : EVAL_CURVE_MORF_PROB][k];
+    double top1 = (double) curves[lerf ? EVAL_CURVE_LERF_TOP1 : EVAL_CURVE_MORF_TOP1][k];
+    assert_true(fabs(logit - expected[0]) < 1e-4);
+    assert_true(fabs(probability - expected[1]) < 1e-5);
+    assert_true(top1 == expected[2]);
+    top1_met += expected[2] > 0.0 ? 1 : 0;
+}
+
+static void compare_twin(enum vitlrp_replacement replacement, int32_t steps, size_t capacity,
+                         size_t side) {
     struct bench bench;
     float input[INPUT];
     struct test_random random = {(unsigned long long) steps};
-    bench_open(&bench, steps, replacement, 2, capacity);
+    struct curve_options options = bench_prepare(&bench, steps, 2, capacity);
+    options.protocol.replacements = VITLRP_REPLACEMENT_BIT(replacement);
+    options.protocol.regions = (int32_t) side;
+    bench_begin(&bench, &options);
     test_fill(&random, input, INPUT, 2.0);
     test_fill(&random, bench.patches[0], PATCHES, 1.0);
     for (size_t p = 0; p < PATCHES; p++) {
         bench.patches[1][p] = (float) test_below(&random, 3); /* ties */
     }
-    size_t met = 0; /* points at which the expected class is the first */
+    top1_met = 0;
     expected_class = predicted_class(&bench, input);
     evaluate(&bench, input, 4, 2);
     for (size_t i = 0; i < 2 * (bench.steps + 1) * 2; i++) {
-        size_t m = i % 2;
-        int lerf = (int) (i / 2 % 2);
-        size_t k = i / 4;
-        double expected[3] = {0};
-        uint8_t mask[PATCHES];
-        size_t count = (size_t) floor((double) k * PATCHES / (double) bench.steps + 0.5);
-        for (int back = 0; back < 2; back++) {
-            mask_after(bench.patches[m], count, lerf != 0, back != 0, mask);
-            point_alone(&bench, replacement, input, mask, expected);
-        }
-        assert_true(
-            fabs((double)
-                     bench.curves[m][lerf == 0 ? EVAL_CURVE_MORF_LOGIT : EVAL_CURVE_LERF_LOGIT][k] -
-                 expected[0]) < 1e-4);
-        assert_true(
-            fabs((double)
-                     bench.curves[m][lerf == 0 ? EVAL_CURVE_MORF_PROB : EVAL_CURVE_LERF_PROB][k] -
-                 expected[1]) < 1e-5);
-        assert_true(
-            (double) bench.curves[m][lerf == 0 ? EVAL_CURVE_MORF_TOP1 : EVAL_CURVE_LERF_TOP1][k] ==
-            expected[2]);
-        met += expected[2] > 0.0 ? 1 : 0;
+        struct twin_order order = {.side = side, .reversed = i / 2 % 2 != 0};
+        compare_point(&bench, replacement, input, i % 2, i / 4, order);
     }
-    assert_true(met > 0);
+    assert_true(top1_met > 0);
     bench_close(&bench);
 }
 
 static void test_twin_for_every_replacement(void **unused) {
     (void) unused;
     for (int i = VITLRP_REPLACE_ZERO; i <= VITLRP_REPLACE_DONOR; i++) {
-        compare_twin((enum vitlrp_replacement) i, 5, 0);
+        compare_twin((enum vitlrp_replacement) i, 5, 0, 1);
     }
 }
 
 static void test_twin_for_steps(void **unused) {
     (void) unused;
-    compare_twin(VITLRP_REPLACE_ZERO, 1, 0);
-    compare_twin(VITLRP_REPLACE_ZERO, PATCHES, 3);
-    compare_twin(VITLRP_REPLACE_ZERO, 28, 1); /* more points than patches */
+    compare_twin(VITLRP_REPLACE_ZERO, 1, 0, 1);
+    compare_twin(VITLRP_REPLACE_ZERO, PATCHES, 3, 1);
+    compare_twin(VITLRP_REPLACE_ZERO, 28, 1, 1); /* more points than patches */
 }
 
-/* Row b37 of the table of bad inputs: a map that says nothing has no Delta, on one image. */
+/* Of 4 x 4 patches: whole squares, and those of which only one is whole. */
+static void test_twin_for_regions(void **unused) {
+    (void) unused;
+    for (size_t side = 2; side < COLUMNS; side++) {
+        compare_twin(VITLRP_REPLACE_ZERO, 4, 0, side);
+        compare_twin(VITLRP_REPLACE_ROAD, 3, 2, side);
+        compare_twin(VITLRP_REPLACE_BLUR, 7, 0, side); /* more points than regions */
+    }
+}
+
+/* The whole grid at once has no order, and squares of no patches are none. */
+static void test_regions_are_refused(void **unused) {
+    static const int32_t SIDES[] = {0, COLUMNS, COLUMNS + 1};
+    struct bench bench;
+    struct curve_options options = bench_prepare(&bench, 4, 1, 0);
+    (void) unused;
+    options.protocol.replacements = VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_ZERO);
+    for (size_t i = 0; i < sizeof SIDES / sizeof SIDES[0]; i++) {
+        struct vitlrp_error err = {0};
+        options.protocol.regions = SIDES[i];
+        assert_int_equal(curve_evaluator_open(&options, &bench.evaluator, &err), VITLRP_USAGE);
+        assert_non_null(strstr(err.message, "regions"));
+    }
+    bench_close(&bench);
+}
+
+/* Row b37 of the table of bad inputs: a map that says nothing has no Delta, on one image, nor where
+ * some regions are smaller than others. */
 static void test_b37_constant_map(void **unused) {
     struct bench bench;
     float input[INPUT];
     struct test_random random = {37};
     (void) unused;
-    bench_open(&bench, 28, VITLRP_REPLACE_ZERO, 1, 0);
-    for (int image = 0; image < 3; image++) {
+    for (int32_t side = 1; side <= 3; side++) {
+        struct curve_options options = bench_prepare(&bench, 28, 1, 0);
+        options.protocol.replacements = VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_ZERO);
+        options.protocol.regions = side;
+        bench_begin(&bench, &options);
         test_fill(&random, input, INPUT, 2.0);
         for (size_t p = 0; p < PATCHES; p++) {
-            bench.patches[0][p] = 0.25F;
+            bench.patches[0][p] = 0.1F; /* sums of which are not exact */
         }
         evaluate(&bench, input, 4, 1);
         for (size_t c = 0; c < 2; c++) {
             assert_memory_equal(bench.curves[0][c], bench.curves[0][c + 2],
                                 (bench.steps + 1) * sizeof(float));
         }
+        bench_close(&bench);
     }
-    bench_close(&bench);
 }
 
 /* A method's ties change no bit of a method without: method 0 has the same first order in both
@@ -367,7 +445,7 @@ static void test_each_of_several_as_if_alone(void **unused) {
     struct bench bench;
     float input[INPUT];
     struct test_random random = {5};
-    struct eval_protocol protocol = {.steps = STEPS};
+    struct eval_protocol protocol = {.steps = STEPS, .regions = 1};
     struct eval_curves *alone[2][COUNT];
     struct vitlrp_error err = {0};
     (void) unused;
@@ -377,13 +455,14 @@ static void test_each_of_several_as_if_alone(void **unused) {
         protocol.replacements |= bit;
         bench_open(&bench, STEPS, VITLRP_REPLACE_ZERO, 2, 3);
         curve_evaluator_close(bench.evaluator);
-        struct curve_options options = {.model = bench.model,
-                                        .batch = bench.batch,
-                                        .input_height = SIDE,
-                                        .input_width = SIDE,
-                                        .preprocess = &PREPROCESS,
-                                        .protocol = {.steps = STEPS, .replacements = bit},
-                                        .method_count = 2};
+        struct curve_options options = {
+            .model = bench.model,
+            .batch = bench.batch,
+            .input_height = SIDE,
+            .input_width = SIDE,
+            .preprocess = &PREPROCESS,
+            .protocol = {.steps = STEPS, .replacements = bit, .regions = 1},
+            .method_count = 2};
         assert_int_equal(curve_evaluator_open(&options, &bench.evaluator, &err), VITLRP_OK);
         random = (struct test_random){6};
         test_fill(&random, bench.patches[0], PATCHES, 1.0);
@@ -417,6 +496,8 @@ int main(void) {
         cmocka_unit_test(test_golden_curves),
         cmocka_unit_test(test_twin_for_every_replacement),
         cmocka_unit_test(test_twin_for_steps),
+        cmocka_unit_test(test_twin_for_regions),
+        cmocka_unit_test(test_regions_are_refused),
         cmocka_unit_test(test_b37_constant_map),
         cmocka_unit_test(test_b37_ties_of_others),
         cmocka_unit_test(test_points_are_shared),

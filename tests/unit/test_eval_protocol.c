@@ -4,6 +4,7 @@
 
 #include "eval/protocol.h"
 #include "eval/protocol_table.h"
+#include "eval/regions.h"
 #include "support/golden.h"
 
 #include "support/unit.h"
@@ -44,6 +45,31 @@ static void test_b37_ties_are_turned_around(void **unused) {
     protocol_rank(distinct, 3, order);
     protocol_reverse_ties(order, 3);
     assert_int_equal(order[0].patch, 1);
+}
+
+/* Every patch is in one region, and no region is larger than its square. */
+static void test_regions_share_the_grid(void **unused) {
+    enum { MOST = 9 };
+    (void) unused;
+    for (size_t trial = 0; trial < (size_t) MOST * MOST * MOST; trial++) {
+        struct regions regions = {1 + trial % MOST, 1 + trial / MOST % MOST,
+                                  1 + trial / MOST / MOST};
+        int met[MOST * MOST] = {0};
+        for (size_t i = 0; i < regions_count(&regions); i++) {
+            struct region_bounds bounds = regions_bounds(&regions, i);
+            assert_in_range(bounds.bottom - bounds.top, 1, regions.side);
+            assert_in_range(bounds.right - bounds.left, 1, regions.side);
+            for (size_t row = bounds.top; row < bounds.bottom; row++) {
+                for (size_t column = bounds.left; column < bounds.right; column++) {
+                    assert_true(column < regions.columns);
+                    met[row * regions.columns + column]++;
+                }
+            }
+        }
+        for (size_t p = 0; p < regions.rows * regions.columns; p++) {
+            assert_int_equal(met[p], 1);
+        }
+    }
 }
 
 /* floor(k T / K + 1/2) by rational arithmetic done otherwise: the largest n with n - 1/2 <= k T /
@@ -110,6 +136,7 @@ static void test_check_and_names(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_b37_ties_are_turned_around),
+        cmocka_unit_test(test_regions_share_the_grid),
         cmocka_unit_test(test_order_breaks_ties_by_index),
         cmocka_unit_test(test_order_of_equal_scores_is_the_index),
         cmocka_unit_test(test_replaced_counts),

@@ -66,6 +66,7 @@ static void check_round_trip(enum vitlrp_precision precision, uint32_t replaceme
     shape.precision = precision;
     shape.replacements = replacements_of;
     shape.coalitions = replacements_of == 0 ? 0 : 1024;
+    shape.regions = replacements_of == 0 ? 0 : 2;
     struct record record = sample_record(&shape);
     struct text json = sample_json(&record);
     struct record read = read_good(&json);
@@ -74,6 +75,7 @@ static void check_round_trip(enum vitlrp_precision precision, uint32_t replaceme
     size_t replacements = eval_replacement_count(&a->protocol);
     assert_int_equal(b->protocol.precision, precision);
     assert_int_equal(b->protocol.replacements, a->protocol.replacements);
+    assert_int_equal(b->protocol.regions, replacements_of == 0 ? 1 : 2);
     assert_int_equal(b->image_count, a->image_count);
     assert_int_equal(b->method_count, a->method_count);
     for (size_t i = 0; i < a->image_count; i++) {

@@ -423,8 +423,9 @@ static void test_agreement(void **unused) {
     struct sample_shape shape = SHAPE;
     (void) unused;
     shape.coalitions = 1024;
+    shape.regions = 3;
     struct text table = table_of(&shape);
-    assert_non_null(strstr(table.data, ", coalitions 1024"));
+    assert_non_null(strstr(table.data, ", coalitions 1024, regions 3\n"));
     const char *section = strstr(table.data, "\nrank correlation (Spearman)");
     assert_non_null(section);
     assert_non_null(strstr(section, "\nattnlrp-masked    0.33 [0.33, 0.33]"));
