@@ -12,6 +12,8 @@
 #define BLUR_CELLS 24 /* of the longer side: what is left of the rest's detail */
 #define DARK_SHARE 90 /* of 256: how bright the rest is */
 #define BOX_PART 200  /* of the longer side: the width of the box's lines */
+#define EDGE_PART 400 /* of the longer side: the width of the lines around what is sharp */
+#define EDGE_CELL 8   /* lines that a cell must be wide: around smaller ones there are none */
 
 struct ranked {
     float value;
@@ -117,6 +119,34 @@ static void keep_cells(const struct image *photo, const struct heatmap *map,
     }
 }
 
+/* Every chosen cell, and `more` pixels around it, in one colour. */
+static void fill_cells(const struct heatmap *map, const unsigned char *chosen, int32_t more,
+                       const uint8_t color[3], struct image *out) {
+    for (int32_t row = 0; row < map->height; row++) {
+        for (int32_t column = 0; column < map->width; column++) {
+            struct rectangle area = cells_area(map, out, &(struct rectangle){column, row, 1, 1});
+            const struct rectangle wider = {area.x - more, area.y - more, area.width + 2 * more,
+                                            area.height + 2 * more};
+            bool is_seen = area.width > 0 && area.height > 0;
+            if (is_seen && chosen[(size_t) row * (size_t) map->width + (size_t) column] != 0) {
+                canvas_fill(out, &wider, color);
+            }
+        }
+    }
+}
+
+/* Lines around the chosen cells, which cover their inside: where the photograph is smooth, sharp
+ * and blurred look the same. */
+static void draw_edges(const struct heatmap *map, const unsigned char *chosen, struct image *out) {
+    int32_t side = out->width > out->height ? out->width : out->height;
+    int32_t line = side / EDGE_PART > 1 ? side / EDGE_PART : 1;
+    double cell = fmin(map->span_x / map->width, map->span_y / map->height);
+    if (cell >= EDGE_CELL * line) {
+        fill_cells(map, chosen, 2 * line, canvas_text, out);
+        fill_cells(map, chosen, line, canvas_background, out);
+    }
+}
+
 /* The cells from the first to the last chosen one, both ways. */
 static struct rectangle cells_around(const struct heatmap *map, const unsigned char *chosen) {
     int32_t left = map->width;
@@ -180,6 +210,7 @@ enum vitlrp_status region_draw(const struct image *photo, const struct heatmap *
         break;
     case VITLRP_TOP_BLUR:
         TRY_GOTO(status, blur(photo, &made, err), failed);
+        draw_edges(map, chosen, &made);
         keep_cells(photo, map, chosen, &made);
         break;
     case VITLRP_TOP_BOX:

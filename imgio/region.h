@@ -1,5 +1,5 @@
 /* The part of a photograph that a map values most, as people are shown it: the rest dark, the rest
- * blurred, or a box around it. Cells of the map are taken whole. */
+ * blurred with a line around what is not, or a box around it. Cells of the map are taken whole. */
 #ifndef IMGIO_REGION_H
 #define IMGIO_REGION_H
 

@@ -15,7 +15,7 @@ IN_LIBRARY = ("exit _exit abort quick_exit printf fprintf vprintf vfprintf puts 
               "getenv secure_getenv signal sigaction").split()
 # Clocks that can be set, and a second way to the one that only goes forward (row n07).
 OUTSIDE_CLOCK = "clock_gettime gettimeofday time clock ftime".split()
-LIBRARY = ("src/base/", "imgio/", "vit/", "eval/", "src/api/")
+LIBRARY = ("src/base/", "imgio/", "src/text/", "vit/", "eval/", "src/figure/", "src/api/")
 
 
 def banned_for(path):

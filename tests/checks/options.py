@@ -7,7 +7,7 @@ import sys
 
 import sources
 
-LIBRARY = ("src/base/", "imgio/", "vit/", "eval/", "src/api/")
+LIBRARY = ("src/base/", "imgio/", "src/text/", "vit/", "eval/", "src/figure/", "src/api/")
 # Pages for people, with CSS whose variables begin with two dashes too; names of formats.
 NO_MESSAGES = ("eval/report_", "src/base/page_frame.c", "src/base/formats.h")
 OPTION = re.compile(r"--[a-z]|vitlrp (?:explain|info|batch|eval|merge|tune|bench)\b")

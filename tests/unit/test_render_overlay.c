@@ -339,6 +339,12 @@ static void test_region_is_shown(void **state) {
         bool edge = memcmp(pixel_at(&out, 32, 32), pixel_at(&photo, 32, 32), 3) == 0;
         assert_int_equal(edge, as != VITLRP_TOP_BOX);
         assert_int_equal(is_grey(pixel_at(&out, 40, 20)), as == VITLRP_TOP_MASK);
+        if (as == VITLRP_TOP_BLUR) { /* lines around it, and none over it */
+            assert_color(pixel_at(&out, 31, 40), 255, 255, 255);
+            assert_color(pixel_at(&out, 40, 48), 255, 255, 255);
+            assert_color(pixel_at(&out, 40, 30), 34, 34, 34);
+            assert_memory_equal(pixel_at(&out, 32, 40), pixel_at(&photo, 32, 40), 3);
+        }
         assert_true(is_grey(pixel_at(&out, 5, 5)) && pixel_at(&out, 5, 5)[0] < 160); /* unseen */
         image_free(&out);
     }
