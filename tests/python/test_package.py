@@ -1,5 +1,6 @@
 """The package as its users get it: pip, the README's code, the example."""
 
+import ast
 import importlib.util
 import os
 import re
@@ -9,6 +10,7 @@ import sys
 import unittest
 
 import support
+import vitlrp
 
 
 def run(*arguments, **changes):
@@ -31,6 +33,17 @@ def photographs(folder, *names):
     os.makedirs(folder, exist_ok=True)
     for name in names:
         shutil.copy(os.path.join(support.DATA, name), folder)
+
+
+class Names(unittest.TestCase):
+    def test_come_from_where_they_are_defined(self):
+        """Type checkers refuse a name that a module only imports."""
+        with open(vitlrp.__file__, encoding="utf-8") as file:
+            imports = [node for node in ast.parse(file.read()).body if isinstance(node, ast.ImportFrom)]
+        names = [(node.module, alias.name) for node in imports if node.module for alias in node.names]
+        self.assertGreater(len(names), 20)
+        for module, name in names:
+            self.assertEqual(getattr(getattr(vitlrp, name), "__module__", f"vitlrp.{module}"), f"vitlrp.{module}", name)
 
 
 class Documents(unittest.TestCase):
