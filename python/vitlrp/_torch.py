@@ -141,8 +141,10 @@ def _outputs(module: Any, values: Any) -> Iterator[Any]:
     """What may be the module's output: logits, an embedding, or one of what a class pools."""
     names = (name for name in ("get_image_features", "encode_image") if hasattr(module, name))
     found = getattr(module, next(names, "forward"))(values)
-    if callable(getattr(found, "numpy", None)):
-        yield found
+    several = found if isinstance(found, tuple) else (found,)  # with its tokens, of a tower that gives them too
+    tensors = [one for one in several if callable(getattr(one, "numpy", None))]
+    if tensors:
+        yield from tensors
         return
     for name in ("logits", "image_embeds", "pooler_output"):
         if getattr(found, name, None) is not None:

@@ -9,7 +9,7 @@ import numpy as np
 
 import support
 import vitlrp
-from vitlrp import _modules
+from vitlrp import _modules, _torch
 
 try:
     import torch
@@ -236,6 +236,12 @@ class Refused(unittest.TestCase):
         for module in (many, coca(visual=many), clip(visual=many)):
             self.assert_refused(module, r"many queries \(CoCa\).*explain a CLIP of that size")
         self.assert_refused(clip(visual=tower(pool_type="none", attn_pool=None)), "the pool 'none' of the tower")
+
+    def test_outputs_of_a_tower_with_its_tokens(self):
+        """open_clip's "output_tokens"."""
+        pooled, tokens = Part(numpy=id), Part(numpy=id)
+        tower = Part(forward=lambda values: (pooled, tokens))
+        self.assertEqual(list(_torch._outputs(tower, None)), [pooled, tokens])
 
 
 if __name__ == "__main__":
