@@ -76,8 +76,8 @@ static dnnl_data_type_t type_c(enum gemm_format format) {
  * reads rows and weights as they lie, and takes a tile of few rows as fast as one of many. Not
  * where the environment keeps oneDNN from it. */
 static bool has_unit(void) {
-    dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
-    return amx_ready() && (isa & dnnl_cpu_isa_avx512_core_amx) == dnnl_cpu_isa_avx512_core_amx;
+    return amx_ready() && (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_amx) ==
+                              dnnl_cpu_isa_avx512_core_amx;
 }
 
 static bool is_for_unit(enum gemm_format format) {

@@ -9,12 +9,6 @@
 
 #define LARGEST_INT8 127.0F
 
-/* Of a part as the backend takes it. */
-static size_t element_bytes(const struct gemm_pack *pack) {
-    bool floats = pack->packing->takes_floats(pack->format);
-    return floats ? sizeof(float) : pack->format == GEMM_BF16 ? sizeof(uint16_t) : 1;
-}
-
 /* One pack in the making. */
 struct packing_job {
     const struct gemm_pack_request *request;
@@ -22,9 +16,15 @@ struct packing_job {
     const struct kernels *kernels;
     struct gemm_parts parts;
     struct gemm_pack *pack;
+    bool floats; /* the backend takes a part as floats: asked once, as it looks at the processor */
     float *row;  /* [max(n, k)]: a row of the part as it goes into the format */
     void *dense; /* the part in the format's elements */
 };
+
+/* Of a part as the backend takes it. */
+static size_t element_bytes(const struct packing_job *job) {
+    return job->floats ? sizeof(float) : job->pack->format == GEMM_BF16 ? sizeof(uint16_t) : 1;
+}
 
 /* One stored row of a part; `scale` is where INT8 puts the row's. */
 static void convert_row(const struct packing_job *job, const float *from, size_t count,
@@ -40,7 +40,7 @@ static void convert_row(const struct packing_job *job, const float *from, size_t
         job->kernels->absolute(job->row, from, count);
         values = job->row;
     }
-    if (job->pack->packing->takes_floats(job->pack->format)) {
+    if (job->floats) {
         memcpy(to, values, count * sizeof *values);
     } else {
         job->kernels->narrow(to, values, count);
@@ -52,7 +52,7 @@ static void convert_part(const struct packing_job *job, size_t first, size_t col
     const struct gemm_weights *weights = job->request->weights;
     size_t rows = weights->transposed ? columns : weights->k;
     size_t width = weights->transposed ? weights->k : columns;
-    size_t bytes = element_bytes(job->pack) * width;
+    size_t bytes = element_bytes(job) * width;
     for (size_t r = 0; r < rows; r++) {
         void *to = (unsigned char *) job->dense + r * bytes;
         const float *from =
@@ -133,7 +133,7 @@ static enum vitlrp_status fill_pack(struct packing_job *job, void *block,
     pack->parts = mem_calloc(job->parts.count, sizeof *pack->parts);
     pack->scales = scaled ? mem_calloc(weights->n, sizeof *pack->scales) : NULL;
     job->row = mem_calloc(size_max(weights->n, weights->k), sizeof *job->row);
-    job->dense = mem_alloc_aligned(elements, element_bytes(pack));
+    job->dense = mem_alloc_aligned(elements, element_bytes(job));
     if (pack->parts == NULL || (scaled && pack->scales == NULL) || job->row == NULL ||
         job->dense == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for arranging weights");
@@ -159,7 +159,8 @@ enum vitlrp_status gemm_pack_open(const struct gemm_pack_request *request,
                               .context = context,
                               .kernels = kernels_select(),
                               .parts = gemm_parts_of(request->weights->n),
-                              .pack = pack};
+                              .pack = pack,
+                              .floats = pack->packing->takes_floats(pack->format)};
     enum vitlrp_status status = fill_pack(&job, block, err);
     mem_free(job.row);
     mem_free(job.dense);
