@@ -23,6 +23,8 @@ part python3 -B tests/fault/verb_faults.py build/vitlrp build/tests/fault/libio_
     merge "merge of folders" explain page animation compare
 mapfile -d '' -t photographs < <(find "${PHOTOGRAPHS:-data}" -iname '*.jp*g' -print0)
 part build/tests/test_render_signs "${photographs[@]}"
+cmake -S . -B build-clang -G Ninja -DVITLRP_TESTS=ON -DCMAKE_C_COMPILER=clang -DCMAKE_EXPORT_COMPILE_COMMANDS=ON
+part tests/checks/tidy.sh build-clang/compile_commands.json "$(mktemp -d -p build-clang)"
 part tests/nightly/valgrind.sh
 part tests/nightly/threads.sh
 part tests/nightly/coverage.sh
