@@ -163,14 +163,15 @@ static void check_backward(const struct attention_case *c, enum propagation p, s
     mem_free(g_out);
 }
 
-/* The maps hold the matrices to the bit, and G = share g_out v^T, which CP-LRP has none of. */
+/* The maps hold the matrices to the bit, and G = share g_out v^T, though CP-LRP passes none of it
+ * on. */
 static void check_maps(const struct attention_case *c, enum propagation p, size_t head) {
     const struct attention *attention = &c->attention;
     size_t count = attention->rows * attention->tokens;
     size_t dim = attention->dim;
     double *expected = doubles(count);
     assert_memory_equal(c->kept_a[p] + head * count, c->a + head * count, count * sizeof(float));
-    for (size_t i = 0; i < count && p != CP_LRP; i++) {
+    for (size_t i = 0; i < count; i++) {
         const float *g = c->g_out + i / attention->tokens * dim + head * c->size;
         const float *v = c->qkv + (i % attention->tokens * 3 + 2) * dim + head * c->size;
         for (size_t d = 0; d < c->size; d++) {
