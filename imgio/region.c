@@ -119,14 +119,25 @@ static void keep_cells(const struct image *photo, const struct heatmap *map,
     }
 }
 
+/* An area and `more` pixels around it, as far as the image goes. */
+static struct rectangle wider_area(const struct rectangle *area, int32_t more,
+                                   const struct image *image) {
+    int32_t left = area->x > more ? area->x - more : 0;
+    int32_t top = area->y > more ? area->y - more : 0;
+    int32_t right = area->x + area->width + more;
+    int32_t bottom = area->y + area->height + more;
+    right = right < image->width ? right : image->width;
+    bottom = bottom < image->height ? bottom : image->height;
+    return (struct rectangle){left, top, right - left, bottom - top};
+}
+
 /* Every chosen cell, and `more` pixels around it, in one colour. */
 static void fill_cells(const struct heatmap *map, const unsigned char *chosen, int32_t more,
                        const uint8_t color[3], struct image *out) {
     for (int32_t row = 0; row < map->height; row++) {
         for (int32_t column = 0; column < map->width; column++) {
             struct rectangle area = cells_area(map, out, &(struct rectangle){column, row, 1, 1});
-            const struct rectangle wider = {area.x - more, area.y - more, area.width + 2 * more,
-                                            area.height + 2 * more};
+            const struct rectangle wider = wider_area(&area, more, out);
             bool is_seen = area.width > 0 && area.height > 0;
             if (is_seen && chosen[(size_t) row * (size_t) map->width + (size_t) column] != 0) {
                 canvas_fill(out, &wider, color);
