@@ -431,6 +431,9 @@ static const struct work WORKS[] = {
     {"take embeddings as classes", torture_with_embeddings},
     {"take CLIP's texts as classes", torture_with_clip_texts},
     {"take SigLIP's texts as classes", torture_with_siglip_texts},
+    {"take templates as classes", torture_with_templates},
+    {"take token ids as classes", torture_with_token_ids},
+    {"take a text's words apart", torture_words},
     {"evaluate", torture_evaluate},
     {"evaluate in a journal", torture_evaluate_in_journal},
     {"merge journals", torture_merge_journals},
@@ -527,6 +530,7 @@ static void make_files(struct bench *bench, const struct scratch *scratch) {
     scratch_text(scratch, "list.txt", line);
     scratch_path(scratch, "few.txt", bench->few, sizeof bench->few);
     scratch_path(scratch, "journal", bench->journal, sizeof bench->journal);
+    scratch_path(scratch, "texts", bench->texts_journal, sizeof bench->texts_journal);
     for (int i = 0; i < SHARDS; i++) {
         char name[16];
         snprintf(name, sizeof name, "part%d", i);

@@ -22,6 +22,7 @@ struct bench {
     char list[128];
     char few[128]; /* a list of several photographs */
     char journal[128];
+    char texts_journal[128];
     char parts[SHARDS][128]; /* journals of the shards of an evaluation, all done */
     char output[128];
     char plain_file[128]; /* and an adapter for it */
@@ -77,6 +78,18 @@ enum vitlrp_status torture_open_tokenizers(const struct bench *bench, struct res
 /* Ready-made embeddings as classes, and an image's. */
 enum vitlrp_status torture_with_embeddings(const struct bench *bench, struct result *result,
                                            struct vitlrp_error *error);
+
+/* Texts in templates, in a journal that stays when it fails, so that the next call goes on. */
+enum vitlrp_status torture_with_templates(const struct bench *bench, struct result *result,
+                                          struct vitlrp_error *error);
+
+/* Ids of tokens as classes. */
+enum vitlrp_status torture_with_token_ids(const struct bench *bench, struct result *result,
+                                          struct vitlrp_error *error);
+
+/* The words of a text, and a model of them. */
+enum vitlrp_status torture_words(const struct bench *bench, struct result *result,
+                                 struct vitlrp_error *error);
 
 /* Texts as classes, by text towers of CLIP and of SigLIP. */
 enum vitlrp_status torture_with_clip_texts(const struct bench *bench, struct result *result,
