@@ -80,8 +80,8 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status vitlrp_templates(const char *name
  * USAGE for a model without a text tower, from memory, or with an adapter, for a text that is not
  * UTF-8 and for one that spells a special token, for a template without {}, and for a journal
  * of other texts or of another model; CANCELLED by the observer; UNSUPPORTED where nothing says
- * which vocabulary the model has; MISMATCH for a vocabulary of another size. *texts is owned:
- * vitlrp_model_close. Any thread. */
+ * which vocabulary the model has; MISMATCH for a vocabulary of another size; IO for files that
+ * changed since `model` was opened. *texts is owned: vitlrp_model_close. Any thread. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_model_with_texts(const struct vitlrp_model *model, const struct vitlrp_prompt *prompts,
                         size_t count, const struct vitlrp_text_options *options,
