@@ -182,7 +182,7 @@ def arrays():
         "attnlrp_epsilon_share_1": one.map(0.0, 1.0),
         "token_drop": token_drop,
         "token_drop_contrast": drops(image, 0.5),
-        "attnlrp_drop": standardised(relevance.ravel()) + standardised(token_drop),
+        "attnlrp_drop": 2.0 * standardised(relevance.ravel()) + standardised(token_drop),
         "libra_chefer": one.chefer(0.0, 0.0),
         "libra_chefer_contrast": one.chefer(0.5, 0.0),
         "daam": one.daam(0.0),
