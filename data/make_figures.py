@@ -25,7 +25,7 @@ METHODS_TABLE = os.path.join(os.path.dirname(HERE), "vit", "METHODS.md")
 SHOWN = ("attnlrp", "occlusion", "chefer", "gradcam", "rollout", "input-x-gradient")
 MEASURED = ("attnlrp", "attnlrp-eps", "cp-lrp", "chefer", "gradcam", "rollout", "input-x-gradient", "random")
 IMAGES, STEPS, SHARDS = 50, 14, 5
-METHODS_SIZE, EVERY_SIZE, BENCHMARK_SIZE = (1144, 168), (1000, 546), (860, 866)
+METHODS_SIZE, EVERY_SIZE, BENCHMARK_SIZE = (1144, 168), (1124, 546), (860, 866)
 
 METHODS_PAGE = """<!DOCTYPE html><meta charset="utf-8"><style>
 body { margin: 6px 4px; display: flex; background: #fff; font: 13px "DejaVu Sans", sans-serif; }
@@ -34,7 +34,7 @@ img { display: block; width: 154px; margin-bottom: 8px; }
 </style>
 """
 EVERY_PAGE = """<!DOCTYPE html><meta charset="utf-8"><style>
-body { margin: 6px 4px; display: grid; grid-template-columns: repeat(8, 1fr); gap: 8px 4px; background: #fff;
+body { margin: 6px 4px; display: grid; grid-template-columns: repeat(9, 1fr); gap: 8px 4px; background: #fff;
        font: 11px "DejaVu Sans", sans-serif; }
 figure { margin: 0; text-align: center; }
 img { display: block; width: 114px; margin: 0 auto 4px; }
