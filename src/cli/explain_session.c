@@ -8,6 +8,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/npy.h"
+#include "base/text.h"
 #include "base/words.h"
 #include "base/work_rate.h"
 #include "contrast.h"
@@ -33,7 +34,6 @@ static enum vitlrp_status open_named(const struct settings *settings,
                                      const struct console *console, struct vitlrp_model **opened,
                                      struct vitlrp_error *err) {
     char path[HUB_PATH];
-    char line[HUB_PATH + 64];
     enum vitlrp_status status = hub_resolve(settings->model_path, path, err);
     if (status == VITLRP_OK) {
         status = vitlrp_model_open(path, options, opened, err);
@@ -42,8 +42,10 @@ static enum vitlrp_status open_named(const struct settings *settings,
         return error_prefix(err, status, "VITLRP_MODEL");
     }
     if (settings->model_is_variable) {
-        snprintf(line, sizeof line, "the model is %s, which VITLRP_MODEL names", path);
-        console_log((void *) console, 2, line);
+        struct text line = {.limit = HUB_PATH + 64};
+        text_printf(&line, "the model is %s, which VITLRP_MODEL names", path);
+        console_log((void *) console, 2, line.failed ? path : line.data);
+        text_free(&line);
     }
     return status;
 }

@@ -138,11 +138,10 @@ static bool read_commit(const char *path, char out[65]) {
 static enum vitlrp_status find_snapshot(const char *folder, char out[PATH_SIZE],
                                         struct vitlrp_error *err) {
     char snapshots[PATH_SIZE];
-    char path[PATH_SIZE];
     char commit[65];
     TRY(path_join(snapshots, folder, true, "snapshots", err));
-    TRY(path_join(path, folder, true, "refs/main", err));
-    if (!read_commit(path, commit)) {
+    TRY(path_join(out, folder, true, "refs/main", err));
+    if (!read_commit(out, commit)) {
         return only_snapshot(snapshots, out, err);
     }
     TRY(path_join(out, snapshots, true, commit, err));

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/mem.h"
 #include "vit/math/gemm_backends.h"
 
 #ifdef VIT_HAVE_ONEDNN
@@ -27,11 +28,16 @@ enum vitlrp_status gemm_backend_find(const char *name, const struct gemm_backend
 }
 
 /* A square product, and one of few rows with a transposed factor as in attention of a row: oneDNN
- * has kernels of their own for these. */
+ * has kernels of their own for these. Their result is not on the stack, of which the libraries take
+ * half of the 64 KiB that a run has to do with. Without memory for it nothing is computed now, nor
+ * later: a run needs more. */
 void gemm_warm_up(void (*multiply)(const struct gemm_product *product)) {
     enum { SIDE = 64, FEW = 4 };
     static const float zeros[SIDE * SIDE];
-    float c[SIDE * SIDE];
+    float *c = mem_calloc(SIDE * SIDE, sizeof *c);
+    if (c == NULL) {
+        return;
+    }
     struct gemm_product product = {.m = SIDE,
                                    .n = SIDE,
                                    .k = SIDE,
@@ -46,4 +52,5 @@ void gemm_warm_up(void (*multiply)(const struct gemm_product *product)) {
     product.transpose_b = true;
     product.m = FEW;
     multiply(&product);
+    mem_free(c);
 }
