@@ -121,8 +121,8 @@ static void test_svg(void **state) {
                                         ">of two lines</text>",
                                         ">hatched: not seen by the model</text>",
                                         ">logit per patch</text>",
-                                        ">\xE2\x88\x92"
-                                        "64</text>",
+                                        (">\xE2\x88\x92"
+                                         "64</text>"),
                                         "<desc>a comment</desc>",
                                         "href=\"data:image/png;base64,"};
     call->options.format = VITLRP_PICTURE_SVG;
