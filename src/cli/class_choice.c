@@ -97,8 +97,9 @@ static enum vitlrp_status check_contrast(const struct class_choice *choice,
     if (choice->count != 1 || !choice->has_versus || !is_same(word, &choice->versus)) {
         return VITLRP_OK;
     }
-    static const char *const WORDS[] = {
-        [CLASS_PREDICTED] = CLASS_WORD_PREDICTED, [CLASS_LABEL] = CLASS_WORD_LABEL};
+    static const char *const WORDS[] = {[CLASS_PREDICTED] = CLASS_WORD_PREDICTED,
+                                        [CLASS_LABEL] = CLASS_WORD_LABEL,
+                                        [CLASS_OTHERS] = CONTRAST_OTHERS};
     return word->kind == CLASS_GIVEN
                ? fail(err, VITLRP_USAGE, "--class and --versus name the same class %d",
                       word->given.index)

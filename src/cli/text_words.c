@@ -119,7 +119,7 @@ static void append_shown(struct text *out, const char *bytes) {
 static void append_tokens(struct text *out, const struct text_words *words,
                           const struct vitlrp_word *word) {
     for (int32_t i = 0; i < word->tokens; i++) {
-        size_t place = (size_t) (word->first + i);
+        size_t place = (size_t) word->first + (size_t) i;
         struct text piece = {.limit = 1024};
         text_append_escaped(&piece, token_at(words, place).piece);
         text_append_string(out, i == 0 ? "  (" : " + ");

@@ -34,7 +34,7 @@ enum vitlrp_status gemm_backend_find(const char *name, const struct gemm_backend
 void gemm_warm_up(void (*multiply)(const struct gemm_product *product)) {
     enum { SIDE = 64, FEW = 4 };
     static const float zeros[SIDE * SIDE];
-    float *c = mem_calloc(SIDE * SIDE, sizeof *c);
+    float *c = mem_calloc((size_t) SIDE * SIDE, sizeof *c);
     if (c == NULL) {
         return;
     }
