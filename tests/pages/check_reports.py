@@ -207,6 +207,7 @@ class Reports(unittest.TestCase):
                 file.write(f"{name},0,0,{side},{side}\n")
         program("eval", "boxed", "--methods", MAPS, "--steps", "2", "--boxes", "boxes.csv", "--html", "boxed.html", "-q",
                 cwd=base)
+        self.page.media(prefers_reduced_motion="reduce")  # two scrolls at once would be a matter of chance
         self.page.size(1280)
         self.page.go(os.path.join(base, "boxed.html"))
         rows = "[...[...document.querySelectorAll('#odd .panel')].find((one) => one.querySelector('h3').textContent" \
