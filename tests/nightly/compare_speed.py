@@ -59,7 +59,8 @@ def timed_cases(inputs):
     found["eval/three-methods"] = ["eval", str(inputs.dataset), "--methods", "attnlrp,rollout,random",
                                    "--json", "e.json"]
     found["eval/bf16"] = [*found["eval/three-methods"], "--precision", "bf16"]
-    found["batch"] = ["batch", links, "-o", "maps", "--write", "png,raw,json"]
+    # Without pictures, which 0.2 draws with more in them: they are not the same work.
+    found["batch"] = ["batch", links, "-o", "maps", "--write", "raw,json"]
     return found
 
 
