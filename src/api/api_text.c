@@ -9,7 +9,6 @@
 #include "api/labels.h"
 #include "api/text_parts.h"
 #include "api/text_reader.h"
-#include "base/checked.h"
 #include "base/mem.h"
 #include "base/pool.h"
 #include "base/words.h"
@@ -91,9 +90,7 @@ static enum vitlrp_status read_parts(struct vitlrp_text *text, const char *promp
 static enum vitlrp_status run_forward(struct vitlrp_text *text,
                                       const struct vitlrp_text_options *options,
                                       struct vitlrp_error *err) {
-    size_t threads = options->threads > 0 ? (size_t) options->threads : api_processors();
-    const struct vit_text_options opening = {
-        .threads = size_min(threads, POOL_MAX_THREADS), .keeps = true, .backend = options->backend};
+    struct vit_text_options opening = text_tower_options(options);
     const struct vit_ids ids = {text->parts.ids, text->parts.token_count};
     text->width = (size_t) text->tower->config.classes;
     text->embedding = mem_calloc(2 * text->width, sizeof *text->embedding);
@@ -101,6 +98,7 @@ static enum vitlrp_status run_forward(struct vitlrp_text *text,
         return fail(err, VITLRP_NOMEM, "out of memory for an embedding");
     }
     text->seed = text->embedding + text->width;
+    opening.keeps = true;
     TRY(vit_text_open(text->tower, &opening, &text->pass, err));
     TRY(vit_text_forward(text->pass, &ids, 1, text->embedding, err));
     text->length = row_norm(text->embedding, text->width);

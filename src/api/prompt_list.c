@@ -60,7 +60,7 @@ struct named {
     size_t index; /* of the prompt */
 };
 
-static const char *name_of(const struct vitlrp_prompt *prompt) {
+const char *prompt_name(const struct vitlrp_prompt *prompt) {
     return prompt->name == NULL ? prompt->text : prompt->name;
 }
 
@@ -87,7 +87,7 @@ static void number_classes(struct prompt_list *list) {
         bool is_first = list->class_of[i] == i;
         list->class_of[i] = is_first ? list->classes : list->class_of[list->class_of[i]];
         if (is_first) {
-            list->names[list->classes++] = name_of(&list->prompts[i]);
+            list->names[list->classes++] = prompt_name(&list->prompts[i]);
         }
     }
     for (size_t i = 0; i < list->count; i++) {
@@ -117,7 +117,7 @@ static enum vitlrp_status group_prompts(struct prompt_list *list, struct vitlrp_
                 list->order != NULL && list->first != NULL;
     if (held) {
         for (size_t i = 0; i < count; i++) {
-            sorted[i] = (struct named){.name = name_of(&list->prompts[i]), .index = i};
+            sorted[i] = (struct named){.name = prompt_name(&list->prompts[i]), .index = i};
         }
         find_first(sorted, list);
         number_classes(list);

@@ -32,6 +32,9 @@ enum vitlrp_status prompt_list_open(const struct vitlrp_prompt *prompts, size_t 
 
 void prompt_list_close(struct prompt_list *list);
 
+/* What the class of a prompt is called: its name, or the text of one without. */
+const char *prompt_name(const struct vitlrp_prompt *prompt);
+
 /* The class of text number `text`, and the first text of a class; that of the empty text is
  * `classes`. */
 size_t prompt_list_class(const struct prompt_list *list, size_t text);

@@ -1,6 +1,5 @@
 #include "api/text_classes.h"
 
-#include <math.h>
 #include <string.h>
 
 #include "api/api.h"
@@ -13,8 +12,8 @@
 #include "base/pool.h"
 #include "base/settings_json.h"
 #include "vit/math/engine.h"
+#include "vit/model/derived_model.h"
 #include "vit/model/origin.h"
-#include "vit/program/text_tower.h"
 
 #define AT_ONCE ((size_t) 128) /* texts whose tokens are in memory */
 
@@ -93,6 +92,12 @@ enum vitlrp_status text_tower_load(const struct vit_model *image,
     return error_prefix(err, vit_origin_compare(&(*out)->origin, &image->origin, err), image->name);
 }
 
+struct vit_text_options text_tower_options(const struct vitlrp_text_options *options) {
+    size_t threads = options->threads > 0 ? (size_t) options->threads : api_processors();
+    return (struct vit_text_options){.threads = size_min(threads, POOL_MAX_THREADS),
+                                     .backend = options->backend};
+}
+
 /* ---- Embeddings ---- */
 
 /* What is being made of what. */
@@ -130,24 +135,16 @@ static enum vitlrp_status encode(struct work *work, size_t number, size_t place,
     return VITLRP_OK;
 }
 
-static double norm_of(const float *row, size_t width) {
-    double squares = 0.0;
-    for (size_t d = 0; d < width; d++) {
-        squares += (double) row[d] * row[d];
-    }
-    return sqrt(squares);
-}
-
 /* row += embedding / |embedding| */
 static void add_unit(const float *embedding, size_t width, float *row) {
-    double norm = norm_of(embedding, width);
+    double norm = row_norm(embedding, width);
     for (size_t d = 0; d < width; d++) {
         row[d] += (float) (embedding[d] / norm);
     }
 }
 
 void text_row_normalise(float *row, size_t width) {
-    double norm = norm_of(row, width);
+    double norm = row_norm(row, width);
     for (size_t d = 0; d < width && norm > 0.0; d++) {
         row[d] = (float) (row[d] / norm);
     }
@@ -186,10 +183,7 @@ static enum vitlrp_status embed(struct work *work, size_t first, size_t count,
 static enum vitlrp_status work_open(struct work *work, const struct vit_model *tower,
                                     const struct vitlrp_text_options *options,
                                     struct vitlrp_error *err) {
-    size_t threads = options->threads > 0 ? (size_t) options->threads : api_processors();
-    const struct vit_text_options text = {.threads = size_min(threads, POOL_MAX_THREADS),
-                                          .backend = options->backend,
-                                          .watch = &work->watch};
+    struct vit_text_options text = text_tower_options(options);
     struct text_classes *out = work->out;
     out->width = (size_t) tower->config.classes;
     work->observer = options->observer;
@@ -204,6 +198,7 @@ static enum vitlrp_status work_open(struct work *work, const struct vit_model *t
         return fail(err, VITLRP_NOMEM, "out of memory for the embeddings of %zu texts", out->count);
     }
     engine_watch_begin(&work->watch);
+    text.watch = &work->watch;
     return vit_text_open(tower, &text, &work->tower, err);
 }
 

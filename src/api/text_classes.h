@@ -9,6 +9,7 @@
 #include "api/text_identity.h"
 #include "base/status.h"
 #include "vit/model/model.h"
+#include "vit/program/text_tower.h"
 #include "vitlrp_words.h"
 
 struct text_classes {
@@ -33,6 +34,9 @@ enum vitlrp_status text_classes_make(const struct vitlrp_model *image,
 enum vitlrp_status text_tower_load(const struct vit_model *image,
                                    const struct vitlrp_text_options *options,
                                    struct vit_model **out, struct vitlrp_error *err);
+
+/* How that tower is opened: with these threads and this backend, of checked options. */
+struct vit_text_options text_tower_options(const struct vitlrp_text_options *options);
 
 /* USAGE for a number of threads or heads that cannot be. */
 enum vitlrp_status text_options_check(const struct vitlrp_text_options *options,

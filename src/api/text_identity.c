@@ -11,7 +11,7 @@ static enum vitlrp_status hash_prompts(const struct prompt_list *list, char out[
     struct sha256 hash = sha256_begin();
     for (size_t i = 0; i < list->count; i++) {
         const struct vitlrp_prompt *prompt = &list->prompts[i];
-        const char *name = prompt->name == NULL ? prompt->text : prompt->name;
+        const char *name = prompt_name(prompt);
         sha256_add(&hash, name, strlen(name));
         sha256_add(&hash, "\t", 1);
         sha256_add(&hash, prompt->text, strlen(prompt->text));

@@ -2,13 +2,10 @@
 
 #include <stdbool.h>
 
-#include "api/api.h"
 #include "api/text_classes.h"
 #include "base/checked.h"
 #include "base/mem.h"
-#include "base/pool.h"
 #include "vit/math/engine.h"
-#include "vit/program/text_tower.h"
 
 #define AT_ONCE ((size_t) 128) /* texts of a pass */
 
@@ -51,13 +48,10 @@ static enum vitlrp_status make_rows(const struct vit_model *tower,
                                     const struct vitlrp_token_rows *rows,
                                     const struct vitlrp_text_options *options, float **out,
                                     struct vitlrp_error *err) {
-    size_t threads = options->threads > 0 ? (size_t) options->threads : api_processors();
     size_t width = (size_t) tower->config.classes;
     struct engine_watch watch = {.cancelled = options->observer.cancelled,
                                  .user = options->observer.user};
-    const struct vit_text_options opening = {.threads = size_min(threads, POOL_MAX_THREADS),
-                                             .backend = options->backend,
-                                             .watch = &watch};
+    struct vit_text_options opening = text_tower_options(options);
     struct vit_text *text = NULL;
     *out = mem_calloc(rows->count, width * sizeof **out);
     if (*out == NULL) {
@@ -65,6 +59,7 @@ static enum vitlrp_status make_rows(const struct vit_model *tower,
                     rows->count);
     }
     engine_watch_begin(&watch);
+    opening.watch = &watch;
     enum vitlrp_status status = vit_text_open(tower, &opening, &text, err);
     if (status == VITLRP_OK) {
         status = embed_all(text, rows, &options->observer, width, *out, err);

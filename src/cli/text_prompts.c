@@ -53,8 +53,8 @@ enum vitlrp_status text_prompts_read(const struct settings *settings, struct tex
     return VITLRP_OK;
 }
 
-static struct vitlrp_text_options options_of(const struct settings *settings,
-                                             const struct console *console) {
+struct vitlrp_text_options text_options_of(const struct settings *settings,
+                                           const struct console *console) {
     struct vitlrp_text_options options;
     vitlrp_text_options_init(&options);
     options.tokenizer = settings->tokenizer_path;
@@ -63,9 +63,10 @@ static struct vitlrp_text_options options_of(const struct settings *settings,
     options.activation = settings->activation;
     options.threads = settings->threads;
     options.backend = settings->backend;
-    options.log.write = console_log;
-    options.log.user = (void *) console;
     options.inputs = settings->inputs;
+    if (console != NULL) {
+        options.log = (struct vitlrp_log){console_log, (void *) console};
+    }
     return options;
 }
 
@@ -84,7 +85,7 @@ static enum vitlrp_status embed(const struct settings *settings, const struct co
                                 struct vitlrp_model **out, struct vitlrp_error *err) {
     char what[64];
     struct text journal;
-    struct vitlrp_text_options options = options_of(settings, console);
+    struct vitlrp_text_options options = text_options_of(settings, console);
     struct pass_watch watch = pass_watch_open(settings->progress, console);
     size_t templates = given->templates.count > 0 ? given->templates.count : 1;
     watch.for_what = "";

@@ -7,6 +7,7 @@
 #include "prompt_file.h"
 #include "settings.h"
 #include "vitlrp.h"
+#include "vitlrp_words.h"
 
 /* The texts as the options give them. */
 struct text_prompts {
@@ -22,6 +23,10 @@ enum vitlrp_status text_prompts_read(const struct settings *settings, struct tex
                                      struct vitlrp_error *err);
 
 void text_prompts_close(struct text_prompts *prompts);
+
+/* How the settings say that texts are read; with a console, what is to be said of them is. */
+struct vitlrp_text_options text_options_of(const struct settings *settings,
+                                           const struct console *console);
 
 /* Makes, of a model of images and texts, the one whose classes are these texts; *model is replaced
  * by it. Where their rows will be saved, those that are done are kept beside that file. USAGE for a

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/npy.h"
+#include "text_prompts.h"
 #include "vitlrp_words.h"
 
 #define ROWS_LIMIT ((size_t) 1 << 30)
@@ -133,16 +134,8 @@ static enum vitlrp_status bind_ids(const struct settings *settings, const struct
                                    const struct vitlrp_model *model, struct vitlrp_token_rows *rows,
                                    struct vitlrp_model **made, struct vitlrp_error *err) {
     struct row_names names = {0};
-    struct vitlrp_text_options options;
+    const struct vitlrp_text_options options = text_options_of(settings, console);
     enum vitlrp_status status = names_read(settings, &names, err);
-    vitlrp_text_options_init(&options);
-    options.heads = settings->text_heads;
-    options.activation = settings->activation;
-    options.threads = settings->threads;
-    options.backend = settings->backend;
-    options.log.write = console_log;
-    options.log.user = (void *) console;
-    options.inputs = settings->inputs;
     if (status == VITLRP_OK && names.names != NULL && names.count != rows->count) {
         status = fail(err, VITLRP_MISMATCH, "%s: %zu names for %zu texts", settings->labels_path,
                       names.count, rows->count);

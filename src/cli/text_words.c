@@ -6,6 +6,7 @@
 #include "base/settings_json.h"
 #include "base/words.h"
 #include "explanation.h"
+#include "text_prompts.h"
 
 /* ---- The words of a text ---- */
 
@@ -17,19 +18,6 @@ static struct vitlrp_rules rules_of(const struct settings *settings) {
         rules.attention_share = settings->method.rules.attention_share;
     }
     return rules;
-}
-
-static struct vitlrp_text_options options_of(const struct settings *settings,
-                                             const struct vitlrp_log *log) {
-    struct vitlrp_text_options options;
-    vitlrp_text_options_init(&options);
-    options.threads = settings->threads;
-    options.backend = settings->backend;
-    options.inputs = settings->inputs;
-    if (log != NULL) {
-        options.log = *log;
-    }
-    return options;
 }
 
 static enum vitlrp_status allocate(struct text_words *words, size_t width,
@@ -49,7 +37,7 @@ static enum vitlrp_status allocate(struct text_words *words, size_t width,
 static enum vitlrp_status open_output(struct text_words *words, const struct settings *settings,
                                       const struct vitlrp_model *model, int32_t output,
                                       struct vitlrp_error *err) {
-    const struct vitlrp_text_options options = options_of(settings, NULL);
+    const struct vitlrp_text_options options = text_options_of(settings, NULL);
     struct vitlrp_model_info info;
     if (words->words != NULL && words->output == output) { /* all of it is there */
         return VITLRP_OK;
@@ -231,8 +219,7 @@ json_t *text_words_json(const struct text_words *words, bool *complete) {
 
 enum vitlrp_status text_words_choose(const struct settings *settings, const struct console *console,
                                      struct vitlrp_model **model, struct vitlrp_error *err) {
-    const struct vitlrp_log log = {console_log, (void *) console};
-    const struct vitlrp_text_options options = options_of(settings, &log);
+    const struct vitlrp_text_options options = text_options_of(settings, console);
     const struct vitlrp_rules rules = rules_of(settings);
     struct vitlrp_model *words = NULL;
     enum vitlrp_status status = vitlrp_model_with_words(*model, 0, &options, &rules, &words, err);

@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/settings_json.h"
 #include "cli/explanation.h"
+#include "cli/text_prompts.h"
 #include "vitlrp_words.h"
 
 static json_t *json_token(const struct vitlrp_text *text, size_t number, bool *complete) {
@@ -35,13 +36,9 @@ static json_t *json_of_text(const struct vitlrp_text *text, bool *complete) {
 static enum vitlrp_status add_text(const struct settings *settings,
                                    const struct vitlrp_model *model, int32_t output, json_t *list,
                                    struct vitlrp_error *err) {
-    struct vitlrp_text_options options;
+    const struct vitlrp_text_options options = text_options_of(settings, NULL);
     struct vitlrp_text *text = NULL;
     bool complete = true;
-    vitlrp_text_options_init(&options);
-    options.threads = settings->threads;
-    options.backend = settings->backend;
-    options.inputs = settings->inputs;
     TRY(vitlrp_text_open(model, output, &options, &text, err));
     json_t *object = json_of_text(text, &complete);
     vitlrp_text_close(text);
