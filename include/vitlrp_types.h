@@ -314,6 +314,19 @@ enum vitlrp_score {
     VITLRP_SCORE_CONTRAST  /* z - L / 2 */
 };
 
+/* Where a hidden unit of a block sits. */
+enum vitlrp_site {
+    VITLRP_SITE_FC1,   /* a neuron of the MLP, after its activation or gate: what fc2 reads */
+    VITLRP_SITE_HEAD,  /* an attention head: its outputs, as proj reads them */
+    VITLRP_SITE_STREAM /* a dimension of the residual stream that leaves the block */
+};
+
+/* A hidden unit; its name is BLOCK:SITE:INDEX, "4:fc1:367". */
+struct vitlrp_unit {
+    enum vitlrp_site site;
+    int32_t block, index; /* from 0 */
+};
+
 /* Which patches the copies of attnlrp-masked show. */
 enum vitlrp_masks {
     VITLRP_MASKS_RANDOM, /* each with a random probability, in `samples` copies */

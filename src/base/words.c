@@ -52,6 +52,7 @@ static const struct {
     [WORDS_SCORE] = {"score", LIST("logit", "log-odds", "contrast")},
     [WORDS_MASKS] = {"masks", LIST("random", "halves")},
     [WORDS_MODEL_KIND] = {"model_kind", LIST("image", "image_text", "prompts")},
+    [WORDS_SITE] = {"site", LIST("fc1", "head", "stream")},
 };
 
 const char *const *words_of(enum word_list list) {

@@ -36,6 +36,7 @@ enum word_list {
     WORDS_SCORE,
     WORDS_MASKS,
     WORDS_MODEL_KIND,
+    WORDS_SITE,
     WORD_LISTS
 };
 

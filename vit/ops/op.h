@@ -53,9 +53,8 @@ struct op {
     const struct pool *pool;
     const struct vit_rope *rope;
     const struct token_layout *tokens;
-    bool causal;        /* of an attention: a row attends to itself and to rows before it */
-    bool keeps_total;   /* what its gamma rule makes of the forward pass alone is kept */
-    bool reads_neurons; /* its first input is the hidden neurons of an MLP */
+    bool causal;      /* of an attention: a row attends to itself and to rows before it */
+    bool keeps_total; /* what its gamma rule makes of the forward pass alone is kept */
 };
 
 /* A value in a pass. */

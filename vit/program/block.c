@@ -31,7 +31,6 @@ struct builder {
     int32_t block;
     size_t rows;                 /* tokens that are on their way */
     size_t width, heads, hidden; /* of the block, which may differ from others' */
-    size_t neurons;              /* the value that its MLP's hidden neurons are */
     size_t tapped; /* the value of what the head reads of blocks before the last, or OP_NONE */
     size_t ledger_lines;
 };
@@ -69,7 +68,6 @@ static size_t append(struct builder *builder, struct op op, struct value result)
     struct program *program = builder->program;
     op.block = builder->block;
     op.tokens = &program->tokens;
-    op.reads_neurons = builder->neurons != OP_NONE && op.in[0] == builder->neurons;
     op.out = new_value(builder, result);
     if (program->ops != NULL) {
         program->ops[program->op_count] = op;
@@ -287,9 +285,17 @@ static struct layer fc2_of(const struct builder *builder) {
                           builder->width};
 }
 
+/* The value whose columns are the block's units of that site. */
+static void note_units(const struct builder *builder, enum vitlrp_site site, size_t value) {
+    if (builder->program->units[site] != NULL) {
+        builder->program->units[site][builder->block] = value;
+    }
+}
+
 /* From what q, k and v are made of to what proj reads. */
 static size_t append_heads(struct builder *builder, size_t x, size_t leaving) {
     x = append_attention(builder, x, leaving);
+    note_units(builder, VITLRP_SITE_HEAD, x);
     builder->rows = leaving;
     return append_any_norm(builder, x, "attn_norm", SLOT_ATTENTION_NORM_WEIGHT,
                            SLOT_ATTENTION_NORM_BIAS);
@@ -300,9 +306,9 @@ static size_t append_hidden(struct builder *builder, size_t x) {
     const struct layer fc1 = {SLOT_FC1_WEIGHT, SLOT_FC1_BIAS, VITLRP_ROLE_FC1, PROFILE_FC1,
                               slot_size(builder->config, SLOT_FC1_WEIGHT).rows};
     x = append_linear(builder, x, &fc1, OP_NONE);
-    builder->neurons = append_activation(builder, x);
-    return append_any_norm(builder, builder->neurons, "mlp_norm", SLOT_MLP_NORM_WEIGHT,
-                           SLOT_MLP_NORM_BIAS);
+    x = append_activation(builder, x);
+    note_units(builder, VITLRP_SITE_FC1, x);
+    return append_any_norm(builder, x, "mlp_norm", SLOT_MLP_NORM_WEIGHT, SLOT_MLP_NORM_BIAS);
 }
 
 static size_t append_pre_norm_block(struct builder *builder, size_t stream, size_t leaving) {
@@ -345,7 +351,6 @@ static size_t append_parallel_block(struct builder *builder, size_t stream, size
 
 /* A block, from which `leaving` rows of the stream leave. */
 static size_t append_block(struct builder *builder, size_t stream, size_t leaving) {
-    builder->neurons = OP_NONE;
     switch (builder->config->form) {
     case VIT_BLOCK_PRE_NORM:
         return append_pre_norm_block(builder, stream, leaving);
@@ -578,7 +583,6 @@ static void build(struct builder *builder) {
     program->op_count = 0;
     program->value_count = 0;
     builder->block = -1;
-    builder->neurons = OP_NONE;
     builder->tapped = OP_NONE;
     program->embedding = OP_NONE;
     builder->width = (size_t) builder->config->dim;
@@ -595,6 +599,7 @@ static void build(struct builder *builder) {
         }
         builder->block = (int32_t) i;
         stream = append_block(builder, stream, all ? program->tokens.count : program->rows_needed);
+        note_units(builder, VITLRP_SITE_STREAM, stream);
         if (!last && program->depth - i <= (size_t) builder->config->taps + 1) {
             append_tap(builder, stream);
         }
@@ -635,7 +640,12 @@ enum vitlrp_status program_open(const struct vit_model *model,
     program->ops = mem_calloc(program->op_count, sizeof *program->ops);
     program->values = mem_calloc(program->value_count, sizeof *program->values);
     program->streams = mem_calloc(program->depth + 1, sizeof *program->streams);
-    if (program->ops == NULL || program->values == NULL || program->streams == NULL) {
+    bool complete = program->ops != NULL && program->values != NULL && program->streams != NULL;
+    for (size_t site = 0; site < PROGRAM_SITES; site++) {
+        program->units[site] = mem_calloc(program->depth, sizeof **program->units);
+        complete = complete && program->units[site] != NULL;
+    }
+    if (!complete) {
         program_close(program);
         return fail(err, VITLRP_NOMEM, "out of memory for a program");
     }
@@ -649,6 +659,9 @@ void program_close(struct program *program) {
         mem_free(program->ops);
         mem_free(program->values);
         mem_free(program->streams);
+        for (size_t site = 0; site < PROGRAM_SITES; site++) {
+            mem_free(program->units[site]);
+        }
         mem_free(program);
     }
 }

@@ -25,7 +25,7 @@ void observe_neurons(void *user, const struct op_call *call) {
     const struct neurons_view *view = user;
     const struct op_array *hidden = &call->in[0];
     size_t count = hidden->rows * hidden->width;
-    if (!call->backward || call->op->block != view->block || !call->op->reads_neurons) {
+    if (!call->backward || call->op->in[0] != view->value) {
         return;
     }
     call->engine->kernels->multiply(view->neurons, hidden->x, hidden->g, count);

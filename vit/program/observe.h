@@ -26,7 +26,7 @@ struct op_ledger ledger_of(struct ledger_lines *lines);
 /* The relevance of hidden neurons: neurons [tokens, width], 0 where rows carry none. */
 struct neurons_view {
     float *neurons;
-    int32_t block;
+    size_t value; /* theirs */
     size_t tokens;
 };
 

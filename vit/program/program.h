@@ -11,6 +11,8 @@
 #include "vit/ops/op.h"
 #include "vit/tokens/tokens.h"
 
+enum { PROGRAM_SITES = VITLRP_SITE_STREAM + 1 };
+
 struct program {
     const struct vit_model *model;
     struct token_layout tokens;
@@ -19,6 +21,8 @@ struct program {
     struct value *values; /* owned */
     size_t value_count;
     size_t *streams; /* owned, [depth + 1]: the value that leaves the embedding, and each block */
+    size_t *units[PROGRAM_SITES]; /* owned, [depth]: the value whose columns are a block's units of
+                                     a site, as its readers see it */
     size_t depth;
     size_t input;       /* the value [patches, patch_pixels] that the pass begins with */
     size_t output;      /* logits */

@@ -198,8 +198,10 @@ static void choose_watchers(const struct vit_session *session, struct vit_releva
     const struct program *program = session->runner.program;
     watchers->count = 0;
     if (relevance->neurons != NULL) {
-        watchers->neurons = (struct neurons_view){relevance->neurons, relevance->neurons_block,
-                                                  program->tokens.count};
+        watchers->neurons = (struct neurons_view){
+            .neurons = relevance->neurons,
+            .value = program->units[VITLRP_SITE_FC1][relevance->neurons_block],
+            .tokens = program->tokens.count};
         watch(watchers, observe_neurons, &watchers->neurons);
     }
     if (relevance->norm1 != NULL || relevance->norm1_g != NULL) {
