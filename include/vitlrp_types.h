@@ -327,6 +327,58 @@ struct vitlrp_unit {
     int32_t block, index; /* from 0 */
 };
 
+/* What hidden units of a site have, for every block: arrays [depth, units of a block] of the
+ * caller; NULL ones are not filled. a is a unit's value at a token, for a head its outputs; R = a *
+ * G its relevance there, for a head summed over its outputs. Of the last block only tokens that
+ * leave it count: CLS alone where the model reads no other. A token is a place in the sequence that
+ * the model sees, CLS first; of equal ones the first. */
+struct vitlrp_unit_values {
+    enum vitlrp_site site;
+    const float *baseline; /* [depth, width, 2] of CLS and of all other tokens, width being the
+                              columns of the site (of heads: all their outputs): R = (a - baseline)
+                              * G; NULL: 0 */
+    float *relevance;      /* sum over tokens of R */
+    float *relevance_max;  /* largest R of a token, and where */
+    int32_t *relevance_token;
+    float *activation;     /* sum over tokens of a, of a head of the norm of its outputs */
+    float *activation_max; /* the largest, and where */
+    int32_t *activation_token;
+    const void *reserved[2];
+};
+
+/* Relevance on its way through a block, in logits. Each half is a branch and a shortcut, whose
+ * relevance is what arrives behind them; what a branch absorbs is the difference to what comes out
+ * of it at its beginning. Halves of blocks that add both branches at once (parallel, with
+ * LayerScale) are NAN. */
+struct vitlrp_block_flow {
+    double entering; /* of the stream */
+    double heads;    /* of what proj reads */
+    double attention_branch, attention_shortcut;
+    double mlp_hidden; /* of what fc2 reads */
+    double mlp_branch, mlp_shortcut;
+    double leaving; /* of the stream */
+    double reserved[2];
+};
+
+/* Where the relevance of a conditional map begins. */
+enum vitlrp_unit_seed {
+    VITLRP_SEED_CLASS, /* the explained classes: what of their relevance goes through the units */
+    VITLRP_SEED_ACTIVATION /* the units' values: what makes them large, of no class */
+};
+
+/* Units of one site and block, and their conditional map. */
+struct vitlrp_unit_group {
+    enum vitlrp_site site;
+    int32_t block;
+    const int32_t *indices; /* [count]; NULL: all units of the block */
+    size_t count;
+    float *pixels;    /* [3, input_height, input_width]; NULL: not wanted */
+    float *patches;   /* [grid_height, grid_width]; NULL: likewise */
+    double relevance; /* out: what the map divides: R of the units, or the sum of their values */
+    double sum;       /* out: of the map; the rest is absorbed below the units */
+    const void *reserved[2];
+};
+
 /* Which patches the copies of attnlrp-masked show. */
 enum vitlrp_masks {
     VITLRP_MASKS_RANDOM, /* each with a random probability, in `samples` copies */

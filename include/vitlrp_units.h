@@ -30,6 +30,49 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_model_check_unit(const struct vitlrp_model *model, const struct vitlrp_unit *unit,
                         struct vitlrp_error *error);
 
+/* What an attribution shows of the inside of the model; the arrays are the caller's, NULL ones are
+ * not filled. Relevance in a block is that of one cut through the model: blocks are in series, and
+ * theirs must not be added. */
+struct vitlrp_inside {
+    struct vitlrp_relevance *relevance; /* as for vitlrp_session_attribute; NULL: not wanted */
+    struct vitlrp_unit_values *units;   /* [unit_sites] */
+    size_t unit_sites;
+    struct vitlrp_block_flow *flow; /* [depth] */
+    float *tokens; /* [depth + 1, tokens]: relevance of the tokens that enter block 0, and of those
+                      that leave each block */
+    const void *reserved[2];
+};
+
+/* An attribution as vitlrp_session_attribute, which fills what the record asks for: hidden units as
+ * in section 4.3 of Achtibat et al. 2024. By attnlrp, attnlrp-eps, cp-lrp and libra; by
+ * input-x-gradient the relevance of a unit is a times the gradient, the drop of what is explained
+ * without it, to first order. USAGE for other methods and as there. One thread at a time. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_session_inside(struct vitlrp_session *session, const struct vitlrp_target *targets,
+                      size_t target_count, const struct vitlrp_method_options *options,
+                      struct vitlrp_inside *inside, struct vitlrp_error *error);
+
+/* Conditional maps: of what goes through the units of each group, and no other way, beside them
+ * neither (equation 5 of Achtibat et al. 2023, "From attribution maps to human-understandable
+ * explanations through Concept Relevance Propagation", here by the rules of a method). */
+struct vitlrp_conditional {
+    enum vitlrp_unit_seed seed;
+    struct vitlrp_unit_group *groups; /* [group_count], in any order */
+    size_t group_count;
+    const void *reserved[2];
+};
+
+/* Conditional maps of the last forward's input, by the methods of vitlrp_session_inside. Maps of
+ * groups that divide the units of a site add up to that of all of them. The pass above the units is
+ * run once for all groups; targets are read for VITLRP_SEED_CLASS only. Takes memory while it runs.
+ * USAGE as above and for units that the model does not have; NUMERIC if a map is not finite. One
+ * thread at a time. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_session_conditional(struct vitlrp_session *session, const struct vitlrp_target *targets,
+                           size_t target_count, const struct vitlrp_method_options *options,
+                           const struct vitlrp_conditional *conditional,
+                           struct vitlrp_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -397,6 +397,72 @@ class Relevance(Structure):
     ]
 
 
+class Unit(Structure):
+    _fields_ = [("site", c_int), ("block", c_int32), ("index", c_int32)]
+
+
+class UnitValues(Structure):
+    _fields_ = [
+        ("site", c_int),
+        ("baseline", POINTER(c_float)),
+        ("relevance", POINTER(c_float)),
+        ("relevance_max", POINTER(c_float)),
+        ("relevance_token", POINTER(c_int32)),
+        ("activation", POINTER(c_float)),
+        ("activation_max", POINTER(c_float)),
+        ("activation_token", POINTER(c_int32)),
+        ("reserved", c_void_p * 2),
+    ]
+
+
+class BlockFlow(Structure):
+    _fields_ = [
+        ("entering", c_double),
+        ("heads", c_double),
+        ("attention_branch", c_double),
+        ("attention_shortcut", c_double),
+        ("mlp_hidden", c_double),
+        ("mlp_branch", c_double),
+        ("mlp_shortcut", c_double),
+        ("leaving", c_double),
+        ("reserved", c_double * 2),
+    ]
+
+
+class Inside(Structure):
+    _fields_ = [
+        ("relevance", POINTER(Relevance)),
+        ("units", POINTER(UnitValues)),
+        ("unit_sites", c_size_t),
+        ("flow", POINTER(BlockFlow)),
+        ("tokens", POINTER(c_float)),
+        ("reserved", c_void_p * 2),
+    ]
+
+
+class UnitGroup(Structure):
+    _fields_ = [
+        ("site", c_int),
+        ("block", c_int32),
+        ("indices", POINTER(c_int32)),
+        ("count", c_size_t),
+        ("pixels", POINTER(c_float)),
+        ("patches", POINTER(c_float)),
+        ("relevance", c_double),
+        ("sum", c_double),
+        ("reserved", c_void_p * 2),
+    ]
+
+
+class Conditional(Structure):
+    _fields_ = [
+        ("seed", c_int),
+        ("groups", POINTER(UnitGroup)),
+        ("group_count", c_size_t),
+        ("reserved", c_void_p * 2),
+    ]
+
+
 class MethodInfo(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -856,6 +922,32 @@ FUNCTIONS = {
             POINTER(TextOptions),
             POINTER(Rules),
             POINTER(ModelPointer),
+            POINTER(Error),
+        ),
+    ),
+    "vitlrp_unit_parse": (c_int, (c_char_p, POINTER(Unit), POINTER(Error))),
+    "vitlrp_unit_name": (None, (POINTER(Unit), c_char_p)),
+    "vitlrp_model_site_width": (c_int32, (ModelPointer, c_int)),
+    "vitlrp_model_check_unit": (c_int, (ModelPointer, POINTER(Unit), POINTER(Error))),
+    "vitlrp_session_inside": (
+        c_int,
+        (
+            SessionPointer,
+            POINTER(Target),
+            c_size_t,
+            POINTER(MethodOptions),
+            POINTER(Inside),
+            POINTER(Error),
+        ),
+    ),
+    "vitlrp_session_conditional": (
+        c_int,
+        (
+            SessionPointer,
+            POINTER(Target),
+            c_size_t,
+            POINTER(MethodOptions),
+            POINTER(Conditional),
             POINTER(Error),
         ),
     ),

@@ -311,35 +311,51 @@ static enum vitlrp_status read_method(const struct vitlrp_method_options *option
     return api_check_gammas(out->rules.gamma, out->rules.epsilon, false, err);
 }
 
+enum vitlrp_status session_request_make(struct vitlrp_session *session,
+                                        const struct vitlrp_target *targets, size_t target_count,
+                                        const struct vitlrp_method_options *options,
+                                        struct session_request *out, struct vitlrp_error *err) {
+    TRY(read_method(options, &out->method, &out->options, err));
+    if (target_count > session->classes) {
+        return fail(err, VITLRP_USAGE, "%zu targets are more than the model's %zu output%s",
+                    target_count, session->classes, session->classes == 1 ? "" : "s");
+    }
+    out->request = (struct vit_method_request){.input = session->input,
+                                               .targets = targets,
+                                               .target_count = target_count,
+                                               .options = &out->options,
+                                               .patches = session->patches};
+    return VITLRP_OK;
+}
+
+enum vitlrp_status session_request_run(struct vitlrp_session *session,
+                                       struct session_request *request,
+                                       struct vitlrp_relevance *relevance,
+                                       struct vitlrp_error *err) {
+    struct vitlrp_relevance known;
+    TRY(relevance_read(relevance, &known, err));
+    if (known.patches != NULL) {
+        request->request.patches = known.patches;
+    }
+    request->request.pixels = known.pixels;
+    request->request.ledger = known.ledger;
+    request->request.neurons = known.neurons;
+    request->request.neurons_block = known.neurons_block;
+    request->request.sum = &known.sum;
+    TRY(vit_attributor_run(session->attributor, request->method, &request->request, err));
+    known.explained = vit_attributor_explained(session->attributor, &request->request);
+    relevance_write(&known, relevance);
+    return VITLRP_OK;
+}
+
 enum vitlrp_status
 vitlrp_session_attribute(struct vitlrp_session *session, const struct vitlrp_target *targets,
                          size_t target_count, const struct vitlrp_method_options *options,
                          struct vitlrp_relevance *relevance, struct vitlrp_error *error) {
-    const struct vit_method *method = NULL;
-    struct vitlrp_method_options chosen;
-    struct vitlrp_relevance known;
+    struct session_request request;
     API_NEEDS(session != NULL && targets != NULL && options != NULL && relevance != NULL, error);
-    TRY(relevance_read(relevance, &known, error));
-    TRY(read_method(options, &method, &chosen, error));
-    if (target_count > session->classes) {
-        return fail(error, VITLRP_USAGE, "%zu targets are more than the model's %zu output%s",
-                    target_count, session->classes, session->classes == 1 ? "" : "s");
-    }
-    struct vit_method_request request = {.input = session->input,
-                                         .targets = targets,
-                                         .target_count = target_count,
-                                         .options = &chosen,
-                                         .patches = known.patches == NULL ? session->patches
-                                                                          : known.patches,
-                                         .pixels = known.pixels,
-                                         .ledger = known.ledger,
-                                         .neurons = known.neurons,
-                                         .neurons_block = known.neurons_block,
-                                         .sum = &known.sum};
-    TRY(vit_attributor_run(session->attributor, method, &request, error));
-    known.explained = vit_attributor_explained(session->attributor, &request);
-    relevance_write(&known, relevance);
-    return VITLRP_OK;
+    TRY(session_request_make(session, targets, target_count, options, &request, error));
+    return session_request_run(session, &request, relevance, error);
 }
 
 /* ---- Measuring ---- */

@@ -51,6 +51,25 @@ struct vitlrp_session {
     size_t classes, pixels, patch_count;
 };
 
+/* What an attribution is asked for. */
+struct session_request {
+    const struct vit_method *method;
+    struct vitlrp_method_options options;
+    struct vit_method_request request; /* points to options: stays where it is made */
+};
+
+/* Reads and checks the options; the request is for the session's last forward, without arrays. */
+enum vitlrp_status session_request_make(struct vitlrp_session *session,
+                                        const struct vitlrp_target *targets, size_t target_count,
+                                        const struct vitlrp_method_options *options,
+                                        struct session_request *out, struct vitlrp_error *err);
+
+/* Runs it into the caller's record. */
+enum vitlrp_status session_request_run(struct vitlrp_session *session,
+                                       struct session_request *request,
+                                       struct vitlrp_relevance *relevance,
+                                       struct vitlrp_error *err);
+
 struct vitlrp_dataset {
     struct dataset dataset;
 };

@@ -53,6 +53,7 @@ static const struct {
     [WORDS_MASKS] = {"masks", LIST("random", "halves")},
     [WORDS_MODEL_KIND] = {"model_kind", LIST("image", "image_text", "prompts")},
     [WORDS_SITE] = {"site", LIST("fc1", "head", "stream")},
+    [WORDS_UNIT_SEED] = {"unit_seed", LIST("class", "activation")},
 };
 
 const char *const *words_of(enum word_list list) {

@@ -37,6 +37,7 @@ enum word_list {
     WORDS_MASKS,
     WORDS_MODEL_KIND,
     WORDS_SITE,
+    WORDS_UNIT_SEED,
     WORD_LISTS
 };
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "vitlrp_eval.h"
+#include "vitlrp_units.h"
 #include "vitlrp_words.h"
 
 #define STRUCT(name) printf("struct %s %zu\n", #name, sizeof(struct name));

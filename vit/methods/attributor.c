@@ -314,6 +314,12 @@ static enum vitlrp_status check_method(const struct vit_attributor *attributor,
     if ((request->ledger != NULL || request->neurons != NULL) && !method->has_ledger) {
         return fail(err, VITLRP_USAGE, "the method %s has no ledger, and no neurons", method->name);
     }
+    if ((request->inside != NULL || request->through != NULL) && !method->has_units) {
+        return fail(err, VITLRP_USAGE,
+                    "the method %s shows no hidden units: attnlrp, attnlrp-eps, cp-lrp, libra and "
+                    "input-x-gradient do",
+                    method->name);
+    }
     return VITLRP_OK;
 }
 
@@ -404,6 +410,9 @@ enum vitlrp_status vit_attributor_run(struct vit_attributor *attributor,
     engine_watch_begin(&attributor->watch);
     attributor->moved = attributor->moved || method->moves_forward;
     TRY(method->attribute(attributor, &seeded, err));
+    if (request->through != NULL) {
+        return VITLRP_OK;
+    }
     if (!values_are_finite(request->patches, attributor->patches)) {
         return fail(err, VITLRP_NUMERIC, "the map of %s is not finite", method->name);
     }

@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "vit/program/batch.h"
 #include "vit/program/session.h"
+#include "vit/program/through.h"
 
 #define VIT_MAX_SAMPLES 1000000
 
@@ -28,10 +29,12 @@ struct vit_method_request {
     float *patches; /* [grid_height, grid_width] */
     float *pixels;  /* [3, input_height, input_width]; NULL, or the method must have a pixel map */
     struct vitlrp_ledger_entry *ledger; /* [vit_ledger_length], and */
-    float *neurons;                 /* [tokens, mlp_dim] of neurons_block: NULL, or the method */
-    int32_t neurons_block;          /* must have a ledger */
-    double *sum;                    /* of the map; NULL: nobody asks */
-    struct shapley_result *shapley; /* of SHAPLEY_VALUES (vit/methods/shapley.h); NULL: likewise */
+    float *neurons;                  /* [tokens, mlp_dim] of neurons_block: NULL, or the method */
+    int32_t neurons_block;           /* must have a ledger */
+    const struct vit_inside *inside; /* NULL, or the method must have units; likewise */
+    struct vit_through *through;     /* in place of the map */
+    double *sum;                     /* of the map; NULL: nobody asks */
+    struct shapley_result *shapley;  /* of SHAPLEY_VALUES (vit/methods/shapley.h); NULL: likewise */
 
     /* Set by vit_attributor_run for the method: the targets whose sum of logits has the gradient of
      * what is explained, where relevance begins. For the logit the targets themselves. */
@@ -44,6 +47,7 @@ struct vit_method {
     const char *summary; /* one line with its reference */
     bool has_pixels;
     bool has_ledger;      /* one attribution by rules: vit_relevance gives its ledger too */
+    bool has_units;       /* one backward pass: vit_relevance shows hidden units too */
     bool needs_attention; /* a session with attention_maps */
     bool needs_batch;     /* forward passes without a backward pass */
     bool needs_forward;   /* reads the session's forward pass */

@@ -7,7 +7,11 @@
 enum vitlrp_status method_input_x_gradient(struct vit_attributor *attributor,
                                            const struct vit_method_request *request,
                                            struct vitlrp_error *err) {
-    struct vit_relevance relevance = {.pixels = request->pixels, .patches = request->patches};
+    struct vit_relevance relevance = {
+        .pixels = request->pixels, .patches = request->patches, .inside = request->inside};
+    if (request->through != NULL) {
+        return method_through(attributor, request, NULL, err);
+    }
     return vit_relevance(attributor->session, request->seed, request->seed_count, NULL, &relevance,
                          err);
 }

@@ -4,13 +4,27 @@
 #include "base/random.h"
 #include "vit/methods/method_private.h"
 
+enum vitlrp_status method_through(struct vit_attributor *attributor,
+                                  const struct vit_method_request *request,
+                                  const struct vitlrp_rules *rules, struct vitlrp_error *err) {
+    struct vit_through through = *request->through;
+    through.targets = request->seed;
+    through.target_count = request->seed_count;
+    through.rules = rules;
+    return vit_session_through(attributor->session, &through, err);
+}
+
 enum vitlrp_status method_lrp(struct vit_attributor *attributor,
                               const struct vit_method_request *request, struct vitlrp_error *err) {
     struct vit_relevance relevance = {.pixels = request->pixels,
                                       .patches = request->patches,
                                       .neurons = request->neurons,
                                       .neurons_block = request->neurons_block,
+                                      .inside = request->inside,
                                       .ledger = request->ledger};
+    if (request->through != NULL) {
+        return method_through(attributor, request, &request->options->rules, err);
+    }
     TRY(vit_relevance(attributor->session, request->seed, request->seed_count,
                       &request->options->rules, &relevance, err));
     if (request->sum != NULL) {

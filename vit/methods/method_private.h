@@ -111,6 +111,11 @@ enum vitlrp_status attributor_gradient(struct vit_attributor *attributor, const 
                                        const struct vit_method_request *request, float *gradient,
                                        struct vitlrp_error *err);
 
+/* request->through under those rules. */
+enum vitlrp_status method_through(struct vit_attributor *attributor,
+                                  const struct vit_method_request *request,
+                                  const struct vitlrp_rules *rules, struct vitlrp_error *err);
+
 /* The methods' functions; vit/METHODS.md has the formulas. */
 #define METHOD_FUNCTION(name)                                                                      \
     enum vitlrp_status name(struct vit_attributor *attributor,                                     \

@@ -61,6 +61,10 @@ static void make_again(const struct backward_pass *pass, size_t value, size_t ro
     }
 }
 
+void runner_make(const struct backward_pass *pass, size_t value) {
+    make_again(pass, value, 0);
+}
+
 /* The residual receives G of the result as it is. */
 static void pass_residual(const struct op_place *place, const struct op_call *call) {
     size_t count = call->out.rows * call->out.width;

@@ -87,6 +87,9 @@ struct backward_pass {
 /* Forgets what an earlier backward pass made again. */
 void runner_backward_begin(const struct backward_pass *pass);
 
+/* Makes a value again that was not kept, all rows of it, unless this pass has. */
+void runner_make(const struct backward_pass *pass, size_t value);
+
 /* Operations from before `end` down to `first`. */
 void runner_backward(const struct backward_pass *pass, size_t first, size_t end);
 

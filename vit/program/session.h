@@ -112,6 +112,14 @@ enum vitlrp_status vit_visit_attention(struct vit_session *session,
                                        const struct vit_attention_visitor *visitor,
                                        struct vitlrp_error *err);
 
+/* What a backward pass shows of the inside of the model; NULL ones are skipped. */
+struct vit_inside {
+    struct vitlrp_unit_values *units; /* of so many sites */
+    size_t unit_sites;
+    struct vitlrp_block_flow *flow; /* [depth] */
+    float *tokens;                  /* [depth + 1, tokens]: R of the tokens of each stream */
+};
+
 /* Output arrays are the caller's; NULL ones are skipped. */
 struct vit_relevance {
     float *pixels;         /* [3, input_height, input_width] */
@@ -122,6 +130,7 @@ struct vit_relevance {
     struct vitlrp_ledger_entry *ledger; /* [vit_ledger_length] */
     float *norm1;   /* [tokens, norm1_width]: what the last block makes q, k and v of */
     float *norm1_g; /* [tokens, norm1_width]: its G */
+    const struct vit_inside *inside;      /* NULL: nobody asks */
     struct vit_attention_visitor visitor; /* needs a session with attention_maps */
     double explained;                     /* out: sum of weight * logit */
     double sum;                           /* out: sum of the pixel map */

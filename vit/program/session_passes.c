@@ -5,8 +5,9 @@
 #include "vit/ops/op_attention.h"
 #include "vit/ops/op_qkv.h"
 #include "vit/program/session_private.h"
+#include "vit/program/units.h"
 
-enum { MAX_OBSERVERS = 3 };
+enum { MAX_OBSERVERS = 5 };
 
 static size_t input_count(const struct program *program) {
     return program->tokens.patches * program->tokens.patch_pixels;
@@ -117,9 +118,9 @@ enum vitlrp_status vit_session_embedding(struct vit_session *session, float *emb
 
 /* ---- Checks ---- */
 
-static enum vitlrp_status check_objective(const struct vit_session *session,
-                                          const struct objective *objective,
-                                          struct vitlrp_error *err) {
+enum vitlrp_status session_check_objective(const struct vit_session *session,
+                                           const struct objective *objective,
+                                           struct vitlrp_error *err) {
     if (!session->has_forward) {
         return fail(err, VITLRP_USAGE, "no forward pass yet: there is nothing to explain");
     }
@@ -143,18 +144,28 @@ static enum vitlrp_status check_attention_maps(const struct vit_session *session
     return VITLRP_OK;
 }
 
+static enum vitlrp_status check_inside(const struct vit_inside *inside, struct vitlrp_error *err) {
+    for (size_t i = 0; i < inside->unit_sites; i++) {
+        if ((size_t) inside->units[i].site >= PROGRAM_SITES) {
+            return fail(err, VITLRP_USAGE, "no such site of a unit: %d",
+                        (int) inside->units[i].site);
+        }
+    }
+    return VITLRP_OK;
+}
+
 /* ---- Relevance ---- */
 
 /* G of the program's output, where a backward pass begins. */
-static void seed_output(const struct vit_session *session, const struct objective *objective) {
+void session_seed_output(const struct vit_session *session, const struct objective *objective) {
     const struct runner *runner = &session->runner;
     objective_seed(objective, memory_g(&runner->memory, runner->program->output),
                    class_count(runner->program));
 }
 
 /* From G of the input to the maps. */
-static enum vitlrp_status make_maps(const struct vit_session *session,
-                                    struct vit_relevance *relevance, struct vitlrp_error *err) {
+enum vitlrp_status session_make_maps(const struct vit_session *session,
+                                     struct vit_relevance *relevance, struct vitlrp_error *err) {
     const struct runner *runner = &session->runner;
     const struct program *program = runner->program;
     const struct kernels *kernels = runner->engine.kernels;
@@ -186,6 +197,8 @@ struct watchers {
     size_t count;
     struct neurons_view neurons;
     struct norm1_view norm1;
+    struct units_view units;
+    struct flow_view flow;
 };
 
 static void watch(struct watchers *watchers, void (*on_op)(void *, const struct op_call *),
@@ -213,6 +226,14 @@ static void choose_watchers(const struct vit_session *session, struct vit_releva
     if (relevance->visitor.visit != NULL) {
         watch(watchers, observe_attention, &relevance->visitor);
     }
+    if (relevance->inside != NULL) {
+        const struct vit_inside *inside = relevance->inside;
+        watchers->units = (struct units_view){program, inside->units, inside->unit_sites};
+        watchers->flow = (struct flow_view){program, inside->flow, inside->tokens};
+        flow_begin(&watchers->flow);
+        watch(watchers, observe_units, &watchers->units);
+        watch(watchers, observe_flow, &watchers->flow);
+    }
 }
 
 enum vitlrp_status vit_relevance(struct vit_session *session, const struct vitlrp_target *targets,
@@ -221,12 +242,15 @@ enum vitlrp_status vit_relevance(struct vit_session *session, const struct vitlr
     struct runner *runner = &session->runner;
     const struct objective objective = {targets, target_count};
     struct watchers watchers;
-    TRY(check_objective(session, &objective, err));
+    TRY(session_check_objective(session, &objective, err));
     if (relevance->neurons != NULL) {
         TRY(check_block(session, relevance->neurons_block, err));
     }
     if (relevance->visitor.visit != NULL) {
         TRY(check_attention_maps(session, err));
+    }
+    if (relevance->inside != NULL) {
+        TRY(check_inside(relevance->inside, err));
     }
     choose_watchers(session, relevance, &watchers);
     struct ledger_lines lines = {.entries = relevance->ledger};
@@ -244,10 +268,10 @@ enum vitlrp_status vit_relevance(struct vit_session *session, const struct vitlr
     runner->engine.backend->enter(&saved);
     relevance->explained =
         objective_value(&objective, memory_value(&runner->memory, runner->program->output, true));
-    seed_output(session, &objective);
+    session_seed_output(session, &objective);
     runner_backward_begin(&pass);
     runner_backward(&pass, 0, runner->program->op_count);
-    enum vitlrp_status status = make_maps(session, relevance, err);
+    enum vitlrp_status status = session_make_maps(session, relevance, err);
     runner->engine.backend->leave(&saved);
     profile_end(runner->engine.profile);
     TRY(engine_check(&runner->engine, err));
@@ -366,7 +390,7 @@ enum vitlrp_status vit_block_gradient(struct vit_session *session, int32_t block
     struct runner *runner = &session->runner;
     const struct program *program = runner->program;
     const struct objective objective = {targets, target_count};
-    TRY(check_objective(session, &objective, err));
+    TRY(session_check_objective(session, &objective, err));
     TRY(check_block(session, block, err));
     TRY(check_attention_maps(session, err));
     const struct observer observer = {observe_attention, (void *) visitor};
@@ -380,7 +404,7 @@ enum vitlrp_status vit_block_gradient(struct vit_session *session, int32_t block
     struct gemm_entry saved;
     runner->engine.backend->enter(&saved);
     end_after(session, block);
-    seed_output(session, &objective);
+    session_seed_output(session, &objective);
     runner_backward_begin(&pass);
     runner_backward(&pass, program->tail, program->op_count);
     memmove(memory_g(&runner->memory, program->streams[block + 1]), memory_g(&runner->memory, last),

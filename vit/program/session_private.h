@@ -3,6 +3,7 @@
 #define VIT_SESSION_PRIVATE_H
 
 #include "vit/math/profile.h"
+#include "vit/model/objective.h"
 #include "vit/program/runner.h"
 #include "vit/program/session.h"
 
@@ -13,5 +14,17 @@ struct vit_session {
     bool has_forward;
     struct profile profile; /* the engine's, while it is measured */
 };
+
+/* USAGE without a forward pass, and for targets out of range. */
+enum vitlrp_status session_check_objective(const struct vit_session *session,
+                                           const struct objective *objective,
+                                           struct vitlrp_error *err);
+
+/* G of the program's output, where a backward pass begins. */
+void session_seed_output(const struct vit_session *session, const struct objective *objective);
+
+/* From G of the input to the maps. */
+enum vitlrp_status session_make_maps(const struct vit_session *session,
+                                     struct vit_relevance *relevance, struct vitlrp_error *err);
 
 #endif

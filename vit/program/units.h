@@ -1,0 +1,30 @@
+/* Observers of hidden units: what they have, and how relevance goes through blocks. */
+#ifndef VIT_UNITS_H
+#define VIT_UNITS_H
+
+#include "vit/ops/op.h"
+#include "vit/program/program.h"
+
+struct units_view {
+    const struct program *program;
+    struct vitlrp_unit_values *sites;
+    size_t site_count;
+};
+
+/* Of a backward pass: fills the values of every block. */
+void observe_units(void *user, const struct op_call *call);
+
+struct flow_view {
+    const struct program *program;
+    struct vitlrp_block_flow *flow; /* [depth]; NULL: nobody asks */
+    float *tokens; /* [depth + 1, tokens]: R of each token of the streams; NULL likewise */
+};
+
+/* Of a backward pass, after flow_begin. */
+void flow_begin(const struct flow_view *view);
+void observe_flow(void *user, const struct op_call *call);
+
+/* Columns of a value for one unit of that site, in a model. */
+size_t unit_columns(const struct program *program, enum vitlrp_site site);
+
+#endif
