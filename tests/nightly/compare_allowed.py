@@ -9,6 +9,7 @@ from compare_outputs import ABSENT, Array
 FORMAT = re.compile(r"vitlrp ([a-z ]+) (\d+)")
 ROUNDING = 1e-4
 BF16_ROUNDING = 3e-2
+LEVEL = 1e-2
 
 
 def anything(_old, _new):
@@ -75,6 +76,11 @@ def close(old, new):
 def close_in_bf16(old, new):
     """Attention's products have 8 bits there too."""
     return within(old, new, BF16_ROUNDING)
+
+
+def close_to_a_level(old, new):
+    """A value of the photograph may differ by 1 of 255."""
+    return within(old, new, LEVEL)
 
 
 def numbers(old, new):
@@ -145,6 +151,13 @@ ALLOWED = [
             r"eval/.*", r"[a-z0-9]+\.(json|csv)",
             r"protocol\.(coalitions|regions)|(images\.\d+\.)?(methods|lines)\.([a-z-]+|\d+)\."
             r"(rho_drop|rho_shapley|pixel_accuracy|mean_iou|average_precision)(\..*)?", added),
+    Allowed("L settings", "evaluations and searches say the score, the masks and the regions", r"(eval|tune)/.*",
+            r"[a-z0-9]+\.json", r"(protocol|search)\.(score|masks|regions)",
+            lambda old, new: (old, new) in ((ABSENT, "logit"), (ABSENT, "random"), (ABSENT, 1))),
+    Allowed("L Shapley", "and tables have columns for Shapley values, empty where none were made", r"eval/.*",
+            r"e\.csv", r"lines\.\d+\.shapley_(error|split_half)", lambda old, new: (old, new) == (ABSENT, "")),
+    Allowed("L bench", "bench says which library computed", r"bench/.*", r"b\.json", r"(variants\.\d\.)?library",
+            added),
     Allowed("L AMX mixed", "with AMX, products of |W| in bfloat16 are the library's own: other last bits",
             r".*\bmixed.*", r".*\.(npy|json|csv)", r".*", close),
     Allowed("L AMX bf16", "and attention's products are in bfloat16 too",
@@ -181,6 +194,12 @@ ALLOWED = [
             r"maps/bmp-bmp16(_down|_fields)?\.(input\.npy|raw\.npy|heat\.png)", r"array|pixels"),
     Allowed("i01 lines", "and its lines follow", r"preprocessing/pictures/.*", RESULTS,
             r"lines\.[123]\.(probability|logit|relevance_sum)", numbers),
+    Allowed("i08", "16-bit grey of a PNG is rounded", r"preprocessing/pictures/.*",
+            r"maps/png-kind0_16(_adam7)?\.(input\.npy|raw\.npy|heat\.png)", r"array|pixels", close_to_a_level),
+    Allowed("i08 lines", "and its lines follow", r"preprocessing/pictures/.*", RESULTS,
+            r"lines\.6[01]\.(probability|logit|relevance_sum)", close_to_a_level),
+    Allowed("WebP", "WebP is read", r"preprocessing/pictures/.*", RESULTS,
+            r"lines\.103\.status", lambda old, new: (old, new) == ("unsupported", "format")),
     Allowed("b37", "curves of maps with equal scores are means over two orders", r"eval/all-methods", r"e\.json",
             r"(images\.\d+\.)?(methods|metrics|paired)\.(centre|gradcam|attn-gradcam)\..*"),
     Allowed("b37 reports", "and the table and the page follow", r"eval/all-methods", r"e\.csv|e\.html",
@@ -195,6 +214,10 @@ ALLOWED = [
             r"settings\.picture\.(range|cmap|underlay|caption|contours|top_\w+)",
             lambda old, new: (old, new) in ((ABSENT, "auto"), (ABSENT, "grey"), (ABSENT, 0), (ABSENT, 0.0),
                                                (ABSENT, "mask"), ("bwr", "auto"))),
+    Allowed("K max side", "and the side up to which it draws", r".*", RUNS, r"settings\.picture\.max_side",
+            lambda old, new: (old, new) == (ABSENT, 4096)),
+    Allowed("W7 label", "an image's JSON names the label that it was explained for", r"batch/options/label",
+            r"maps/.*\.heat\.json", r"label", added),
     Allowed("F11", "pages have tables of values, and no intervals of few images", r".*", r".*\.html",
             r"numbers"),
     Allowed("W7", "lines of a batch say the label and the prediction by name, and have what its page shows", r".*",
