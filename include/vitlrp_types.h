@@ -379,6 +379,14 @@ struct vitlrp_unit_group {
     const void *reserved[2];
 };
 
+/* What becomes of a hidden value x in every pass: factor * x + constant. */
+struct vitlrp_edit {
+    struct vitlrp_unit unit; /* VITLRP_SITE_FC1 or VITLRP_SITE_HEAD; index -1: every one there */
+    float factor;            /* 0: what the unit says is gone */
+    const float *constant; /* of the CLS token and of the other tokens: [2] for a neuron, [d, 2] for
+                              a head of d outputs; NULL: 0 */
+};
+
 /* Which patches the copies of attnlrp-masked show. */
 enum vitlrp_masks {
     VITLRP_MASKS_RANDOM, /* each with a random probability, in `samples` copies */

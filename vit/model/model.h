@@ -138,6 +138,8 @@ struct vit_model {
     float *storage;                    /* all weights in one block of storage_bytes */
     size_t storage_bytes;
     struct vit_words_source *words; /* owned: mem_free; NULL: of images, or among the weights */
+    const float *edits; /* of hidden values (vit/model/edited_model.h), in the storage of this model
+                           or of one that it is made of; NULL: none */
     struct pack_store *packs; /* weights arranged for backends, made on demand (vit/math/packs.h) */
     struct vit_origin origin;
 

@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "vit/model/arranged.h"
+#include "vit/model/edited_model.h"
 #include "vit/ops/op_attention.h"
 #include "vit/program/program.h"
 
@@ -13,6 +14,7 @@ extern const struct op_kind OP_ATTENTION_ROW; /* op_attention_row.c */
 extern const struct op_kind OP_HEAD_NORM;     /* op_head_norm.c */
 extern const struct op_kind OP_HEAD_RMS_NORM; /* op_head_norm.c */
 extern const struct op_kind OP_GELU;          /* op_gelu.c */
+extern const struct op_kind OP_EDIT;          /* op_edit.c */
 extern const struct op_kind OP_GLU;           /* op_glu.c */
 extern const struct op_kind OP_ADD;           /* op_add.c */
 extern const struct op_kind OP_ACTIVATION;    /* op_activation.c */
@@ -215,6 +217,23 @@ static bool attends_plainly(const struct builder *builder) {
            !has_weight(builder, SLOT_QK_NORM_WEIGHT) && !has_weight(builder, SLOT_LAMBDAS);
 }
 
+/* What becomes of hidden values where the model edits some of them. */
+static size_t append_edit(struct builder *builder, size_t x, enum vitlrp_site site,
+                          struct value shape) {
+    struct layer_edit edit;
+    if (!layer_edit_find(builder->program->model, site, (size_t) builder->block, &edit)) {
+        return x;
+    }
+    struct op op = {.kind = &OP_EDIT,
+                    .lines = {edit.others == NULL ? NULL : "edit"},
+                    .lap = PROFILE_OTHER,
+                    .in = {x, OP_NONE},
+                    .residual = OP_NONE,
+                    .weights = {edit.factor, edit.leading, edit.others},
+                    .pack = OP_NONE};
+    return append(builder, op, shape);
+}
+
 /* Concatenated heads of `leaving` rows. */
 static size_t append_attention(struct builder *builder, size_t x, size_t leaving) {
     size_t dim = builder->width;
@@ -294,7 +313,9 @@ static void note_units(const struct builder *builder, enum vitlrp_site site, siz
 
 /* From what q, k and v are made of to what proj reads. */
 static size_t append_heads(struct builder *builder, size_t x, size_t leaving) {
+    const struct value heads = {.rows = leaving, .width = builder->width};
     x = append_attention(builder, x, leaving);
+    x = append_edit(builder, x, VITLRP_SITE_HEAD, heads);
     note_units(builder, VITLRP_SITE_HEAD, x);
     builder->rows = leaving;
     return append_any_norm(builder, x, "attn_norm", SLOT_ATTENTION_NORM_WEIGHT,
@@ -305,8 +326,10 @@ static size_t append_heads(struct builder *builder, size_t x, size_t leaving) {
 static size_t append_hidden(struct builder *builder, size_t x) {
     const struct layer fc1 = {SLOT_FC1_WEIGHT, SLOT_FC1_BIAS, VITLRP_ROLE_FC1, PROFILE_FC1,
                               slot_size(builder->config, SLOT_FC1_WEIGHT).rows};
+    const struct value hidden = {.rows = builder->rows, .width = builder->hidden};
     x = append_linear(builder, x, &fc1, OP_NONE);
     x = append_activation(builder, x);
+    x = append_edit(builder, x, VITLRP_SITE_FC1, hidden);
     note_units(builder, VITLRP_SITE_FC1, x);
     return append_any_norm(builder, x, "mlp_norm", SLOT_MLP_NORM_WEIGHT, SLOT_MLP_NORM_BIAS);
 }
