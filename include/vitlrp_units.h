@@ -73,6 +73,20 @@ vitlrp_session_conditional(struct vitlrp_session *session, const struct vitlrp_t
                            const struct vitlrp_conditional *conditional,
                            struct vitlrp_error *error);
 
+/* A model over the weights of `base`, which it holds and which may be closed before it: in each of
+ * its passes, the units of `edits` [count] have other values, x -> factor * x + constant, for every
+ * token. Neurons are changed after their activation or gate, heads before proj reads them. It is
+ * explained, measured and recorded like any other, and vitlrp_model_configuration names the edits.
+ * Their order does not matter. Relevance is that of the edited model: the rules of what reads a
+ * unit see its new value, and what the constants hold is absorbed, in the ledger's line "edit".
+ *
+ * USAGE for a unit that `base` has not or that is named twice, for a dimension of the stream (the
+ * norm behind it would change all others), for numbers that are not finite, without edits, and for
+ * a model that is edited already. *model is owned: vitlrp_model_close. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_model_with_edits(const struct vitlrp_model *base, const struct vitlrp_edit *edits,
+                        size_t count, struct vitlrp_model **model, struct vitlrp_error *error);
+
 #ifdef __cplusplus
 }
 #endif

@@ -23,6 +23,7 @@ enum vitlrp_status class_texts_keep(const struct text_classes *classes,
     if (made == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for texts");
     }
+    atomic_init(&made->holders, 1);
     made->count = classes->count;
     made->texts = mem_calloc(classes->count, sizeof *made->texts);
     if (!copy_texts(classes, made) || !copy_string(options->tokenizer, &made->tokenizer) ||
@@ -39,8 +40,13 @@ enum vitlrp_status class_texts_keep(const struct text_classes *classes,
     return VITLRP_OK;
 }
 
+struct class_texts *class_texts_hold(struct class_texts *texts) {
+    atomic_fetch_add(&texts->holders, 1);
+    return texts;
+}
+
 void class_texts_free(struct class_texts *texts) {
-    if (texts == NULL) {
+    if (texts == NULL || atomic_fetch_sub(&texts->holders, 1) > 1) {
         return;
     }
     for (size_t i = 0; i < texts->count && texts->texts != NULL; i++) {

@@ -227,6 +227,9 @@ enum vitlrp_status labels_open(const struct vit_model *model, const struct label
     int32_t *indices = mem_calloc(count, sizeof *indices);
     struct labels *labels = mem_calloc(1, sizeof *labels);
     enum vitlrp_status status = VITLRP_OK;
+    if (labels != NULL) {
+        atomic_init(&labels->holders, 1);
+    }
     if (labels == NULL || indices == NULL) {
         status = fail(err, VITLRP_NOMEM, "out of memory for class names");
         goto cleanup;
@@ -253,8 +256,13 @@ cleanup:
     return status;
 }
 
+struct labels *labels_hold(struct labels *labels) {
+    atomic_fetch_add(&labels->holders, 1);
+    return labels;
+}
+
 void labels_free(struct labels *labels) {
-    if (labels != NULL) {
+    if (labels != NULL && atomic_fetch_sub(&labels->holders, 1) == 1) {
         class_table_free(&labels->classes);
         class_table_free(&labels->imagenet);
         bytes_free(&labels->file);

@@ -3,6 +3,7 @@
 #ifndef API_LABELS_H
 #define API_LABELS_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -12,6 +13,7 @@
 #include "vit/model/model.h"
 
 struct labels {
+    atomic_size_t holders;
     struct class_table classes;  /* one for each output, in their order */
     struct class_table imagenet; /* all of ImageNet-1k's, to explain what a model of some lacks */
     bool subset;                 /* the model has part of a larger list: indices are not outputs */
@@ -38,6 +40,10 @@ enum vitlrp_status labels_open(const struct vit_model *model, const struct label
 enum vitlrp_status labels_find(const struct labels *labels, const char *text, size_t *output,
                                struct vitlrp_error *err);
 
+/* The same, with one more holder: labels never change. */
+struct labels *labels_hold(struct labels *labels);
+
+/* Lets go of them; the last holder releases them. NULL is ignored. */
 void labels_free(struct labels *labels);
 
 /* What a user's word for a class is taken for: digits, "n" and eight digits, or anything else. */

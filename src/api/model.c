@@ -300,6 +300,7 @@ void vitlrp_model_close(struct vitlrp_model *model) {
         model_hash_close(model->hash);
         class_texts_free(model->texts);
         mem_free(model->made_of);
+        json_decref(model->edits);
         mem_free(model->empty_text);
         mem_free(model);
     }

@@ -225,16 +225,18 @@ static json_t *json_shape(const struct vitlrp_model *model, const char *classes_
     return object;
 }
 
-/* What the classes were made of comes first: of two records, the first difference is named, and
- * others follow from it. */
+/* What was edited and what the classes were made of come first: of two records, the first difference
+ * is named, and others follow from it. */
 static json_t *json_configuration(const struct vitlrp_model *model, const char *classes_sha256,
                                   bool *complete) {
     json_t *shape = json_shape(model, classes_sha256, complete);
-    if (model->made_of == NULL) {
-        return shape;
-    }
     json_t *object = json_object();
-    json_set(object, "texts", json_text_identity(model->made_of, complete), complete);
+    if (model->edits != NULL) {
+        json_set(object, "edits", json_deep_copy(model->edits), complete);
+    }
+    if (model->made_of != NULL) {
+        json_set(object, "texts", json_text_identity(model->made_of, complete), complete);
+    }
     *complete = *complete && json_object_update(object, shape) == 0;
     json_decref(shape);
     return object;

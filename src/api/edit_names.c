@@ -1,0 +1,136 @@
+#include "api/edit_names.h"
+
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/number_text.h"
+#include "base/parse.h"
+#include "base/sha256.h"
+#include "base/text.h"
+#include "base/words.h"
+
+#define NAME_LIMIT ((size_t) 256)
+
+/* The fewest digits that are this float. */
+static void append_number(struct text *out, float value) {
+    double number = (double) value;
+    double parsed = 0.0;
+    bool exact = false;
+    for (int digits = 1; digits <= 9 && !exact; digits++) {
+        struct text text = {.limit = NAME_LIMIT};
+        number_significant(&text, number, digits);
+        exact = text.data != NULL &&
+                parse_double(text.data, -3.5e38, 3.5e38, &parsed) && (float) parsed == value;
+        if (exact || digits == 9) {
+            text_append(out, text.data, text.length);
+        }
+        text_free(&text);
+    }
+}
+
+/* Of CLS and of the others; false where a head's outputs have different ones. */
+static bool constant_is_one(const float *constant, size_t width) {
+    for (size_t i = 1; i < width; i++) {
+        if (constant[2 * i] != constant[0] || constant[2 * i + 1] != constant[1]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool adds(const struct vitlrp_edit *edit, size_t width) {
+    for (size_t i = 0; edit->constant != NULL && i < 2 * width; i++) {
+        if (edit->constant[i] != 0.0F) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum vitlrp_status append_constant(struct text *out, const float *constant, size_t width,
+                                          struct vitlrp_error *err) {
+    text_append_string(out, ":=");
+    if (!constant_is_one(constant, width)) {
+        char digest[SHA256_TEXT];
+        TRY(sha256_bytes(constant, 2 * width * sizeof *constant, digest, err));
+        text_printf(out, "sha256:%s", digest);
+        return VITLRP_OK;
+    }
+    append_number(out, constant[0]);
+    if (constant[1] != constant[0]) {
+        text_append_string(out, "/");
+        append_number(out, constant[1]);
+    }
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status append_name(struct text *out, const struct vitlrp_edit *edit,
+                                      size_t width, struct vitlrp_error *err) {
+    const struct vitlrp_unit *unit = &edit->unit;
+    bool has_constant = adds(edit, width);
+    text_printf(out, "%d:%s:", unit->block, word_of(WORDS_SITE, unit->site));
+    if (unit->index < 0) {
+        text_append_string(out, "*");
+    } else {
+        text_printf(out, "%d", unit->index);
+    }
+    if (edit->factor != 0.0F || !has_constant) {
+        text_append_string(out, "=");
+        append_number(out, edit->factor + 0.0F); /* -0 is 0 */
+    }
+    return has_constant ? append_constant(out, edit->constant, width, err) : VITLRP_OK;
+}
+
+static int compare_edits(const void *left, const void *right) {
+    const struct vitlrp_unit *a = &((const struct vitlrp_edit *) left)->unit;
+    const struct vitlrp_unit *b = &((const struct vitlrp_edit *) right)->unit;
+    if (a->block != b->block) {
+        return a->block < b->block ? -1 : 1;
+    }
+    if (a->site != b->site) {
+        return a->site < b->site ? -1 : 1;
+    }
+    return a->index < b->index ? -1 : a->index > b->index;
+}
+
+static enum vitlrp_status add_name(json_t *list, const struct vit_config *config,
+                                   const struct vitlrp_edit *edit, struct vitlrp_error *err) {
+    struct text text = {.limit = NAME_LIMIT};
+    bool is_head = edit->unit.site == VITLRP_SITE_HEAD;
+    size_t width = is_head ? (size_t) (config->dim / config->heads) : 1;
+    enum vitlrp_status status = append_name(&text, edit, width, err);
+    if (status == VITLRP_OK) {
+        status = text_check(&text, "the name of an edit", err);
+    }
+    if (status == VITLRP_OK && json_array_append_new(list, json_string(text.data)) != 0) {
+        status = fail(err, VITLRP_NOMEM, "out of memory for the names of edits");
+    }
+    text_free(&text);
+    return status;
+}
+
+enum vitlrp_status edit_names_make(const struct vit_model *model, const struct vitlrp_edit *edits,
+                                   size_t count, json_t **out, struct vitlrp_error *err) {
+    struct vitlrp_edit *sorted = mem_calloc(count, sizeof *sorted);
+    json_t *list = json_array();
+    enum vitlrp_status status = sorted == NULL || list == NULL
+                                    ? fail(err, VITLRP_NOMEM, "out of memory for edits")
+                                    : VITLRP_OK;
+    for (size_t i = 0; status == VITLRP_OK && i < count; i++) {
+        sorted[i] = edits[i];
+    }
+    if (status == VITLRP_OK) {
+        qsort(sorted, count, sizeof *sorted, compare_edits);
+    }
+    for (size_t i = 0; status == VITLRP_OK && i < count; i++) {
+        status = add_name(list, &model->config, &sorted[i], err);
+    }
+    mem_free(sorted);
+    if (status != VITLRP_OK) {
+        json_decref(list);
+        return status;
+    }
+    *out = list;
+    return VITLRP_OK;
+}
