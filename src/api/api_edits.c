@@ -55,9 +55,8 @@ static enum vitlrp_status complete(const struct vitlrp_model *base, struct vit_m
     made->preprocess = base->preprocess;
     made->labels = labels_hold(base->labels);
     made->hash = model_hash_open();
-    enum vitlrp_status status = made->hash == NULL
-                                    ? fail(err, VITLRP_NOMEM, "out of memory for a model")
-                                    : VITLRP_OK;
+    enum vitlrp_status status =
+        made->hash == NULL ? fail(err, VITLRP_NOMEM, "out of memory for a model") : VITLRP_OK;
     if (status == VITLRP_OK && base->texts != NULL) {
         status = keep_texts(base, made, err);
     }

@@ -28,9 +28,8 @@ enum vitlrp_status model_around(const struct vitlrp_model *base, struct vit_mode
     made->edits = base->edits == NULL ? NULL : json_deep_copy(base->edits);
     made->hash = model_hash_open();
     bool complete = made->hash != NULL && (made->edits != NULL || base->edits == NULL);
-    enum vitlrp_status status = !complete
-                                    ? fail(err, VITLRP_NOMEM, "out of memory for a model")
-                                    : labels_open(vit, names, NULL, &made->labels, err);
+    enum vitlrp_status status = !complete ? fail(err, VITLRP_NOMEM, "out of memory for a model")
+                                          : labels_open(vit, names, NULL, &made->labels, err);
     if (status != VITLRP_OK) {
         vitlrp_model_close(made);
         return status;

@@ -20,8 +20,8 @@ static void append_number(struct text *out, float value) {
     for (int digits = 1; digits <= 9 && !exact; digits++) {
         struct text text = {.limit = NAME_LIMIT};
         number_significant(&text, number, digits);
-        exact = text.data != NULL &&
-                parse_double(text.data, -3.5e38, 3.5e38, &parsed) && (float) parsed == value;
+        exact = text.data != NULL && parse_double(text.data, -3.5e38, 3.5e38, &parsed) &&
+                (float) parsed == value;
         if (exact || digits == 9) {
             text_append(out, text.data, text.length);
         }

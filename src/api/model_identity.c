@@ -225,8 +225,8 @@ static json_t *json_shape(const struct vitlrp_model *model, const char *classes_
     return object;
 }
 
-/* What was edited and what the classes were made of come first: of two records, the first difference
- * is named, and others follow from it. */
+/* What was edited and what the classes were made of come first: of two records, the first
+ * difference is named, and others follow from it. */
 static json_t *json_configuration(const struct vitlrp_model *model, const char *classes_sha256,
                                   bool *complete) {
     json_t *shape = json_shape(model, classes_sha256, complete);

@@ -6,6 +6,7 @@
 #include "base/mem.h"
 #include "support/arrays.h"
 #include "support/naive_vit.h"
+#include "vit/model/edited_model.h"
 #include "vit/model/weights.h"
 #include "vit/program/batch.h"
 
@@ -48,7 +49,14 @@ struct vit_model *form_model(const struct form *form) {
     struct vitlrp_error err = {0};
     assert_int_equal(vit_model_random(&form->config, 8, &model, &err), VITLRP_OK);
     strengthen(model, form->strength);
-    return model;
+    if (form->edits == NULL) {
+        return model;
+    }
+    struct vit_model *edited = NULL;
+    assert_int_equal(vit_model_edited(model, form->edits, form->edit_count, &edited, &err),
+                     VITLRP_OK);
+    vit_model_free(model); /* the other one holds it */
+    return edited;
 }
 
 struct form_bench form_bench_open(const struct form *form) {

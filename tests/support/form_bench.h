@@ -22,6 +22,8 @@ struct form {
     float strength;        /* of vectors: those of random models are so faint that a forgotten one
                               would not show */
     bool all_tokens, maps; /* of the session: all tokens to the end, attention matrices */
+    const struct vitlrp_edit *edits; /* [edit_count]: of its units; NULL: none */
+    size_t edit_count;
 };
 
 struct form_bench {

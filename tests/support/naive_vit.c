@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "support/naive_heads.h"
+#include "vit/model/edited_model.h"
 
 /* One forward pass under way. */
 struct walk {
@@ -123,6 +124,18 @@ static double activated(const struct vit_config *config, double z) {
                                           : z * 0.5 * (1.0 + erf(z / sqrt(2.0)));
 }
 
+/* Hidden values of the model's edited units: x = f x + c. */
+static void edit(const struct walk *walk, int32_t index, enum vitlrp_site site, size_t width,
+                 double *x) {
+    struct layer_edit found;
+    bool edited = layer_edit_find(walk->model, site, (size_t) index, &found);
+    for (size_t i = 0; edited && i < walk->tokens * width; i++) {
+        const float *constant = i < width ? found.leading : found.others;
+        x[i] = (double) found.factor[i % width] * x[i] +
+               (constant == NULL ? 0.0 : (double) constant[i % width]);
+    }
+}
+
 /* branch = proj of the attention over x. */
 static void attention_branch(struct walk *walk, int32_t index, const struct vit_block *block,
                              const double *x) {
@@ -130,6 +143,7 @@ static void attention_branch(struct walk *walk, int32_t index, const struct vit_
     linear(x, walk->tokens, walk->dim, (struct layer){block->qkv_weight, block->qkv_bias, NULL},
            3 * walk->dim, false, walk->qkv);
     attend(walk, index);
+    edit(walk, index, VITLRP_SITE_HEAD, walk->dim, walk->heads);
     norm(walk, walk->heads, walk->tokens, walk->dim, norms, walk->heads);
     linear(walk->heads, walk->tokens, walk->dim,
            (struct layer){block->proj_weight, block->proj_bias, NULL}, walk->dim, false,
@@ -137,8 +151,8 @@ static void attention_branch(struct walk *walk, int32_t index, const struct vit_
 }
 
 /* branch = fc2 of the MLP over x, added to what is there if `add`. */
-static void mlp_branch(struct walk *walk, const struct vit_block *block, const double *x,
-                       bool add) {
+static void mlp_branch(struct walk *walk, int32_t index, const double *x, bool add) {
+    const struct vit_block *block = &walk->model->weights.blocks[index];
     const struct vit_config *config = walk->config;
     const float *const norms[2] = {block->mlp_norm_weight, block->mlp_norm_bias};
     size_t mlp = (size_t) config->mlp_dim;
@@ -149,6 +163,7 @@ static void mlp_branch(struct walk *walk, const struct vit_block *block, const d
         const double *z = walk->wide + i / mlp * outputs + i % mlp;
         walk->hidden[i] = activated(config, z[0]) * (config->gated ? z[mlp] : 1.0);
     }
+    edit(walk, index, VITLRP_SITE_FC1, mlp, walk->hidden);
     norm(walk, walk->hidden, walk->tokens, mlp, norms, walk->hidden);
     linear(walk->hidden, walk->tokens, mlp,
            (struct layer){block->fc2_weight, block->fc2_bias, NULL}, walk->dim, add, walk->branch);
@@ -168,7 +183,7 @@ static void pass_block(struct walk *walk, int32_t index, const struct vit_block 
     norm(walk, walk->x, walk->tokens, walk->dim, norm1, walk->normed);
     attention_branch(walk, index, block, post ? walk->x : walk->normed);
     if (form == VIT_BLOCK_PARALLEL) {
-        mlp_branch(walk, block, walk->normed, true);
+        mlp_branch(walk, index, walk->normed, true);
         join(walk, block->proj_scale);
         return;
     }
@@ -177,7 +192,7 @@ static void pass_block(struct walk *walk, int32_t index, const struct vit_block 
     }
     join(walk, block->proj_scale);
     norm(walk, walk->x, walk->tokens, walk->dim, norm2, walk->normed);
-    mlp_branch(walk, block, post ? walk->x : walk->normed, false);
+    mlp_branch(walk, index, post ? walk->x : walk->normed, false);
     if (post) {
         norm(walk, walk->branch, walk->tokens, walk->dim, norm2, walk->branch);
     }

@@ -1,6 +1,6 @@
 /* Models whose blocks differ from a plain one: RMSNorm, gates, norms inside branches or behind
- * them, branches side by side, no biases. Logits and slopes are those of the float64 twin, the
- * ledger closes under every rule, and batches give what sessions give. */
+ * them, branches side by side, no biases; and their units edited. Logits and slopes are those of
+ * the float64 twin, the ledger closes under every rule, and batches give what sessions give. */
 #include <math.h>
 #include <string.h>
 
@@ -61,6 +61,25 @@ enum { CASE_COUNT = sizeof CASES / sizeof CASES[0] };
 static const enum slot BIASES[] = {SLOT_NORM1_BIAS, SLOT_QKV_BIAS, SLOT_PROJ_BIAS, SLOT_NORM2_BIAS,
                                    SLOT_FC1_BIAS,   SLOT_FC2_BIAS, SLOT_NORM_BIAS};
 
+/* In both blocks, constants that differ by the kind of token, a whole layer, and part of a head. */
+static const float CONSTANTS[2] = {0.7F, -0.4F};
+static const float HEAD_CONSTANTS[2 * (DIM / 3)] = {0.5F,  -0.5F, 0.1F, 0.3F,
+                                                    -0.6F, 0.2F,  0.0F, 0.4F};
+static const struct vitlrp_edit EDITS[] = {
+    {{VITLRP_SITE_FC1, 0, 3}, 0.0F, CONSTANTS},
+    {{VITLRP_SITE_FC1, 0, 5}, -1.5F, NULL},
+    {{VITLRP_SITE_HEAD, 0, 1}, 2.0F, HEAD_CONSTANTS},
+    {{VITLRP_SITE_HEAD, 1, 2}, 0.5F, HEAD_CONSTANTS},
+    {{VITLRP_SITE_HEAD, 1, 0}, 0.0F, NULL},
+    {{VITLRP_SITE_FC1, 1, -1}, 0.75F, CONSTANTS},
+};
+
+static struct form edited(struct form form) {
+    form.edits = EDITS;
+    form.edit_count = sizeof EDITS / sizeof EDITS[0];
+    return form;
+}
+
 static struct form form_of(const struct form_case *kind) {
     struct vit_config config = form_config();
     config.dim = DIM;
@@ -87,8 +106,12 @@ static void test_against_the_twin(void **unused) {
     for (size_t i = 0; i < CASE_COUNT; i++) {
         struct form form = form_of(&CASES[i]);
         form_check_twin(&form);
+        struct form other = edited(form);
+        form_check_twin(&other);
         form.all_tokens = true;
+        other.all_tokens = true;
         form_check_twin(&form);
+        form_check_twin(&other);
     }
 }
 
@@ -106,7 +129,9 @@ static void test_ledger_closes(void **unused) {
     (void) unused;
     for (size_t i = 0; i < CASE_COUNT; i++) {
         struct form form = form_of(&CASES[i]);
+        struct form other = edited(form);
         form_check_ledger(&form, see_ledger);
+        form_check_ledger(&other, see_ledger);
     }
 }
 
@@ -114,7 +139,9 @@ static void test_batches(void **unused) {
     (void) unused;
     for (size_t i = 0; i < CASE_COUNT; i++) {
         struct form form = form_of(&CASES[i]);
+        struct form other = edited(form);
         form_check_batches(&form);
+        form_check_batches(&other);
     }
 }
 

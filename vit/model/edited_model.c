@@ -41,8 +41,8 @@ bool layer_edit_find(const struct vit_model *model, enum vitlrp_site site, size_
     size_t values = site_values(&model->config, site);
     for (size_t i = 0; i < values; i++) {
         changes = changes || numbers[FACTOR * values + i] != 1.0F;
-        adds = adds || numbers[LEADING * values + i] != 0.0F ||
-               numbers[OTHERS * values + i] != 0.0F;
+        adds =
+            adds || numbers[LEADING * values + i] != 0.0F || numbers[OTHERS * values + i] != 0.0F;
     }
     bool has_cls = slot_repeats(&model->config, SLOT_CLS_TOKEN) > 0;
     const float *others = adds ? numbers + OTHERS * values : NULL;
@@ -79,8 +79,7 @@ static enum vitlrp_status check_unit(const struct vit_config *config,
     }
     int32_t units = unit->site == VITLRP_SITE_FC1 ? config->mlp_dim : config->heads;
     if (unit->block < 0 || unit->block >= config->depth) {
-        return fail(err, VITLRP_USAGE, "%s: the model has blocks 0 to %d", name,
-                    config->depth - 1);
+        return fail(err, VITLRP_USAGE, "%s: the model has blocks 0 to %d", name, config->depth - 1);
     }
     if (unit->index < -1 || unit->index >= units) {
         return fail(err, VITLRP_USAGE, "%s: a block has units 0 to %d there", name, units - 1);
@@ -144,8 +143,7 @@ static enum vitlrp_status apply(const struct vit_config *config, const struct vi
     TRY(check_unit(config, &edit->unit, err));
     TRY(check_numbers(config, edit, err));
     size_t offset = layer_offset(config, edit->unit.site, (size_t) edit->unit.block);
-    size_t units =
-        site_values(config, edit->unit.site) / unit_values(config, edit->unit.site);
+    size_t units = site_values(config, edit->unit.site) / unit_values(config, edit->unit.site);
     bool all = edit->unit.index < 0;
     size_t first = all ? 0 : (size_t) edit->unit.index;
     size_t end = all ? units : first + 1;

@@ -46,8 +46,7 @@ static double kept(const struct op_call *call) {
     size_t width = call->out.width;
     double sum = 0.0;
     for (size_t r = 0; call->ledger != NULL && r < call->out.rows; r++) {
-        sum +=
-            call->engine->kernels->dot(constant_of(call, r), call->out.g + r * width, width);
+        sum += call->engine->kernels->dot(constant_of(call, r), call->out.g + r * width, width);
     }
     return sum;
 }
