@@ -58,7 +58,7 @@ enum { UNIT_TEXT = 64 };
 
 static void name_unit(const struct vitlrp_unit *unit, char out[UNIT_TEXT]) {
     char index[16] = "*";
-    if (unit->index >= 0) {
+    if (unit->index != -1) {
         snprintf(index, sizeof index, "%d", unit->index);
     }
     snprintf(out, UNIT_TEXT, "%d:%s:%s", unit->block, word_of(WORDS_SITE, unit->site), index);
