@@ -302,7 +302,7 @@ struct vitlrp_ledger_entry {
     int32_t block;    /* -1 outside the blocks */
     const char *kind; /* "head", "norm", "fc2", "fc1", "norm2", "proj", "softmax", "qkv", "norm1",
                          "position", "cls", "conv"; "embed_norm", "norm_pre", "attn_norm",
-                         "mlp_norm", "fc_norm", "logit_bias" */
+                         "mlp_norm", "fc_norm", "logit_bias", "edit" */
     double absorbed;
 };
 
