@@ -318,6 +318,15 @@ static int32_t embed_dim_of(const struct vit_model *vit) {
     return vit->outputs == VITLRP_OUTPUTS_CLASSES ? 0 : config->classes;
 }
 
+/* Of a model and those that it is made of. */
+static size_t weight_bytes_of(const struct vit_model *vit) {
+    size_t bytes = 0;
+    for (; vit != NULL; vit = vit->base) {
+        bytes += vit->storage_bytes;
+    }
+    return bytes;
+}
+
 void vitlrp_model_describe(const struct vitlrp_model *model, struct vitlrp_model_info *info) {
     if (model == NULL) {
         return;
@@ -342,7 +351,7 @@ void vitlrp_model_describe(const struct vitlrp_model *model, struct vitlrp_model
         .layer_norm_eps = config->layer_norm_eps,
         .activation = model_activation_name(config->activation),
         .parameters = vit->parameters,
-        .weight_bytes = vit->storage_bytes,
+        .weight_bytes = weight_bytes_of(vit),
         .facts = json_array_size(vit->facts),
         .outputs = vit->outputs,
         .probability = vit->probability,

@@ -14,116 +14,13 @@
 #include "contrast.h"
 #include "explanation.h"
 #include "figure/figure_single.h"
-#include "hub.h"
-#include "like.h"
 #include "machine.h"
 #include "method_choice.h"
 #include "model_facts.h"
 #include "model_input.h"
 #include "names.h"
-#include "text_prompts.h"
-#include "text_rows.h"
 
 #define MEGABYTE 1048576.0
-
-/* ---- The model ---- */
-
-/* A user who has forgotten the variable learns of it where it matters. */
-static enum vitlrp_status open_named(const struct settings *settings,
-                                     const struct vitlrp_model_options *options,
-                                     const struct console *console, struct vitlrp_model **opened,
-                                     struct vitlrp_error *err) {
-    char path[HUB_PATH];
-    enum vitlrp_status status = hub_resolve(settings->model_path, path, err);
-    if (status == VITLRP_OK) {
-        status = vitlrp_model_open(path, options, opened, err);
-    }
-    if (settings->model_is_variable && status != VITLRP_OK) {
-        return error_prefix(err, status, "VITLRP_MODEL");
-    }
-    if (settings->model_is_variable) {
-        struct text line = {.limit = HUB_PATH + 64};
-        text_printf(&line, "the model is %s, which VITLRP_MODEL names", path);
-        console_log((void *) console, 2, line.failed ? path : line.data);
-        text_free(&line);
-    }
-    return status;
-}
-
-static void model_options_choose(const struct settings *settings, const struct console *console,
-                                 struct vitlrp_model_options *out) {
-    struct vitlrp_model_options options;
-    vitlrp_model_options_init(&options);
-    options.heads = settings->heads;
-    options.weights = settings->weights;
-    options.activation = settings->activation;
-    options.pool = settings->pool;
-    options.probability = settings->probability;
-    options.norm_eps = settings->norm_eps;
-    options.ignore_tensors = settings->ignore_tensors;
-    options.adapter_path = settings->adapter_path;
-    options.head_path = settings->head_path;
-    options.head_activation = settings->head_activation;
-    bool names_texts = settings->text_path != NULL || settings->token_ids_path != NULL;
-    options.labels_path = names_texts ? NULL : settings->labels_path;
-    options.logit_scale = settings->logit_scale;
-    options.logit_bias = settings->logit_bias;
-    options.limits = settings->limits.model;
-    options.log.write = console_log;
-    options.log.user = (void *) console;
-    options.inputs = settings->inputs;
-    options.tensors = settings->tensors;
-    *out = options;
-}
-
-static enum vitlrp_status open_model(const struct settings *settings, const struct console *console,
-                                     const struct text_prompts *prompts,
-                                     struct vitlrp_model **model, struct vitlrp_error *err) {
-    struct vitlrp_model_options options;
-    model_options_choose(settings, console, &options);
-    struct vitlrp_model *opened = NULL;
-    enum vitlrp_status status;
-    if (settings->model_path != NULL) {
-        status = open_named(settings, &options, console, &opened, err);
-    } else {
-        status = vitlrp_model_open_builtin(&options, &opened, err);
-    }
-    if (status == VITLRP_OK) {
-        model_facts_tell(opened, settings->preprocess.crop > 0, console);
-    }
-    if (status == VITLRP_OK && settings->like_path != NULL) {
-        status = like_choose(settings, &opened, err);
-    }
-    if (status == VITLRP_OK && prompts->count > 0) {
-        status = text_prompts_choose(prompts, settings, console, &opened, err);
-    }
-    if (status == VITLRP_OK && settings->word_text != NULL) {
-        status = text_words_choose(settings, console, &opened, err);
-    }
-    if (status == VITLRP_OK && settings->token_ids_path != NULL) {
-        status = token_rows_choose(settings, console, &opened, err);
-    }
-    if (status == VITLRP_OK && settings->text_path != NULL) {
-        status = text_rows_choose(settings, console, &opened, err);
-    }
-    if (status != VITLRP_OK) {
-        vitlrp_model_close(opened);
-        return status;
-    }
-    *model = opened;
-    return VITLRP_OK;
-}
-
-enum vitlrp_status model_choose(const struct settings *settings, const struct console *console,
-                                struct vitlrp_model **model, struct vitlrp_error *err) {
-    struct text_prompts prompts;
-    enum vitlrp_status status = text_prompts_read(settings, &prompts, err);
-    if (status == VITLRP_OK) {
-        status = open_model(settings, console, &prompts, model, err);
-    }
-    text_prompts_close(&prompts);
-    return status;
-}
 
 enum vitlrp_status session_choose(const struct settings *settings, const struct vitlrp_model *model,
                                   int32_t input_height, int32_t input_width,
@@ -173,7 +70,7 @@ static enum vitlrp_status check_outputs(const struct explain_session *state,
 enum vitlrp_status explain_session_open(const struct settings *settings, struct console *console,
                                         struct explain_session *state, struct vitlrp_error *err) {
     struct vitlrp_model *model = NULL;
-    TRY(model_choose(settings, console, &model, err));
+    TRY(model_choose_both(settings, console, &model, &state->unedited.model, err));
     state->owns_model = true;
     return explain_session_open_on(settings, console, model, state, err);
 }
@@ -244,8 +141,10 @@ void explain_session_release(struct explain_session *state) {
 
 void explain_session_close(struct explain_session *state) {
     explain_session_release(state);
+    unedited_close(&state->unedited);
     if (state->owns_model) {
         vitlrp_model_close(state->model);
+        vitlrp_model_close(state->unedited.model);
     }
     prediction_close(&state->prediction);
     mem_free(state->ledger);
@@ -315,7 +214,13 @@ enum vitlrp_status explain_forward(struct explain_session *state, const float *i
     pass_watch_end(&state->watch);
     state->forward_s = (clock_ms() - start) * 1e-3;
     TRY(status);
+    const int32_t size[2] = {state->info.input_height, state->info.input_width};
+    TRY(unedited_forward(&state->unedited, state->settings, input, size, err));
     return explain_cosine(state, err);
+}
+
+const struct prediction *explain_before(const struct explain_session *state) {
+    return state->unedited.model == NULL ? NULL : &state->unedited.prediction;
 }
 
 static enum vitlrp_status choose_options(const struct explain_session *state, int32_t height,

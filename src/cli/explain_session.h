@@ -8,17 +8,15 @@
 #include "class_choice.h"
 #include "console.h"
 #include "explanation.h"
+#include "model_choice.h"
 #include "model_record.h"
 #include "outputs.h"
 #include "pass_watch.h"
 #include "photo.h"
 #include "settings.h"
 #include "text_words.h"
+#include "unedited.h"
 #include "vitlrp.h"
-
-/* Opens it; *model is owned: vitlrp_model_close. Messages of the library go to the console. */
-enum vitlrp_status model_choose(const struct settings *settings, const struct console *console,
-                                struct vitlrp_model **model, struct vitlrp_error *err);
 
 /* Session options with the settings' threads and backend, for an input of the given size (0: as
  * trained). USAGE, naming the option to change, unless it is a multiple of the model's patch. */
@@ -33,6 +31,7 @@ struct explain_session {
     struct console *console;
     struct vitlrp_model *model;
     bool owns_model;
+    struct unedited unedited;       /* the model before edits, of the same owner */
     struct vitlrp_session *session; /* owned; NULL before the first image */
     struct vitlrp_session_info info;
     struct vitlrp_preprocess preprocess;
@@ -85,9 +84,13 @@ enum vitlrp_status explain_session_bytes(const struct explain_session *state, in
  * of texts. */
 enum vitlrp_status explain_cosine(struct explain_session *state, struct vitlrp_error *err);
 
-/* A forward pass; logits into state->prediction. */
+/* A forward pass; logits into state->prediction. Where units are edited, one more of the model
+ * without that, and its prediction. */
 enum vitlrp_status explain_forward(struct explain_session *state, const float *input,
                                    struct vitlrp_error *err);
+
+/* What the model says of the image at hand before edits; NULL: it has none. */
+const struct prediction *explain_before(const struct explain_session *state);
 
 /* Makes the session fit inputs of this size. */
 enum vitlrp_status explain_session_fit(struct explain_session *state, int32_t height, int32_t width,

@@ -10,6 +10,7 @@
 #include "contrast.h"
 #include "outputs.h"
 #include "text_words.h"
+#include "unedited.h"
 
 /* ---- For programs ---- */
 
@@ -117,6 +118,12 @@ json_t *json_versus(const struct vitlrp_class *versus) {
                                            : json_integer(versus->index);
 }
 
+static void set_before(json_t *object, const struct explanation *explanation, bool *complete) {
+    if (explanation->before != NULL) {
+        json_set(object, "before", unedited_json(explanation, complete), complete);
+    }
+}
+
 static void set_classes(json_t *object, const struct explanation *explanation, bool *complete) {
     json_set(object, "class", json_integer(explanation->target.index), complete);
     if (explanation->has_versus) {
@@ -154,6 +161,7 @@ static void set_results(json_t *object, const struct explanation *explanation, b
     json_set(object, "probability", json_number(prediction->probability[output]), complete);
     json_set(object, "relevance_sum", json_number(explanation->sum), complete);
     set_cosines(object, explanation, complete);
+    set_before(object, explanation, complete);
 }
 
 /* The texts of a model, where they are few enough to be in every record. */
@@ -196,6 +204,14 @@ static enum vitlrp_status fail_memory(struct vitlrp_error *err) {
     return fail(err, VITLRP_NOMEM, "out of memory for the JSON report");
 }
 
+/* As the model's configuration has them, so that a record is a file of edits too. */
+static void set_edits(json_t *object, const struct explanation *explanation, bool *complete) {
+    json_t *edits = json_object_get(explanation->record->configuration, "edits");
+    if (edits != NULL) {
+        json_set(object, "edits", json_deep_copy(edits), complete);
+    }
+}
+
 enum vitlrp_status json_report(const struct explanation *explanation, json_t **out,
                                struct vitlrp_error *err) {
     bool complete = true;
@@ -214,6 +230,7 @@ enum vitlrp_status json_report(const struct explanation *explanation, json_t **o
     if (photo_warning(explanation->photo) != NULL) {
         json_set(object, "warning", json_string(photo_warning(explanation->photo)), &complete);
     }
+    set_edits(object, explanation, &complete);
     json_set(object, "top", json_top(explanation, &complete), &complete);
     if (explanation->settings->word_text != NULL) {
         json_set(object, "word_of", json_text(explanation->settings->texts[0]), &complete);
@@ -392,6 +409,7 @@ static void append_cosine(struct text *out, const struct explanation *explanatio
 
 void report_class(struct text *out, const struct explanation *explanation) {
     int32_t output = explanation->target.output;
+    unedited_report(out, explanation);
     text_append_string(out, "explained: ");
     class_append(out, &explanation->target);
     append_cosine(out, explanation);

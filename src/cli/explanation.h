@@ -29,6 +29,7 @@ struct explanation {
     const struct vitlrp_preprocess *preprocess;
     const struct settings *settings;
     const struct prediction *prediction;
+    const struct prediction *before;   /* of the model before edits; NULL: it has none */
     const struct model_record *record; /* of the model; NULL unless there will be a report */
     const char *image_sha256;          /* of the file's bytes */
     enum vitlrp_precision precision;   /* in use */

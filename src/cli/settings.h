@@ -53,6 +53,7 @@ struct settings {
     const char *model_path;     /* NULL: the built-in model */
     bool model_is_variable;     /* VITLRP_MODEL names it */
     const char *like_path;      /* NULL: nothing is compared */
+    const char *edit;           /* of --edit, a list or a path; NULL: no unit is edited */
     const char *const *texts;   /* [text_count] of --text; of args */
     size_t text_count;          /* 0: none */
     const char *prompts_path;   /* of --prompts; NULL: none */
