@@ -314,6 +314,10 @@ enum vitlrp_status edit_list_read(const char *text, const struct vitlrp_inputs *
     if (strchr(text, '=') != NULL) {
         return read_list(text, out, err);
     }
+    struct vitlrp_unit unit;
+    if (read_unit(text, strcspn(text, ","), &unit)) { /* no file is called so */
+        return error_prefix(err, fail_entry(text, err), OPTION_EDIT_NAME);
+    }
     TRY(file_tell(inputs, text, err));
     return read_file(text, out, err);
 }

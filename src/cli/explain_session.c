@@ -223,6 +223,14 @@ const struct prediction *explain_before(const struct explain_session *state) {
     return state->unedited.model == NULL ? NULL : &state->unedited.prediction;
 }
 
+struct class_image explain_class_image(const struct explain_session *state, int32_t label) {
+    const struct settings *settings = state->settings;
+    const struct prediction *before = explain_before(state);
+    bool asked = settings->class_text != NULL || settings->word_text != NULL || settings->top > 1;
+    return (struct class_image){state->model, before == NULL || asked ? &state->prediction : before,
+                                label};
+}
+
 static enum vitlrp_status choose_options(const struct explain_session *state, int32_t height,
                                          int32_t width, struct vitlrp_session_options *options,
                                          struct vitlrp_error *err) {
@@ -234,8 +242,15 @@ static enum vitlrp_status choose_options(const struct explain_session *state, in
 enum vitlrp_status explain_session_bytes(const struct explain_session *state, int32_t height,
                                          int32_t width, size_t *bytes, struct vitlrp_error *err) {
     struct vitlrp_session_options options;
+    size_t before = 0;
     TRY(choose_options(state, height, width, &options, err));
-    return vitlrp_session_bytes(state->model, &options, bytes, err);
+    if (state->unedited.model != NULL) {
+        const int32_t size[2] = {height, width};
+        TRY(unedited_bytes(&state->unedited, state->settings, size, &before, err));
+    }
+    TRY(vitlrp_session_bytes(state->model, &options, bytes, err));
+    *bytes += before;
+    return VITLRP_OK;
 }
 
 /* A limit that the user gave is one of the image. Without one, the limit is what the machine has

@@ -92,6 +92,10 @@ enum vitlrp_status explain_forward(struct explain_session *state, const float *i
 /* What the model says of the image at hand before edits; NULL: it has none. */
 const struct prediction *explain_before(const struct explain_session *state);
 
+/* The image at hand, to choose a class for. Where units are edited and no class is asked for, it is
+ * the likeliest one before that. label: its output, or -1. */
+struct class_image explain_class_image(const struct explain_session *state, int32_t label);
+
 /* Makes the session fit inputs of this size. */
 enum vitlrp_status explain_session_fit(struct explain_session *state, int32_t height, int32_t width,
                                        struct vitlrp_error *err);

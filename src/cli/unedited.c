@@ -6,6 +6,23 @@
 #include "explain_session.h"
 #include "explanation.h"
 
+static enum vitlrp_status choose_options(const struct unedited *unedited,
+                                         const struct settings *settings, const int32_t size[2],
+                                         struct vitlrp_session_options *options,
+                                         struct vitlrp_error *err) {
+    TRY(session_choose(settings, unedited->model, size[0], size[1], options, err));
+    options->methods = NULL;
+    options->attributions = 1;
+    return VITLRP_OK;
+}
+
+enum vitlrp_status unedited_bytes(const struct unedited *unedited, const struct settings *settings,
+                                  const int32_t size[2], size_t *bytes, struct vitlrp_error *err) {
+    struct vitlrp_session_options options;
+    TRY(choose_options(unedited, settings, size, &options, err));
+    return vitlrp_session_bytes(unedited->model, &options, bytes, err);
+}
+
 static enum vitlrp_status open_session(struct unedited *unedited, const struct settings *settings,
                                        const int32_t size[2], struct vitlrp_error *err) {
     struct vitlrp_session_options options;
@@ -14,9 +31,7 @@ static enum vitlrp_status open_session(struct unedited *unedited, const struct s
     }
     vitlrp_session_close(unedited->session);
     unedited->session = NULL;
-    TRY(session_choose(settings, unedited->model, size[0], size[1], &options, err));
-    options.methods = NULL;
-    options.attributions = 1;
+    TRY(choose_options(unedited, settings, size, &options, err));
     TRY(vitlrp_session_open(unedited->model, &options, &unedited->session, err));
     unedited->height = size[0];
     unedited->width = size[1];

@@ -23,6 +23,10 @@ enum vitlrp_status unedited_forward(struct unedited *unedited, const struct sett
                                     const float *input, const int32_t size[2],
                                     struct vitlrp_error *err);
 
+/* What the session for such inputs takes. */
+enum vitlrp_status unedited_bytes(const struct unedited *unedited, const struct settings *settings,
+                                  const int32_t size[2], size_t *bytes, struct vitlrp_error *err);
+
 /* All but the model. */
 void unedited_close(struct unedited *unedited);
 

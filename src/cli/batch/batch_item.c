@@ -141,14 +141,18 @@ static enum vitlrp_status add_json_line(struct passage *passage, bool several,
 }
 
 /* The members of a line that belong to a class. */
-static json_t *describe_class(const struct explanation *explanation) {
+static json_t *describe_class(const struct explanation *explanation, bool *complete) {
     const struct prediction *prediction = explanation->prediction;
     const struct vitlrp_class *target = &explanation->target;
-    return json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:[], s:[]}", "class", target->index, "wnid",
-                     json_text(target->wnid), "name", json_text(target->label), "probability",
-                     json_number(prediction->probability[target->output]), "logit",
-                     json_number(prediction->logits[target->output]), "relevance_sum",
-                     json_number(explanation->sum), "files", "bytes");
+    json_t *object = json_pack("{s:i, s:o, s:o, s:o, s:o, s:o, s:[], s:[]}", "class", target->index,
+                               "wnid", json_text(target->wnid), "name", json_text(target->label),
+                               "probability", json_number(prediction->probability[target->output]),
+                               "logit", json_number(prediction->logits[target->output]),
+                               "relevance_sum", json_number(explanation->sum), "files", "bytes");
+    if (explanation->before != NULL) {
+        json_set(object, "before", unedited_json(explanation, complete), complete);
+    }
+    return object;
 }
 
 static enum vitlrp_status explain_one(struct passage *passage, bool several,
@@ -158,7 +162,7 @@ static enum vitlrp_status explain_one(struct passage *passage, bool several,
     int32_t class_index = several ? passage->explanation.target.index : -1;
     bool complete = true;
     TRY(explain_relevance(state, &passage->explanation, err));
-    json_t *object = describe_class(&passage->explanation);
+    json_t *object = describe_class(&passage->explanation, &complete);
     json_set(object, "coarse", batch_line_coarse(state->map, state->map_height, state->map_width),
              &complete);
     json_t *list = passage->first == NULL ? NULL : passage->further;
@@ -184,8 +188,8 @@ static enum vitlrp_status choose_target(struct passage *passage, int32_t rank, b
                                         struct vitlrp_error *err) {
     const struct class_choice *choice = &passage->state->choice;
     struct explanation *explanation = &passage->explanation;
-    const struct class_image image = {passage->state->model, &passage->state->prediction,
-                                      passage->item->image.label};
+    const struct class_image image =
+        explain_class_image(passage->state, passage->item->image.label);
     struct class_taken taken;
     TRY(class_choice_take(choice, &image, rank, &taken, err));
     explanation->target = taken.target;
@@ -265,9 +269,7 @@ static enum vitlrp_status explain_photo(struct passage *passage, struct vitlrp_e
     struct explain_session *state = passage->state;
     const struct vitlrp_geometry *geometry = &passage->photo.geometry;
     TRY(explain_session_fit(state, geometry->input_height, geometry->input_width, err));
-    TRY(vitlrp_session_forward(state->session, passage->photo.input, state->prediction.logits,
-                               err));
-    TRY(explain_cosine(state, err));
+    TRY(explain_forward(state, passage->photo.input, err));
     TRY(prediction_rank(&state->prediction, state->model, err));
     TRY(explain_classes(passage, err));
     return passage->first == NULL ? VITLRP_OK : add_image_outputs(passage, err);
@@ -292,6 +294,7 @@ static enum vitlrp_status explain_bytes(struct passage *passage, struct vitlrp_e
         .preprocess = &state->preprocess,
         .settings = state->settings,
         .prediction = &state->prediction,
+        .before = explain_before(state),
         .record = state->record,
         .image_sha256 = item->sha256,
     };
@@ -333,6 +336,10 @@ static void set_prediction(json_t *line, const struct explain_session *state, bo
         json_set(line, "predicted_name", json_text(found.label), complete);
         json_set(line, "predicted_probability", json_number(prediction->probability[output]),
                  complete);
+    }
+    const struct prediction *before = explain_before(state);
+    if (before != NULL && prediction->classes > 0 && before->order[0] != output) {
+        json_set(line, "changed", json_true(), complete);
     }
 }
 

@@ -28,6 +28,7 @@ static const struct json_member OF_LINE[] = {
     {"predicted", JSON_IS_INDEX, SOME},
     {"predicted_name", JSON_IS_TEXT, SOME},
     {"predicted_probability", JSON_IS_CHANCE, SOME},
+    {"changed", JSON_IS_TRUE, SOME},
 };
 
 static const struct json_member OF_CLASS[] = {
@@ -35,7 +36,7 @@ static const struct json_member OF_CLASS[] = {
     {"name", JSON_IS_TEXT, DONE},     {"probability", JSON_IS_CHANCE, DONE},
     {"logit", JSON_IS_NUMBER, DONE},  {"relevance_sum", JSON_IS_NUMBER, DONE},
     {"files", JSON_IS_NAMES, DONE},   {"thumbnails", JSON_IS_NAMES, SOME},
-    {"coarse", JSON_IS_OBJECT, SOME},
+    {"coarse", JSON_IS_OBJECT, SOME}, {"before", JSON_IS_OBJECT, SOME},
 };
 
 static const struct json_member OF_COARSE[] = {

@@ -88,7 +88,8 @@ struct batch {
     struct batch_plan plan;
     struct batch_store store;
     struct journal journal;
-    struct vitlrp_model *model; /* owned */
+    struct vitlrp_model *model;    /* owned */
+    struct vitlrp_model *unedited; /* owned: the same without its edits; NULL: it has none */
     struct model_record record;
     struct explain_session first;
     size_t threads;
@@ -112,6 +113,7 @@ static void batch_warn_skipped(const struct batch *batch, const struct console *
 
 static enum vitlrp_status batch_open_first(struct batch *batch, struct console *console,
                                            struct vitlrp_error *err) {
+    batch->first.unedited.model = batch->unedited;
     TRY(batch_session_open(&batch->settings, &batch->plan, batch->model, console, &batch->first,
                            err));
     batch->first.record = &batch->record;
@@ -137,7 +139,7 @@ static enum vitlrp_status batch_open(const struct args *args, struct batch *batc
     TRY(batch_choose(args, &batch->choice, err));
     TRY(batch_guard(args, batch, err));
     batch->threads = batch_take_threads(&batch->settings);
-    TRY(model_choose(&batch->settings, console, &batch->model, err));
+    TRY(model_choose_both(&batch->settings, console, &batch->model, &batch->unedited, err));
     TRY(model_record_take(batch->model, &batch->record, err));
     TRY(batch_plan_open(&batch->choice, &batch->settings, batch->model, &batch->plan, err));
     batch_warn_skipped(batch, console);
@@ -291,5 +293,6 @@ enum exit_code batch_main(const struct args *args, struct console *console) {
     explain_session_close(&batch.first);
     model_record_free(&batch.record);
     vitlrp_model_close(batch.model);
+    vitlrp_model_close(batch.unedited);
     return code;
 }

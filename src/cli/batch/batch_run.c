@@ -292,6 +292,7 @@ static enum vitlrp_status open_worker(struct worker *worker, struct vitlrp_error
     worker->state.reads_ledger = first->reads_ledger;
     worker->state.passes = first->passes;
     worker->state.record = first->record;
+    worker->state.unedited.model = first->unedited.model;
     worker->state.observer = pass_observer(worker->engine);
     return explain_session_open_on(first->settings, &worker->console, first->model, &worker->state,
                                    err);

@@ -49,19 +49,14 @@ static enum vitlrp_status report_print(const struct explain_session *state,
     return status;
 }
 
-/* The class at place `rank` among those to explain, and its contrast. Where units are edited and
- * none is asked for, it is the likeliest one before that. One that is its own contrast
+/* The class at place `rank` among those to explain, and its contrast. One that is its own contrast
  * is an error, or *skip among several. */
 static enum vitlrp_status choose_target(const struct explain_session *state, int32_t rank,
                                         struct explanation *explanation, bool *skip,
                                         struct vitlrp_error *err) {
     const struct class_choice *choice = &state->choice;
     int32_t label = explanation->has_label ? explanation->label.output : -1;
-    const struct settings *settings = state->settings;
-    bool chooses = settings->class_text != NULL || settings->word_text != NULL || settings->top > 1;
-    const struct prediction *before = explain_before(state);
-    const struct class_image image = {
-        state->model, before == NULL || chooses ? &state->prediction : before, label};
+    const struct class_image image = explain_class_image(state, label);
     struct class_taken taken;
     TRY(class_choice_take(choice, &image, rank, &taken, err));
     explanation->target = taken.target;
