@@ -160,6 +160,29 @@ static void check_rule(const struct zoo_case *zoo, struct vit_session *session, 
     mem_free(map);
 }
 
+/* A beginning that all versions share, whatever the block and where it is cut: with no unit off the
+ * logits are those of a plain pass. */
+static void check_units(const struct zoo_case *zoo, struct vit_batch *batch,
+                        const struct vit_model *model, const float *input, const float *logits) {
+    static const enum vitlrp_site SITES[] = {VITLRP_SITE_FC1, VITLRP_SITE_HEAD};
+    struct vitlrp_error err = {0};
+    float *others = mem_calloc(zoo->outputs, sizeof *others);
+    uint8_t *masks = mem_calloc((size_t) model->config.mlp_dim + (size_t) model->config.heads, 1);
+    for (size_t i = 0; i < 2 * (size_t) model->config.depth; i++) {
+        const struct vit_unit_versions versions = {
+            .site = SITES[i % 2], .first_block = i / 2, .blocks = 1, .masks = masks, .count = 1};
+        if (vit_batch_forward_units(batch, input, &versions, others, &err) != VITLRP_OK) {
+            fail_msg("%s: %s", zoo->name, err.message);
+        }
+        double difference = largest_difference(others, logits, zoo->outputs);
+        if (!(difference < 1e-5)) {
+            fail_msg("%s: block %zu cut in two differs by %g", zoo->name, i / 2, difference);
+        }
+    }
+    mem_free(masks);
+    mem_free(others);
+}
+
 /* The evaluator's batch sums the last block's attention in another order. */
 static void check_batch(const struct zoo_case *zoo, const struct vit_model *model,
                         const float *input, const float *logits) {
@@ -170,7 +193,8 @@ static void check_batch(const struct zoo_case *zoo, const struct vit_model *mode
                                               .capacity = 1,
                                               .input_height = zoo->height,
                                               .input_width = zoo->width,
-                                              .backend = "openblas"};
+                                              .backend = "openblas",
+                                              .units = true};
     if (vit_batch_open(model, &options, &batch, &err) != VITLRP_OK ||
         vit_batch_forward(batch, 1, input, others, &err) != VITLRP_OK) {
         fail_msg("%s: %s", zoo->name, err.message);
@@ -179,6 +203,7 @@ static void check_batch(const struct zoo_case *zoo, const struct vit_model *mode
     if (!(difference < 1e-5)) {
         fail_msg("%s: a batch differs from a session by %g", zoo->name, difference);
     }
+    check_units(zoo, batch, model, input, logits);
     vit_batch_close(batch);
     mem_free(others);
 }

@@ -1,37 +1,17 @@
-#include "vit/program/batch.h"
-
 #include <assert.h>
 #include <string.h>
 
 #include "base/checked.h"
 #include "base/mem.h"
-#include "vit/program/runner.h"
+#include "vit/program/batch_private.h"
 
 /* Tokens per batch: enough rows for the products to run at full rate, few enough to stay in cache.
  */
 #define TOKENS_AT_ONCE 1024
 
-/* Values that operations before the first attention make and others behind read: the stream, and
- * what the attention is made of. */
-#define MAX_SHARED 8
-
-struct vit_batch {
-    struct runner runner;
-    size_t capacity;
-    size_t inputs;
-    size_t first_mixing; /* the first operation whose rows depend on each other */
-    size_t shared_count;
-    struct {
-        size_t value;
-        float *variants[2]; /* [tokens, width]: of the original and of the replacement */
-    } shared[MAX_SHARED];
-    uint8_t *absent; /* [capacity, tokens] */
-};
-
-/* True if some operation from the first attention on reads the value. */
-static bool is_read_behind(const struct vit_batch *batch, size_t value) {
-    const struct program *program = batch->runner.program;
-    for (size_t i = batch->first_mixing; i < program->op_count; i++) {
+/* True if some operation from `cut` on reads the value. */
+static bool is_read_behind(const struct program *program, size_t cut, size_t value) {
+    for (size_t i = cut; i < program->op_count; i++) {
         const struct op *op = &program->ops[i];
         bool reads = op->residual == value;
         for (size_t k = 0; k < OP_INPUTS; k++) {
@@ -44,24 +24,35 @@ static bool is_read_behind(const struct vit_batch *batch, size_t value) {
     return false;
 }
 
+size_t batch_crossing(const struct program *program, size_t cut, size_t values[BATCH_MAX_SHARED]) {
+    size_t count = 0;
+    for (size_t i = 0; i < cut; i++) {
+        size_t value = program->ops[i].out;
+        if (is_read_behind(program, cut, value)) {
+            assert(count < BATCH_MAX_SHARED); /* one left out would be another input's */
+            values[count++] = value;
+        }
+    }
+    return count;
+}
+
 static void lay_out_shared(void *user, const struct runner *runner, struct arena *arena) {
     struct vit_batch *batch = user;
     const struct program *program = runner->program;
+    size_t values[BATCH_MAX_SHARED];
     batch->first_mixing = runner_first_mixing(runner);
-    batch->shared_count = 0;
+    batch->shared_count = batch_crossing(program, batch->first_mixing, values);
     batch->absent = arena_take(arena, batch->capacity, program->tokens.count);
-    for (size_t i = 0; i < batch->first_mixing; i++) {
-        size_t value = program->ops[i].out;
-        if (is_read_behind(batch, value)) {
-            assert(batch->shared_count < MAX_SHARED); /* one left out would not be mixed */
-            const struct value *shape = &program->values[value];
-            size_t at = batch->shared_count++;
-            batch->shared[at].value = value;
-            for (size_t variant = 0; variant < 2; variant++) {
-                batch->shared[at].variants[variant] =
-                    arena_take_floats(arena, shape->rows, shape->width);
-            }
+    for (size_t i = 0; i < batch->shared_count; i++) {
+        const struct value *shape = &program->values[values[i]];
+        batch->shared[i].value = values[i];
+        for (size_t variant = 0; variant < 2; variant++) {
+            batch->shared[i].variants[variant] =
+                arena_take_floats(arena, shape->rows, shape->width);
         }
+    }
+    if (batch->units) {
+        batch_units_lay_out(batch, runner, arena);
     }
 }
 
@@ -93,6 +84,7 @@ static enum vitlrp_status plan(struct vit_batch *batch, const struct vit_model *
     TRY(tokens_lay_out(model, options->input_height, options->input_width, &tokens, err));
     batch->capacity =
         options->capacity > 0 ? options->capacity : vit_batch_default_capacity(tokens.count);
+    batch->units = options->units;
     *request = request_of(batch, options);
     return runner_plan(&batch->runner, model, request, err);
 }
@@ -145,25 +137,21 @@ size_t vit_batch_inputs(const struct vit_batch *batch) {
     return batch->inputs;
 }
 
-static size_t class_count(const struct vit_batch *batch) {
+size_t batch_classes(const struct vit_batch *batch) {
     return (size_t) batch->runner.program->model->config.classes;
 }
 
-/* The operations from `first` on, over `count` <= capacity inputs, to their logits. */
-static enum vitlrp_status forward_from(struct vit_batch *batch, size_t first, size_t count,
-                                       const uint8_t *absent, float *logits,
-                                       struct vitlrp_error *err) {
-    const struct forward_pass pass = {.runner = &batch->runner,
-                                      .images = count,
-                                      .first = first,
-                                      .end = batch->runner.program->op_count,
-                                      .output = logits,
-                                      .absent = absent};
+enum vitlrp_status batch_finish(struct vit_batch *batch, const struct forward_pass *part,
+                                float *logits, struct vitlrp_error *err) {
+    struct forward_pass pass = *part;
+    pass.runner = &batch->runner;
+    pass.end = batch->runner.program->op_count;
+    pass.output = logits;
     runner_forward(&pass);
-    batch->inputs += count;
+    batch->inputs += pass.images;
     TRY(engine_check(&batch->runner.engine,
                      err)); /* first: its products make what follows worthless */
-    if (!values_are_finite(logits, count * class_count(batch))) {
+    if (!values_are_finite(logits, pass.images * batch_classes(batch))) {
         return fail(err, VITLRP_NUMERIC, "the logits of a perturbed input are not finite");
     }
     return VITLRP_OK;
@@ -174,8 +162,7 @@ static size_t input_floats(const struct vit_batch *batch) {
     return tokens->patches * tokens->patch_pixels;
 }
 
-/* Puts `count` inputs [3, height, width] where the program begins. */
-static void unfold_inputs(struct vit_batch *batch, size_t count, const float *inputs) {
+void batch_unfold(struct vit_batch *batch, size_t count, const float *inputs) {
     const struct program *program = batch->runner.program;
     float *patches = memory_value(&batch->runner.memory, program->input, false);
     size_t floats = input_floats(batch);
@@ -192,8 +179,9 @@ enum vitlrp_status vit_batch_forward(struct vit_batch *batch, size_t count, cons
     backend->enter(&saved);
     for (size_t done = 0; done < count && status == VITLRP_OK;) {
         size_t step = size_min(batch->capacity, count - done);
-        unfold_inputs(batch, step, inputs + done * input_floats(batch));
-        status = forward_from(batch, 0, step, NULL, logits + done * class_count(batch), err);
+        batch_unfold(batch, step, inputs + done * input_floats(batch));
+        status = batch_finish(batch, &(struct forward_pass){.images = step},
+                              logits + done * batch_classes(batch), err);
         done += step;
     }
     backend->leave(&saved);
@@ -205,7 +193,7 @@ enum vitlrp_status vit_batch_forward(struct vit_batch *batch, size_t count, cons
 static void make_variant(struct vit_batch *batch, size_t variant, const float *input) {
     const struct forward_pass pass = {
         .runner = &batch->runner, .images = 1, .end = batch->first_mixing};
-    unfold_inputs(batch, 1, input);
+    batch_unfold(batch, 1, input);
     runner_forward(&pass);
     for (size_t i = 0; i < batch->shared_count; i++) {
         size_t value = batch->shared[i].value;
@@ -264,8 +252,9 @@ static enum vitlrp_status forward_versions(struct vit_batch *batch, const struct
         }
         mix_variants(batch, step,
                      versions->masks == NULL ? NULL : versions->masks + done * tokens->patches);
-        status = forward_from(batch, batch->first_mixing, step, drops ? batch->absent : NULL,
-                              logits + done * class_count(batch), err);
+        const struct forward_pass part = {
+            .images = step, .first = batch->first_mixing, .absent = drops ? batch->absent : NULL};
+        status = batch_finish(batch, &part, logits + done * batch_classes(batch), err);
         done += step;
     }
     return status;

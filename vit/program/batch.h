@@ -22,6 +22,7 @@ struct vit_batch_options {
     struct engine_watch *watch; /* outlives the batch; NULL: nobody is asked */
     enum vitlrp_precision precision;
     bool many_passes; /* the model may hold its weights a second time for faster passes */
+    bool units;       /* room for vit_batch_forward_units */
 };
 
 /* Bytes of the batch's one block. */
@@ -66,6 +67,32 @@ enum vitlrp_status vit_batch_forward_mixed(struct vit_batch *batch,
 enum vitlrp_status vit_batch_forward_without(struct vit_batch *batch, const float *input,
                                              const uint8_t *absent, size_t count, float *logits,
                                              struct vitlrp_error *err);
+
+/* Versions of one input with hidden units off, all of one site: fc1 or head. In version i the unit
+ * u of block first_block + b is at 0 in every token, or at its means, where masks[(i * blocks + b)
+ * * width + u] is 1. */
+struct vit_unit_versions {
+    enum vitlrp_site site;
+    size_t first_block, blocks;
+    const uint8_t *masks; /* [count, blocks, width of the site] */
+    const float *means;   /* [blocks, width, 2]: of CLS, of every other token; of heads [blocks,
+                             heads, d, 2]; NULL: 0 */
+    size_t count;
+};
+
+/* logits [count, classes] of the versions, by a batch that was opened with options.units. All that
+ * precedes the site of the first block with a unit off is computed once. USAGE for another site or
+ * blocks that there are not; NUMERIC as above. */
+enum vitlrp_status vit_batch_forward_units(struct vit_batch *batch, const float *input,
+                                           const struct vit_unit_versions *versions, float *logits,
+                                           struct vitlrp_error *err);
+
+/* logits [count, classes]: each time one of the units is off, at 0 in every token, and all others
+ * are as they are. Units of one block and site share what precedes it, in whatever order they come.
+ * Fails as vit_batch_forward_units; NOMEM. */
+enum vitlrp_status vit_batch_forward_without_each(struct vit_batch *batch, const float *input,
+                                                  const struct vitlrp_unit *units, size_t count,
+                                                  float *logits, struct vitlrp_error *err);
 
 /* Inputs computed together; work in multiples of it wastes nothing. */
 size_t vit_batch_capacity(const struct vit_batch *batch);
