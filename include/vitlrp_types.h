@@ -327,6 +327,12 @@ struct vitlrp_unit {
     int32_t block, index; /* from 0 */
 };
 
+/* Units of one model, in any order; the caller's. */
+struct vitlrp_unit_list {
+    const struct vitlrp_unit *units;
+    size_t count;
+};
+
 /* What hidden units of a site have, for every block: arrays [depth, units of a block] of the
  * caller; NULL ones are not filled. a is a unit's value at a token, for a head its outputs; R = a *
  * G its relevance there, for a head summed over its outputs. Of the last block only tokens that

@@ -30,6 +30,18 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_model_check_unit(const struct vitlrp_model *model, const struct vitlrp_unit *unit,
                         struct vitlrp_error *error);
 
+/* The exact effect of single units: logits [count, classes] of input [3, input_height, input_width]
+ * (one channel for a grey model), as of vitlrp_session_forward, each time with one of the units at
+ * 0 in every token and all others as they are. Of sites fc1 and head, in any order; units of one
+ * block share what precedes it. Of the options, those of methods and keep_all_tokens are not read,
+ * and of the observer only `cancelled`; NULL: the defaults. USAGE for a unit that the model does
+ * not have or cannot be without, LIMIT beyond max_bytes, NUMERIC for an input or logits that are
+ * not finite, CANCELLED. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_unit_effects(const struct vitlrp_model *model, const struct vitlrp_session_options *options,
+                    const float *input, const struct vitlrp_unit_list *units, float *logits,
+                    struct vitlrp_error *error);
+
 /* What an attribution shows of the inside of the model; the arrays are the caller's, NULL ones are
  * not filled. Relevance in a block is that of one cut through the model: blocks are in series, and
  * theirs must not be added. */

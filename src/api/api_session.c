@@ -57,10 +57,13 @@ static enum vitlrp_status choose_methods(const char *names, struct chosen_option
     }
 }
 
-static enum vitlrp_status read_options(const struct vitlrp_session_options *options,
-                                       struct chosen_options *out, struct vitlrp_error *err) {
-    struct vitlrp_session_options known;
-    TRY(session_options_read(options, &known, err));
+/* All but the methods. */
+static enum vitlrp_status take_options(const struct vitlrp_session_options *options,
+                                       struct vitlrp_session_options *read,
+                                       struct vit_attributor_options *out,
+                                       struct vitlrp_error *err) {
+    TRY(session_options_read(options, read, err));
+    const struct vitlrp_session_options known = *read;
     if (known.threads < 0 || known.threads > POOL_MAX_THREADS) {
         return fail(err, VITLRP_USAGE, "threads must be from 0 to %d", POOL_MAX_THREADS);
     }
@@ -74,18 +77,32 @@ static enum vitlrp_status read_options(const struct vitlrp_session_options *opti
         return fail(err, VITLRP_USAGE, "there is no precision %d", (int) known.precision);
     }
     size_t threads = known.threads > 0 ? (size_t) known.threads : api_processors();
-    out->options =
+    *out =
         (struct vit_attributor_options){.threads = size_min(threads, POOL_MAX_THREADS),
                                         .input_height = known.input_height,
                                         .input_width = known.input_width,
                                         .keep_all_tokens = known.keep_all_tokens != 0,
                                         .keep_totals = known.attributions > 1,
                                         .backend = known.backend == NULL ? "auto" : known.backend,
-                                        .methods = out->methods,
                                         .max_bytes = known.max_bytes,
                                         .precision = known.precision,
                                         .many_passes = known.passes >= MANY_PASSES,
                                         .observer = known.observer};
+    return VITLRP_OK;
+}
+
+enum vitlrp_status api_session_options(const struct vitlrp_session_options *options,
+                                       struct vit_attributor_options *out,
+                                       struct vitlrp_error *err) {
+    struct vitlrp_session_options known;
+    return take_options(options, &known, out, err);
+}
+
+static enum vitlrp_status read_options(const struct vitlrp_session_options *options,
+                                       struct chosen_options *out, struct vitlrp_error *err) {
+    struct vitlrp_session_options known;
+    TRY(take_options(options, &known, &out->options, err));
+    out->options.methods = out->methods;
     return choose_methods(known.methods == NULL ? DEFAULT_METHODS : known.methods, out, err);
 }
 

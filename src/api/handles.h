@@ -52,6 +52,11 @@ struct vitlrp_session {
     size_t classes, pixels, patch_count;
 };
 
+/* What a session's options say, checked, but for its methods. The texts stay the caller's. */
+enum vitlrp_status api_session_options(const struct vitlrp_session_options *options,
+                                       struct vit_attributor_options *out,
+                                       struct vitlrp_error *err);
+
 /* What an attribution is asked for. */
 struct session_request {
     const struct vit_method *method;

@@ -24,7 +24,8 @@ static bool is_read_behind(const struct program *program, size_t cut, size_t val
     return false;
 }
 
-size_t batch_crossing(const struct program *program, size_t cut, size_t values[BATCH_MAX_SHARED]) {
+size_t vit_batch_crossing(const struct program *program, size_t cut,
+                          size_t values[BATCH_MAX_SHARED]) {
     size_t count = 0;
     for (size_t i = 0; i < cut; i++) {
         size_t value = program->ops[i].out;
@@ -41,7 +42,7 @@ static void lay_out_shared(void *user, const struct runner *runner, struct arena
     const struct program *program = runner->program;
     size_t values[BATCH_MAX_SHARED];
     batch->first_mixing = runner_first_mixing(runner);
-    batch->shared_count = batch_crossing(program, batch->first_mixing, values);
+    batch->shared_count = vit_batch_crossing(program, batch->first_mixing, values);
     batch->absent = arena_take(arena, batch->capacity, program->tokens.count);
     for (size_t i = 0; i < batch->shared_count; i++) {
         const struct value *shape = &program->values[values[i]];
@@ -52,7 +53,7 @@ static void lay_out_shared(void *user, const struct runner *runner, struct arena
         }
     }
     if (batch->units) {
-        batch_units_lay_out(batch, runner, arena);
+        vit_batch_units_lay_out(batch, runner, arena);
     }
 }
 
@@ -137,12 +138,12 @@ size_t vit_batch_inputs(const struct vit_batch *batch) {
     return batch->inputs;
 }
 
-size_t batch_classes(const struct vit_batch *batch) {
+size_t vit_batch_classes(const struct vit_batch *batch) {
     return (size_t) batch->runner.program->model->config.classes;
 }
 
-enum vitlrp_status batch_finish(struct vit_batch *batch, const struct forward_pass *part,
-                                float *logits, struct vitlrp_error *err) {
+enum vitlrp_status vit_batch_finish(struct vit_batch *batch, const struct forward_pass *part,
+                                    float *logits, struct vitlrp_error *err) {
     struct forward_pass pass = *part;
     pass.runner = &batch->runner;
     pass.end = batch->runner.program->op_count;
@@ -151,7 +152,7 @@ enum vitlrp_status batch_finish(struct vit_batch *batch, const struct forward_pa
     batch->inputs += pass.images;
     TRY(engine_check(&batch->runner.engine,
                      err)); /* first: its products make what follows worthless */
-    if (!values_are_finite(logits, pass.images * batch_classes(batch))) {
+    if (!values_are_finite(logits, pass.images * vit_batch_classes(batch))) {
         return fail(err, VITLRP_NUMERIC, "the logits of a perturbed input are not finite");
     }
     return VITLRP_OK;
@@ -162,7 +163,7 @@ static size_t input_floats(const struct vit_batch *batch) {
     return tokens->patches * tokens->patch_pixels;
 }
 
-void batch_unfold(struct vit_batch *batch, size_t count, const float *inputs) {
+void vit_batch_unfold(struct vit_batch *batch, size_t count, const float *inputs) {
     const struct program *program = batch->runner.program;
     float *patches = memory_value(&batch->runner.memory, program->input, false);
     size_t floats = input_floats(batch);
@@ -179,9 +180,9 @@ enum vitlrp_status vit_batch_forward(struct vit_batch *batch, size_t count, cons
     backend->enter(&saved);
     for (size_t done = 0; done < count && status == VITLRP_OK;) {
         size_t step = size_min(batch->capacity, count - done);
-        batch_unfold(batch, step, inputs + done * input_floats(batch));
-        status = batch_finish(batch, &(struct forward_pass){.images = step},
-                              logits + done * batch_classes(batch), err);
+        vit_batch_unfold(batch, step, inputs + done * input_floats(batch));
+        status = vit_batch_finish(batch, &(struct forward_pass){.images = step},
+                                  logits + done * vit_batch_classes(batch), err);
         done += step;
     }
     backend->leave(&saved);
@@ -193,7 +194,7 @@ enum vitlrp_status vit_batch_forward(struct vit_batch *batch, size_t count, cons
 static void make_variant(struct vit_batch *batch, size_t variant, const float *input) {
     const struct forward_pass pass = {
         .runner = &batch->runner, .images = 1, .end = batch->first_mixing};
-    batch_unfold(batch, 1, input);
+    vit_batch_unfold(batch, 1, input);
     runner_forward(&pass);
     for (size_t i = 0; i < batch->shared_count; i++) {
         size_t value = batch->shared[i].value;
@@ -254,7 +255,7 @@ static enum vitlrp_status forward_versions(struct vit_batch *batch, const struct
                      versions->masks == NULL ? NULL : versions->masks + done * tokens->patches);
         const struct forward_pass part = {
             .images = step, .first = batch->first_mixing, .absent = drops ? batch->absent : NULL};
-        status = batch_finish(batch, &part, logits + done * batch_classes(batch), err);
+        status = vit_batch_finish(batch, &part, logits + done * vit_batch_classes(batch), err);
         done += step;
     }
     return status;

@@ -28,19 +28,21 @@ struct vit_batch {
 
 /* The values that cross a cut between the operations before `cut` and those from it on; returns
  * their count. */
-size_t batch_crossing(const struct program *program, size_t cut, size_t values[BATCH_MAX_SHARED]);
+size_t vit_batch_crossing(const struct program *program, size_t cut,
+                          size_t values[BATCH_MAX_SHARED]);
 
-size_t batch_classes(const struct vit_batch *batch);
+size_t vit_batch_classes(const struct vit_batch *batch);
 
 /* Puts `count` inputs [3, height, width] where the program begins. */
-void batch_unfold(struct vit_batch *batch, size_t count, const float *inputs);
+void vit_batch_unfold(struct vit_batch *batch, size_t count, const float *inputs);
 
 /* The operations from part->first on, over part->images <= capacity inputs, to their logits; the
  * runner and the end of the pass are filled in here. NUMERIC if logits are not finite. */
-enum vitlrp_status batch_finish(struct vit_batch *batch, const struct forward_pass *part,
-                                float *logits, struct vitlrp_error *err);
+enum vitlrp_status vit_batch_finish(struct vit_batch *batch, const struct forward_pass *part,
+                                    float *logits, struct vitlrp_error *err);
 
 /* Takes what options.units need; twice, as runner_request.lay_out_more. */
-void batch_units_lay_out(struct vit_batch *batch, const struct runner *runner, struct arena *arena);
+void vit_batch_units_lay_out(struct vit_batch *batch, const struct runner *runner,
+                             struct arena *arena);
 
 #endif

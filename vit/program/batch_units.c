@@ -35,7 +35,7 @@ static size_t cut_behind(const struct runner *runner, size_t value) {
 
 static size_t crossing_floats(const struct program *program, size_t cut) {
     size_t values[BATCH_MAX_SHARED];
-    size_t count = batch_crossing(program, cut, values);
+    size_t count = vit_batch_crossing(program, cut, values);
     size_t floats = 0;
     for (size_t i = 0; i < count; i++) {
         const struct value *shape = &program->values[values[i]];
@@ -44,8 +44,8 @@ static size_t crossing_floats(const struct program *program, size_t cut) {
     return floats;
 }
 
-void batch_units_lay_out(struct vit_batch *batch, const struct runner *runner,
-                         struct arena *arena) {
+void vit_batch_units_lay_out(struct vit_batch *batch, const struct runner *runner,
+                             struct arena *arena) {
     static const enum vitlrp_site SITES[] = {VITLRP_SITE_FC1, VITLRP_SITE_HEAD};
     const struct program *program = runner->program;
     size_t floats = 0;
@@ -67,7 +67,7 @@ void batch_units_lay_out(struct vit_batch *batch, const struct runner *runner,
 static void keep_beginning(const struct units_call *call, size_t cut) {
     const struct runner *runner = &call->batch->runner;
     size_t values[BATCH_MAX_SHARED];
-    size_t count = batch_crossing(runner->program, cut, values);
+    size_t count = vit_batch_crossing(runner->program, cut, values);
     float *to = call->batch->beginning;
     for (size_t i = 0; i < count; i++) {
         const struct value *shape = &runner->program->values[values[i]];
@@ -81,7 +81,7 @@ static void keep_beginning(const struct units_call *call, size_t cut) {
 static void spread_beginning(const struct units_call *call, size_t cut, size_t images) {
     const struct runner *runner = &call->batch->runner;
     size_t values[BATCH_MAX_SHARED];
-    size_t count = batch_crossing(runner->program, cut, values);
+    size_t count = vit_batch_crossing(runner->program, cut, values);
     const float *from = call->batch->beginning;
     for (size_t i = 0; i < count; i++) {
         const struct value *shape = &runner->program->values[values[i]];
@@ -96,7 +96,7 @@ static void spread_beginning(const struct units_call *call, size_t cut, size_t i
 
 static void make_beginning(const struct units_call *call, size_t cut, const float *input) {
     const struct forward_pass pass = {.runner = &call->batch->runner, .images = 1, .end = cut};
-    batch_unfold(call->batch, 1, input);
+    vit_batch_unfold(call->batch, 1, input);
     runner_forward(&pass);
     keep_beginning(call, cut);
 }
@@ -191,7 +191,7 @@ static enum vitlrp_status forward_versions(struct units_call *call, const float 
             .images = images, .first = cut, .observers = &observer, .observer_count = 1};
         spread_beginning(call, cut, images);
         mask_images(call, call->begins, images, memory_value(&batch->runner.memory, value, false));
-        TRY(batch_finish(batch, &part, logits + call->first * batch_classes(batch), err));
+        TRY(vit_batch_finish(batch, &part, logits + call->first * vit_batch_classes(batch), err));
     }
     return VITLRP_OK;
 }
@@ -285,7 +285,7 @@ static enum vitlrp_status each_open(struct vit_batch *batch, const struct vitlrp
     }
     out->units = mem_calloc(count, sizeof *out->units);
     out->masks = mem_calloc(EACH_AT_ONCE, widest);
-    out->logits = mem_calloc(EACH_AT_ONCE * batch_classes(batch), sizeof *out->logits);
+    out->logits = mem_calloc(EACH_AT_ONCE * vit_batch_classes(batch), sizeof *out->logits);
     if (out->units == NULL || out->masks == NULL || out->logits == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for %zu units", count);
     }
@@ -335,7 +335,7 @@ enum vitlrp_status vit_batch_forward_without_each(struct vit_batch *batch, const
                                                   const struct vitlrp_unit *units, size_t count,
                                                   float *logits, struct vitlrp_error *err) {
     struct each_buffers buffers = {0};
-    size_t classes = batch_classes(batch);
+    size_t classes = vit_batch_classes(batch);
     enum vitlrp_status status = each_open(batch, units, count, &buffers, err);
     for (size_t done = 0, group = 0; done < count && status == VITLRP_OK; done += group) {
         const struct placed_unit *next = buffers.units + done;
