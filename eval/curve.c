@@ -7,7 +7,7 @@
 #include "base/arena.h"
 #include "base/checked.h"
 #include "base/mem.h"
-#include "base/probability.h"
+#include "eval/point.h"
 #include "eval/protocol.h"
 #include "eval/protocol_table.h"
 #include "eval/regions.h"
@@ -30,10 +30,6 @@ enum direction { MORF, LERF, DIRECTIONS };
 enum ties { TIES_FORTH, TIES_BACK, TIE_ORDERS };
 
 #define CURVES_OF_METHOD ((size_t) TIE_ORDERS * DIRECTIONS)
-
-struct point {
-    float logit, probability, top1;
-};
 
 struct curve_buffers {
     float *scores;              /* [region_count]: of the method at hand */
@@ -269,35 +265,6 @@ static void write_mask(const struct curve_evaluator *e, size_t point, uint8_t *m
     }
 }
 
-static struct point read_output(const struct curve_evaluator *e, const float *logits,
-                                int32_t output) {
-    enum vitlrp_probability kind = e->options.model->probability;
-    return (struct point){.logit = logits[output],
-                          .probability =
-                              (float) probability_of(kind, logits, e->classes, (size_t) output)};
-}
-
-/* Of equal logits the first is the largest. */
-static bool is_top1(const struct curve_evaluator *e, const float *logits, size_t output) {
-    size_t largest = 0;
-    for (size_t i = 1; i < e->classes; i++) {
-        largest = logits[i] > logits[largest] ? i : largest;
-    }
-    return largest == output;
-}
-
-static struct point read_point(const struct curve_evaluator *e, const float *logits,
-                               const struct curve_request *request) {
-    struct point point = read_output(e, logits, request->output);
-    point.top1 = is_top1(e, logits, (size_t) request->expected) ? 1.0F : 0.0F;
-    if (request->has_versus) {
-        struct point versus = read_output(e, logits, request->versus);
-        point.logit -= versus.logit;
-        point.probability -= versus.probability;
-    }
-    return point;
-}
-
 static enum vitlrp_status make_replacement(struct curve_evaluator *e,
                                            const struct curve_request *request,
                                            enum vitlrp_replacement replacement,
@@ -341,12 +308,16 @@ static enum vitlrp_status forward_points(struct curve_evaluator *e, const struct
 static enum vitlrp_status compute_range(struct curve_evaluator *e, const struct point_pass *pass,
                                         size_t first, size_t end, struct vitlrp_error *err) {
     size_t at_once = pass->road == NULL ? e->at_once : e->capacity;
+    const struct point_question question = {.output = pass->request->output,
+                                            .expected = pass->request->expected,
+                                            .has_versus = pass->request->has_versus,
+                                            .versus = pass->request->versus};
     for (; first < end; first += at_once) {
         size_t count = size_min(at_once, end - first);
         TRY(forward_points(e, pass, first, count, err));
         for (size_t i = 0; i < count; i++) {
             e->buffers.points[first + i] =
-                read_point(e, e->buffers.logits + i * e->classes, pass->request);
+                point_read(e->options.model, e->buffers.logits + i * e->classes, &question);
         }
     }
     return VITLRP_OK;
@@ -361,19 +332,6 @@ static enum vitlrp_status compute_points(struct curve_evaluator *e, const struct
     return compute_range(e, pass, e->forth_count, e->point_count, err);
 }
 
-static double value_of(const struct point *point, enum eval_curve curve) {
-    switch (curve) {
-    case EVAL_CURVE_MORF_LOGIT:
-    case EVAL_CURVE_LERF_LOGIT:
-        return (double) point->logit;
-    case EVAL_CURVE_MORF_PROB:
-    case EVAL_CURVE_LERF_PROB:
-        return (double) point->probability;
-    default:
-        return (double) point->top1;
-    }
-}
-
 static void read_curve(const struct curve_evaluator *e, size_t method, enum eval_curve curve,
                        float *out) {
     bool is_morf = curve == EVAL_CURVE_MORF_LOGIT || curve == EVAL_CURVE_MORF_PROB ||
@@ -383,8 +341,8 @@ static void read_curve(const struct curve_evaluator *e, size_t method, enum eval
     const uint32_t *back = points_of_curve(e, method, TIES_BACK, direction);
     for (size_t k = 0; k <= e->steps; k++) {
         /* In double the mean of a number and itself is that number. */
-        out[k] = (float) (0.5 * (value_of(&e->buffers.points[forth[k]], curve) +
-                                 value_of(&e->buffers.points[back[k]], curve)));
+        out[k] = (float) (0.5 * ((double) point_value(&e->buffers.points[forth[k]], curve) +
+                                 (double) point_value(&e->buffers.points[back[k]], curve)));
     }
 }
 

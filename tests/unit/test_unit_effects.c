@@ -1,76 +1,59 @@
 /* What single hidden units do to the logits, through the public header: against float64 programs
  * that set a unit to 0 in every token (golden/latent, N_SITE_exact_drop.npy). */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
 #include "support/golden.h"
+#include "support/latent.h"
 #include "vitlrp_units.h"
 
 #include "support/unit.h"
 
-#define LATENT TEST_DATA "/golden/latent"
+enum { IMAGES = 12, MOST_UNITS = 600, MOST_CLASSES = 10 };
 
-enum { BLOCKS = 3, IMAGES = 12, MOST_UNITS = 600, MOST_CLASSES = 10 };
-
-struct latent {
-    const char *name;
-    size_t classes, neurons, heads; /* of a block */
-};
-
-static const struct latent MODELS[] = {{"latent-vit", 10, 192, 4}, {"latent-registers", 7, 144, 3}};
+static const char *const FOLDERS[] = {"latent-vit", "latent-registers"};
 
 /* A model and one of its images. */
 struct bench {
-    const struct latent *latent;
-    struct vitlrp_model *model;
+    struct latent latent;
+    struct vitlrp_model *model; /* latent's */
     float *input;
     float whole[MOST_CLASSES]; /* its logits, of float64 */
-    size_t predicted;
+    size_t classes, predicted;
 };
 
-static void bench_open(struct bench *bench, const struct latent *latent, size_t image) {
-    char path[512];
-    struct vitlrp_error err = {0};
-    struct vitlrp_image *picture = NULL;
-    struct vitlrp_preprocess preprocess;
-    struct vitlrp_geometry geometry = {0};
-    bench->latent = latent;
-    snprintf(path, sizeof path, LATENT "/%s", latent->name);
-    if (vitlrp_model_open(path, NULL, &bench->model, &err) != VITLRP_OK) {
-        fail_msg("%s", err.message);
-    }
-    snprintf(path, sizeof path, LATENT "/%s/images/%02zu.png", latent->name, image);
-    assert_int_equal(vitlrp_image_open(path, NULL, &picture, &err), VITLRP_OK);
-    vitlrp_model_preprocess(bench->model, &preprocess);
-    if (vitlrp_image_prepare(picture, &preprocess, &bench->input, &geometry, &err) != VITLRP_OK) {
-        fail_msg("%s", err.message);
-    }
-    vitlrp_image_close(picture);
-    snprintf(path, sizeof path, "latent/%s/logits.npy", latent->name);
-    float *logits = golden_read(path, 2, IMAGES * latent->classes);
-    memcpy(bench->whole, logits + image * latent->classes, latent->classes * sizeof *logits);
+static void bench_open(struct bench *bench, const char *folder, size_t image) {
+    struct vitlrp_model_info info;
+    latent_open(&bench->latent, folder, false);
+    bench->model = bench->latent.model;
+    bench->input = latent_input(&bench->latent, bench->model, (int) image);
+    vitlrp_model_info_init(&info);
+    vitlrp_model_describe(bench->model, &info);
+    bench->classes = (size_t) info.classes;
+    float *logits = latent_read(&bench->latent, "logits.npy", 2, IMAGES * bench->classes);
+    memcpy(bench->whole, logits + image * bench->classes, bench->classes * sizeof *logits);
     mem_free(logits);
     bench->predicted = 0;
-    for (size_t i = 1; i < latent->classes; i++) {
+    for (size_t i = 1; i < bench->classes; i++) {
         bench->predicted = bench->whole[i] > bench->whole[bench->predicted] ? i : bench->predicted;
     }
 }
 
 static void bench_close(struct bench *bench) {
     vitlrp_free(bench->input);
-    vitlrp_model_close(bench->model);
+    latent_close(&bench->latent);
 }
 
 /* Every unit of a site. */
 static size_t all_units(const struct bench *bench, enum vitlrp_site site,
                         struct vitlrp_unit *units) {
-    size_t width = site == VITLRP_SITE_HEAD ? bench->latent->heads : bench->latent->neurons;
-    for (size_t i = 0; i < BLOCKS * width; i++) {
+    size_t width = (size_t) vitlrp_model_site_width(bench->model, site);
+    assert_true(bench->latent.depth * width <= MOST_UNITS);
+    for (size_t i = 0; i < bench->latent.depth * width; i++) {
         units[i] = (struct vitlrp_unit){site, (int32_t) (i / width), (int32_t) (i % width)};
     }
-    return BLOCKS * width;
+    return bench->latent.depth * width;
 }
 
 static void check_drops(const struct bench *bench, enum vitlrp_site site, const char *file) {
@@ -78,9 +61,8 @@ static void check_drops(const struct bench *bench, enum vitlrp_site site, const 
     float drops[MOST_UNITS];
     struct vitlrp_session_options options;
     struct vitlrp_error err = {0};
-    char path[512];
     size_t count = all_units(bench, site, units);
-    float *logits = mem_calloc(count * bench->latent->classes, sizeof *logits);
+    float *logits = mem_calloc(count * bench->classes, sizeof *logits);
     vitlrp_session_options_init(&options);
     options.threads = 2;
     if (vitlrp_unit_effects(bench->model, &options, bench->input,
@@ -88,14 +70,12 @@ static void check_drops(const struct bench *bench, enum vitlrp_site site, const 
         fail_msg("%s", err.message);
     }
     for (size_t i = 0; i < count; i++) {
-        drops[i] =
-            bench->whole[bench->predicted] - logits[i * bench->latent->classes + bench->predicted];
+        drops[i] = bench->whole[bench->predicted] - logits[i * bench->classes + bench->predicted];
     }
-    snprintf(path, sizeof path, "latent/%s/%s", bench->latent->name, file);
-    float *wanted = golden_read(path, 2, count);
+    float *wanted = latent_read(&bench->latent, file, 2, count);
     double error = relative_error(drops, wanted, count);
     if (!(error < 1e-4)) {
-        fail_msg("%s: off by %g", path, error);
+        fail_msg("%s: %s: off by %g", bench->latent.folder, file, error);
     }
     mem_free(wanted);
     mem_free(logits);
@@ -112,9 +92,9 @@ static void test_drops_of_every_unit(void **state) {
                  {VITLRP_SITE_HEAD, 5, "5_head_exact_drop.npy"}};
     struct bench bench;
     (void) state;
-    for (size_t m = 0; m < sizeof MODELS / sizeof MODELS[0]; m++) {
+    for (size_t m = 0; m < 2; m++) {
         for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
-            bench_open(&bench, &MODELS[m], CASES[i].image);
+            bench_open(&bench, FOLDERS[m], CASES[i].image);
             check_drops(&bench, CASES[i].site, CASES[i].file);
             bench_close(&bench);
         }
@@ -141,7 +121,7 @@ static void test_refusals(void **state) {
     struct bench bench;
     int asked = 0;
     (void) state;
-    bench_open(&bench, &MODELS[0], 0);
+    bench_open(&bench, FOLDERS[0], 0);
     assert_int_equal(effects_of(&bench, NULL, GOOD, &err), VITLRP_OK);
     assert_int_equal(effects_of(&bench, NULL, (struct vitlrp_unit){VITLRP_SITE_STREAM, 1, 3}, &err),
                      VITLRP_USAGE);
@@ -172,7 +152,7 @@ static void test_no_units(void **state) {
     const struct vitlrp_unit_list none = {NULL, 0};
     float logits = 3.0F;
     (void) state;
-    bench_open(&bench, &MODELS[0], 0);
+    bench_open(&bench, FOLDERS[0], 0);
     assert_int_equal(vitlrp_unit_effects(bench.model, NULL, bench.input, &none, &logits, NULL),
                      VITLRP_OK);
     assert_true(logits == 3.0F);

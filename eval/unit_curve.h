@@ -1,0 +1,57 @@
+/* The perturbation curves of one image over hidden units: MoRF and LeRF of any number of scores of
+ * the neurons or heads of consecutive blocks, which form one ranking. Every set of units that are
+ * off is computed once, whichever curves pass through it. */
+#ifndef EVAL_UNIT_CURVE_H
+#define EVAL_UNIT_CURVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/status.h"
+#include "eval/eval_results.h"
+#include "eval/point.h"
+#include "eval/unit_order.h"
+#include "vit/model/model.h"
+#include "vit/program/batch.h"
+
+struct unit_evaluator;
+
+struct unit_curve_options {
+    const struct vit_model *model;
+    struct vit_batch *batch; /* computes the points; opened with options.units */
+    enum vitlrp_site site;   /* fc1 or head */
+    size_t first_block, blocks;
+    const float *means;  /* what units that are off are at, as vit_unit_versions has it; NULL: 0 */
+    size_t method_count; /* at most, per image */
+};
+
+/* *out is owned: unit_evaluator_close. Everything that `options` points to must outlive it. USAGE
+ * for another site or blocks that there are not. One thread at a time. */
+enum vitlrp_status unit_evaluator_open(const struct unit_curve_options *options,
+                                       struct unit_evaluator **out, struct vitlrp_error *err);
+
+/* NULL is ignored. */
+void unit_evaluator_close(struct unit_evaluator *evaluator);
+
+/* Units of the ranking: blocks times the width of the site. */
+size_t unit_evaluator_units(const struct unit_evaluator *evaluator);
+
+/* Of one method on one image. */
+struct unit_curves {
+    float of[EVAL_CURVES][UNIT_POINTS];
+};
+
+struct unit_curve_request {
+    const float *input; /* [3, input_height, input_width], normalised */
+    struct point_question question;
+    const float *const *scores; /* [method_count]: [blocks, width] each, of the ranking's blocks */
+    size_t method_count;        /* at most unit_curve_options.method_count */
+};
+
+/* curves [method_count]. NUMERIC if a score or a logit is not finite. */
+enum vitlrp_status unit_curve_evaluate(struct unit_evaluator *evaluator,
+                                       const struct unit_curve_request *request,
+                                       struct unit_curves *curves, struct vitlrp_error *err);
+
+#endif

@@ -1,0 +1,19 @@
+/* How many hidden units are off at each point of their curves, and the area under one. They go in
+ * the order of protocol_rank: score descending, equal scores by their place, block * width + index;
+ * LeRF is the reverse. */
+#ifndef EVAL_UNIT_ORDER_H
+#define EVAL_UNIT_ORDER_H
+
+#include <stddef.h>
+
+/* 0 1 2 5 10 20 35 50 65 80 90 95 98 99 100 per cent: close where few units decide, at both ends.
+ */
+enum { UNIT_POINTS = 15 };
+
+/* Units that are off at a point: floor(share * units + 1/2), exactly. */
+size_t unit_order_count(size_t point, size_t units);
+
+/* Trapezoid rule over count / units in [0, 1]; curve [UNIT_POINTS], at least one unit. */
+double unit_order_area(const float *curve, size_t units);
+
+#endif
