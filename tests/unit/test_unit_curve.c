@@ -47,7 +47,7 @@ struct bench {
 static float *read_scores(const struct bench *bench, const char *method) {
     char file[128];
     bool is_head = bench->range->site == VITLRP_SITE_HEAD;
-    snprintf(file, sizeof file, "%zu_%s_%s_relevance%s.npy", bench->image, method,
+    snprintf(file, sizeof file, "%zu_%s_%s_relevance%s", bench->image, method,
              is_head ? "head" : "fc1", bench->range->from_means ? "_from_mean" : "");
     return latent_read(&bench->latent, file, 2, bench->latent.depth * bench->width);
 }
@@ -81,8 +81,8 @@ static void bench_open(struct bench *bench, const char *folder, const struct ran
     bench->scores[0] = read_scores(bench, "attnlrp");
     bench->scores[1] = read_scores(bench, "gradient");
     if (range->from_means) {
-        bench->means = latent_read(&bench->latent, "fc1_means.npy", 3,
-                                   bench->latent.depth * bench->width * MEANS);
+        bench->means =
+            latent_read(&bench->latent, "fc1_means", 3, bench->latent.depth * bench->width * MEANS);
     }
     open_evaluator(bench, 3);
 }

@@ -31,7 +31,7 @@ static void bench_open(struct bench *bench, const char *folder, size_t image) {
     vitlrp_model_info_init(&info);
     vitlrp_model_describe(bench->model, &info);
     bench->classes = (size_t) info.classes;
-    float *logits = latent_read(&bench->latent, "logits.npy", 2, IMAGES * bench->classes);
+    float *logits = latent_read(&bench->latent, "logits", 2, IMAGES * bench->classes);
     memcpy(bench->whole, logits + image * bench->classes, bench->classes * sizeof *logits);
     mem_free(logits);
     bench->predicted = 0;
@@ -86,10 +86,10 @@ static void test_drops_of_every_unit(void **state) {
         enum vitlrp_site site;
         size_t image;
         const char *file;
-    } CASES[] = {{VITLRP_SITE_FC1, 0, "0_fc1_exact_drop.npy"},
-                 {VITLRP_SITE_HEAD, 0, "0_head_exact_drop.npy"},
-                 {VITLRP_SITE_FC1, 5, "5_fc1_exact_drop.npy"},
-                 {VITLRP_SITE_HEAD, 5, "5_head_exact_drop.npy"}};
+    } CASES[] = {{VITLRP_SITE_FC1, 0, "0_fc1_exact_drop"},
+                 {VITLRP_SITE_HEAD, 0, "0_head_exact_drop"},
+                 {VITLRP_SITE_FC1, 5, "5_fc1_exact_drop"},
+                 {VITLRP_SITE_HEAD, 5, "5_head_exact_drop"}};
     struct bench bench;
     (void) state;
     for (size_t m = 0; m < 2; m++) {
