@@ -56,6 +56,10 @@ struct vitlrp_text_options {
                              stays. NULL: none */
     const char *contrast; /* a text that becomes the last class, in no template, called by itself,
                              or "the empty prompt" if it is ""; NULL: none */
+    int32_t keep_tower;   /* 1: the model keeps the text tower that read its texts, and its
+                             tokenizer, for vitlrp_text_open and vitlrp_model_with_words; 0: these
+                             open it again */
+    int32_t reserved;     /* 0 */
 };
 
 /* The defaults: as the model's files and its library have it. */
@@ -72,10 +76,10 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status vitlrp_templates(const char *name
                                                                 struct vitlrp_error *error);
 
 /* The same of texts that the text tower of `model` reads, whose weights are in the same file: it is
- * opened, used and closed again. prompts [count], 200,000 at most, copied; the classes are their
- * names, in the order of first appearance. A class of several prompts or templates is the mean of
- * their unit vectors, made a unit vector again (Radford et al. 2021, arXiv:2103.00020, 3.1.4). A
- * text that is longer than the model's context is cut, and said.
+ * opened, used and closed again, or kept. prompts [count], 200,000 at most, copied; the classes are
+ * their names, in the order of first appearance. A class of several prompts or templates is the
+ * mean of their unit vectors, made a unit vector again (Radford et al. 2021,
+ * arXiv:2103.00020, 3.1.4). A text that is longer than the model's context is cut, and said.
  *
  * USAGE for a model without a text tower, from memory, or with an adapter, for a text that is not
  * UTF-8 and for one that spells a special token, for a template without {}, and for a journal
@@ -121,13 +125,14 @@ vitlrp_model_cosines(const struct vitlrp_model *model, const float *embedding, d
 
 /* ---- Words ---- */
 
-/* One text in the text tower of its model, and the forward pass of it: what each of its tokens and
- * words holds of an image's score. One thread at a time. Owned: vitlrp_text_close. */
+/* One text in the text tower of its model: its tokens and words, and what each of them holds of an
+ * image's score. Its forward pass is done when that is asked for first. One thread at a time.
+ * Owned: vitlrp_text_close. */
 struct vitlrp_text;
 
 /* The text of class `output` of a model that vitlrp_model_with_texts has made, read as it was then;
  * of the options only threads, backend, log and inputs count. It takes the memory of the text
- * tower, and does not need `model` any more.
+ * tower, which it shares where `model` keeps it, and does not need `model` any more.
  *
  * USAGE for a class of several prompts, and for a model that was not made of texts; IO if the
  * weights' file is no longer there, or another one. Any thread. */
@@ -202,7 +207,9 @@ VITLRP_API void vitlrp_text_relevance_init_sized(struct vitlrp_text_relevance *r
  *
  * The map of the image is another account of the same score, with v constant. rules NULL: AttnLRP
  * with every gamma 0, the setting for language; gamma[VITLRP_ROLE_HEAD] is of the projection.
- * USAGE for rules out of range, NUMERIC for an embedding of 0 and where a result is not finite. */
+ * USAGE for rules out of range, NUMERIC for an embedding of 0 and where a result is not finite; the
+ * first call of a text runs it through the tower: UNSUPPORTED for a backend that is not there,
+ * NOMEM. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_text_explain(struct vitlrp_text *text, const float *embedding,
                     const struct vitlrp_rules *rules, struct vitlrp_text_relevance *relevance,

@@ -318,6 +318,8 @@ class TextOptions(Structure):
         ("observer", SessionObserver),
         ("journal", c_char_p),
         ("contrast", c_char_p),
+        ("keep_tower", c_int32),
+        ("reserved", c_int32),
     ]
 
 

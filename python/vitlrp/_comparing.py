@@ -108,6 +108,7 @@ class Comparing:
         heads: int | None = None,
         activation: str = "stated",
         threads: int | None = None,
+        keep_tower: bool = False,
         passes: int = 1,
     ) -> Model:
         """A model whose classes are texts, which the text tower of this model reads: CLIP's or
@@ -129,13 +130,15 @@ class Comparing:
         heads, activation
                    of the text tower, where the model's files do not state them
         threads    None: one per available processor
+        keep_tower the new model keeps the text tower in memory, for words and with_words, which
+                   open it again otherwise
         passes     as of the constructor
 
         The text tower is opened for the call. The new model shares the weights of this one, and is
         closed apart from it.
         """
         given = _words.Prompts(texts, names)
-        options = _words.text_options(tokenizer, cleaning, heads, activation, threads)
+        options = _words.text_options(tokenizer, cleaning, heads, activation, threads, keep_tower)
         kept = _words.set_templates(options, templates)
         with self._in_use() as model:
             pointer = given.bind(model, options)

@@ -68,6 +68,7 @@ def text_options(
     heads: int | None = None,
     activation: str = "stated",
     threads: int | None = None,
+    keep_tower: bool = False,
 ) -> _capi.TextOptions:
     """Checked."""
     options = new_record(_capi.TextOptions, lib.vitlrp_text_options_init_sized)
@@ -79,6 +80,7 @@ def text_options(
         options.heads = _check.whole("heads", heads, 1, _check.INT32_MAX)
     options.activation = _check.choice("activation", activation, "activation")
     options.threads = _check.whole("threads", threads or 0, 0, 1024)
+    options.keep_tower = _check.flag("keep_tower", keep_tower)
     return options
 
 

@@ -8,7 +8,7 @@
 #include "api/handles.h"
 #include "api/labels.h"
 #include "api/text_parts.h"
-#include "api/text_reader.h"
+#include "api/text_source.h"
 #include "base/mem.h"
 #include "base/pool.h"
 #include "base/words.h"
@@ -17,12 +17,14 @@
 #include "vit/program/text_tower.h"
 
 struct vitlrp_text {
-    struct vit_model *tower; /* owned */
-    struct vit_text *pass;   /* owned: which has done its forward pass */
-    struct text_parts parts; /* owned */
-    size_t width;            /* of an embedding */
-    float *embedding, *seed; /* owned: [2, width] */
-    double length;           /* of the embedding */
+    struct text_source *source;      /* owned */
+    struct vit_text_options opening; /* of the pass; its backend is `backend` */
+    char *backend;                   /* owned; NULL: the default */
+    struct vit_text *pass;           /* owned: which has done its forward pass; NULL: not yet */
+    struct text_parts parts;         /* owned */
+    size_t width;                    /* of an embedding */
+    float *embedding, *seed;         /* owned: [2, width] */
+    double length;                   /* of the embedding */
     double logit_scale;
 };
 
@@ -73,36 +75,55 @@ static enum vitlrp_status choose_options(const struct class_texts *texts,
 static enum vitlrp_status read_parts(struct vitlrp_text *text, const char *prompt,
                                      const struct vitlrp_text_options *options,
                                      struct vitlrp_error *err) {
-    struct text_reader reader;
+    struct text_reader reader = text_source_reader(text->source, &options->log);
     struct tokens tokens = {0};
-    enum vitlrp_status status = text_reader_open(text->tower, options, &reader, err);
-    if (status == VITLRP_OK) {
-        status = text_reader_encode(&reader, prompt, &tokens, err);
-    }
-    if (status == VITLRP_OK) {
-        status = text_parts_make(reader.tokenizer, &tokens, &text->parts, err);
-    }
+    TRY(text_reader_encode(&reader, prompt, &tokens, err));
+    enum vitlrp_status status = text_parts_make(reader.tokenizer, &tokens, &text->parts, err);
     tokens_free(&tokens);
-    text_reader_close(&reader);
     return status;
 }
 
-static enum vitlrp_status run_forward(struct vitlrp_text *text,
-                                      const struct vitlrp_text_options *options,
-                                      struct vitlrp_error *err) {
-    struct vit_text_options opening = text_tower_options(options);
-    const struct vit_ids ids = {text->parts.ids, text->parts.token_count};
-    text->width = (size_t) text->tower->config.classes;
+/* What the pass will need. */
+static enum vitlrp_status keep_opening(struct vitlrp_text *text,
+                                       const struct vitlrp_text_options *options,
+                                       struct vitlrp_error *err) {
+    text->opening = text_tower_options(options);
+    text->opening.keeps = true;
+    text->width = (size_t) text->source->tower->config.classes;
     text->embedding = mem_calloc(2 * text->width, sizeof *text->embedding);
-    if (text->embedding == NULL) {
+    text->backend = options->backend == NULL ? NULL : mem_strdup(options->backend);
+    if (text->embedding == NULL || (options->backend != NULL && text->backend == NULL)) {
         return fail(err, VITLRP_NOMEM, "out of memory for an embedding");
     }
+    text->opening.backend = text->backend;
     text->seed = text->embedding + text->width;
-    opening.keeps = true;
-    TRY(vit_text_open(text->tower, &opening, &text->pass, err));
-    TRY(vit_text_forward(text->pass, &ids, 1, text->embedding, err));
-    text->length = row_norm(text->embedding, text->width);
     return VITLRP_OK;
+}
+
+/* The forward pass, unless it is done. */
+static enum vitlrp_status run_forward(struct vitlrp_text *text, struct vitlrp_error *err) {
+    const struct vit_ids ids = {text->parts.ids, text->parts.token_count};
+    struct vit_text *pass = NULL;
+    if (text->pass != NULL) {
+        return VITLRP_OK;
+    }
+    TRY(vit_text_open(text->source->tower, &text->opening, &pass, err));
+    enum vitlrp_status status = vit_text_forward(pass, &ids, 1, text->embedding, err);
+    if (status != VITLRP_OK) {
+        vit_text_close(pass);
+        return status;
+    }
+    text->length = row_norm(text->embedding, text->width);
+    text->pass = pass;
+    return VITLRP_OK;
+}
+
+/* The one that made the model's classes, if it was kept. */
+static enum vitlrp_status take_source(const struct vitlrp_model *model,
+                                      const struct vitlrp_text_options *options,
+                                      struct text_source **out, struct vitlrp_error *err) {
+    *out = text_source_hold(model->texts->source);
+    return *out != NULL ? VITLRP_OK : text_source_open(model->vit->base, options, out, err);
 }
 
 static enum vitlrp_status open_text(const struct vitlrp_model *model, int32_t output,
@@ -117,12 +138,12 @@ static enum vitlrp_status open_text(const struct vitlrp_model *model, int32_t ou
         return fail(err, VITLRP_NOMEM, "out of memory for a text");
     }
     text->logit_scale = model->vit->logit_scale;
-    enum vitlrp_status status = text_tower_load(model->vit->base, &chosen, &text->tower, err);
+    enum vitlrp_status status = take_source(model, &chosen, &text->source, err);
     if (status == VITLRP_OK) {
         status = read_parts(text, prompt, &chosen, err);
     }
     if (status == VITLRP_OK) {
-        status = run_forward(text, &chosen, err);
+        status = keep_opening(text, &chosen, err);
     }
     if (status != VITLRP_OK) {
         vitlrp_text_close(text);
@@ -142,8 +163,9 @@ enum vitlrp_status vitlrp_text_open(const struct vitlrp_model *model, int32_t ou
 void vitlrp_text_close(struct vitlrp_text *text) {
     if (text != NULL) {
         vit_text_close(text->pass);
-        vit_model_free(text->tower);
+        text_source_close(text->source);
         text_parts_free(&text->parts);
+        mem_free(text->backend);
         mem_free(text->embedding);
         mem_free(text);
     }
@@ -158,7 +180,7 @@ void vitlrp_text_describe(const struct vitlrp_text *text, struct vitlrp_text_inf
     const struct vitlrp_text_info known = {.text = text->parts.text,
                                            .tokens = text->parts.token_count,
                                            .words = text->parts.word_count,
-                                           .ledger = vit_ledger_length(text->tower)};
+                                           .ledger = vit_ledger_length(text->source->tower)};
     text_info_write(&known, info);
 }
 
@@ -229,6 +251,7 @@ static enum vitlrp_status explain(struct vitlrp_text *text, const float *embeddi
                                   struct vitlrp_text_relevance *out, struct vitlrp_error *err) {
     const struct vitlrp_rules *chosen = rules == NULL ? &LANGUAGE : rules;
     TRY(check_rules(chosen, err));
+    TRY(run_forward(text, err));
     TRY(make_seed(text, embedding, err));
     float *tokens = mem_calloc(text->parts.token_count, sizeof *tokens);
     if (tokens == NULL) {
@@ -359,7 +382,10 @@ enum vitlrp_status vitlrp_model_with_words(const struct vitlrp_model *model, int
     API_NEEDS(model != NULL && words != NULL, error);
     TRY(rules == NULL ? VITLRP_OK : check_rules(rules, error));
     TRY(open_text(model, output, options, &text, error));
-    enum vitlrp_status status = make_words(model, text, rules, words, error);
+    enum vitlrp_status status = run_forward(text, error);
+    if (status == VITLRP_OK) {
+        status = make_words(model, text, rules, words, error);
+    }
     vitlrp_text_close(text);
     return status;
 }

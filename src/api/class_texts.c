@@ -31,6 +31,7 @@ enum vitlrp_status class_texts_keep(const struct text_classes *classes,
         class_texts_free(made);
         return fail(err, VITLRP_NOMEM, "out of memory for %zu texts", classes->count);
     }
+    made->source = options->keep_tower != 0 ? text_source_hold(classes->source) : NULL;
     made->options = (struct vitlrp_text_options){.struct_size = sizeof made->options,
                                                  .tokenizer = made->tokenizer,
                                                  .cleaning = made->cleaning,
@@ -52,6 +53,7 @@ void class_texts_free(struct class_texts *texts) {
     for (size_t i = 0; i < texts->count && texts->texts != NULL; i++) {
         mem_free(texts->texts[i]);
     }
+    text_source_close(texts->source);
     mem_free(texts->texts);
     mem_free(texts->tokenizer);
     mem_free(texts->cleaning);

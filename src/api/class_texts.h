@@ -15,6 +15,7 @@ struct class_texts {
     size_t count;
     struct vitlrp_text_options options; /* how they were read; without log, inputs and threads */
     char *tokenizer, *cleaning;         /* the options' strings; owned */
+    struct text_source *source;         /* which read them; NULL: it was not kept. Owned */
 };
 
 /* *out is owned: class_texts_free. */

@@ -4,7 +4,7 @@
 
 #include "api/api.h"
 #include "api/text_journal.h"
-#include "api/text_reader.h"
+#include "api/text_source.h"
 #include "base/checked.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -105,7 +105,7 @@ struct work {
     const struct prompt_list *list;
     struct vitlrp_session_observer observer;
     struct engine_watch watch; /* asks the observer */
-    struct text_reader reader;
+    struct text_reader reader; /* out->source's */
     struct vit_text *tower;
     struct text text; /* at hand */
     int32_t *ids;     /* [AT_ONCE, context] */
@@ -180,16 +180,16 @@ static enum vitlrp_status embed(struct work *work, size_t first, size_t count,
     return VITLRP_OK;
 }
 
-static enum vitlrp_status work_open(struct work *work, const struct vit_model *tower,
-                                    const struct vitlrp_text_options *options,
+static enum vitlrp_status work_open(struct work *work, const struct vitlrp_text_options *options,
                                     struct vitlrp_error *err) {
     struct vit_text_options text = text_tower_options(options);
     struct text_classes *out = work->out;
+    const struct vit_model *tower = out->source->tower;
     out->width = (size_t) tower->config.classes;
     work->observer = options->observer;
     work->watch = (struct engine_watch){.cancelled = options->observer.cancelled,
                                         .user = options->observer.user};
-    TRY(text_reader_open(tower, options, &work->reader, err));
+    work->reader = text_source_reader(out->source, &options->log);
     TRY(text_identity_take(work->list, &work->reader, tower, &out->identity, err));
     work->ids = mem_calloc(AT_ONCE * work->reader.options.context, sizeof *work->ids);
     work->embeddings = mem_calloc(AT_ONCE * out->width, sizeof *work->embeddings);
@@ -234,7 +234,6 @@ static enum vitlrp_status open_journal(const struct vitlrp_model *image, const c
 static void work_close(struct work *work) {
     text_journal_close(&work->journal);
     vit_text_close(work->tower);
-    text_reader_close(&work->reader);
     text_free(&work->text);
     mem_free(work->ids);
     mem_free(work->embeddings);
@@ -272,10 +271,9 @@ static enum vitlrp_status embed_all(struct work *work, struct vitlrp_error *err)
 static enum vitlrp_status make_rows(const struct vitlrp_model *image,
                                     const struct vitlrp_text_options *options, struct work *work,
                                     struct vitlrp_error *err) {
-    struct vit_model *tower = NULL;
-    enum vitlrp_status status = text_tower_load(image->vit, options, &tower, err);
+    enum vitlrp_status status = text_source_open(image->vit, options, &work->out->source, err);
     if (status == VITLRP_OK) {
-        status = work_open(work, tower, options, err);
+        status = work_open(work, options, err);
     }
     if (status == VITLRP_OK) {
         status = check_prompts(work, err);
@@ -287,7 +285,6 @@ static enum vitlrp_status make_rows(const struct vitlrp_model *image,
         status = embed_all(work, err);
     }
     work_close(work);
-    vit_model_free(tower);
     return status;
 }
 
@@ -342,5 +339,6 @@ void text_classes_free(struct text_classes *classes) {
     prompt_list_close(&classes->list);
     mem_free((void *) classes->texts);
     mem_free(classes->rows);
+    text_source_close(classes->source);
     *classes = (struct text_classes){0};
 }

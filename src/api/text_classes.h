@@ -7,6 +7,7 @@
 #include "api/handles.h"
 #include "api/prompt_list.h"
 #include "api/text_identity.h"
+#include "api/text_source.h"
 #include "base/status.h"
 #include "vit/model/model.h"
 #include "vit/program/text_tower.h"
@@ -20,6 +21,7 @@ struct text_classes {
         *texts; /* [count]: the prompts' own; NULL: of several texts, or in a template; owned */
     size_t count, width;
     struct text_identity identity;
+    struct text_source *source; /* which read them; owned */
 };
 
 /* A class for each name of the list. `image` is the image tower of the same weights. With a

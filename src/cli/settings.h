@@ -105,7 +105,8 @@ struct settings {
     enum caption caption;
     bool shares_scale; /* all pictures have one range, which a first pass finds */
     bool ledger;
-    bool words; /* the words of the text that is explained are reported */
+    bool words;        /* the words of the text that is explained are reported */
+    bool lists_tokens; /* of every text; the command's own choice */
     int32_t runs;
     struct limits limits;
     int32_t max_side;                  /* of the photographs that are drawn on */

@@ -92,6 +92,7 @@ static enum vitlrp_status embed(const struct settings *settings, const struct co
     options.templates = given->templates.templates;
     options.template_count = given->templates.count;
     options.observer = pass_watch_observer(&watch);
+    options.keep_tower = settings->words || settings->word_text != NULL || settings->lists_tokens;
     TRY(journal_path(settings, &journal, err));
     options.contrast = settings_contrast(settings);
     options.journal = settings->save_rows_path == NULL ? NULL : journal.data;

@@ -69,7 +69,8 @@ class Texts(Case):
                                (["a"], {"names": ["b", "c"]}), (["a"], {"templates": "none"}),
                                (["a"], {"templates": ["b"]}), (["a"], {"templates": 3}), (["a"], {"names": "b"}),
                                (["a"], {"cleaning": "soap"}), (["a"], {"heads": 0}), (["a"], {"threads": -1}),
-                               (["a"], {"activation": "tanh"}), (["a"], {"tokenizer": 3})):
+                               (["a"], {"activation": "tanh"}), (["a"], {"tokenizer": 3}),
+                               (["a"], {"keep_tower": "yes"})):
             with self.assertRaises(errors.UsageError, msg=(texts, options)) as caught:
                 model.with_texts(texts, **options)
             self.assertTrue(str(caught.exception).isprintable())
@@ -100,6 +101,13 @@ class Words(Case):
                 values = [token.relevance for word in cp.words for token in word.tokens]
                 np.testing.assert_allclose(values, wanted["cp-lrp"]["tokens"], atol=1e-4)
                 self.assertEqual((found.attention, cp.attention), ("attnlrp", "cp"))
+
+    def test_kept_tower(self):
+        """The same words, whether the tower is opened again for them or not."""
+        again, kept = (self.open(SIGLIP, ["a dog"], keep_tower=keep) for keep in (False, True))
+        image = self.image(SIGLIP)
+        self.assertEqual(kept.words(image, 0), again.words(image, 0))
+        self.assertEqual(kept.with_words(0).classes, again.with_words(0).classes)
 
     def test_what_a_word_is(self):
         model = self.open(CLIP, ["Affenpinscher 日本", "a dog"])

@@ -454,6 +454,83 @@ static void test_labels(void **unused) {
     fixture_close(&fixture);
 }
 
+/* ---- The tower that is kept ---- */
+
+/* How many files a call has asked for. */
+static enum vitlrp_status count_file(void *user, const char *path, struct vitlrp_error *err) {
+    size_t *files = user;
+    (void) path;
+    (void) err;
+    (*files)++;
+    return VITLRP_OK;
+}
+
+static struct vitlrp_text_options counting(size_t *files, int32_t keep_tower) {
+    struct vitlrp_text_options options;
+    vitlrp_text_options_init(&options);
+    options.inputs = (struct vitlrp_inputs){count_file, files};
+    options.keep_tower = keep_tower;
+    return options;
+}
+
+static void take_tokens(struct fixture *fixture, float *tokens) {
+    struct vitlrp_text_relevance relevance;
+    struct vitlrp_error err = {0};
+    vitlrp_text_relevance_init(&relevance);
+    relevance.tokens = tokens;
+    check(vitlrp_text_explain(fixture->text, fixture->embedding, NULL, &relevance, &err), &err);
+}
+
+/* A text of a model that keeps its tower opens no file, outlives the model, and has the same bits.
+ */
+static void test_kept_tower(void **unused) {
+    static const struct vitlrp_prompt PROMPT = {.text = "the dog, the cat"};
+    struct vitlrp_error err = {0};
+    float tokens[2][MOST_TOKENS] = {{0}};
+    (void) unused;
+    for (int32_t keep = 0; keep <= 1; keep++) {
+        struct fixture fixture;
+        struct vitlrp_model *words = NULL;
+        size_t files = 0;
+        const struct vitlrp_text_options options = counting(&files, keep);
+        fixture_open(&CASES[2], &fixture);
+        vitlrp_model_close(fixture.model);
+        check(vitlrp_model_with_texts(fixture.encoder, &PROMPT, 1, &options, &fixture.model, &err),
+              &err);
+        assert_true(files > 0);
+        files = 0;
+        check(vitlrp_text_open(fixture.model, 0, &options, &fixture.text, &err), &err);
+        check(vitlrp_model_with_words(fixture.model, 0, &options, NULL, &words, &err), &err);
+        assert_int_equal(files > 0, keep == 0);
+        vitlrp_model_close(words);
+        vitlrp_model_close(fixture.model);
+        fixture.model = NULL;
+        take_tokens(&fixture, tokens[keep]);
+        vitlrp_text_close(fixture.text);
+        fixture_close(&fixture);
+    }
+    assert_memory_equal(tokens[0], tokens[1], sizeof tokens[0]);
+}
+
+/* Tokens need no pass: a backend that is not there is found by the call that does. */
+static void test_tokens_alone(void **unused) {
+    struct fixture fixture;
+    struct vitlrp_text_options options;
+    struct vitlrp_text_relevance relevance;
+    struct vitlrp_error err = {0};
+    (void) unused;
+    fixture_open(&CASES[0], &fixture);
+    vitlrp_text_options_init(&options);
+    options.backend = "none of them";
+    check(vitlrp_text_open(fixture.model, 0, &options, &fixture.text, &err), &err);
+    check_word(&fixture, 0, "[start]", 1, 1);
+    vitlrp_text_relevance_init(&relevance);
+    assert_int_equal(vitlrp_text_explain(fixture.text, fixture.embedding, NULL, &relevance, &err),
+                     VITLRP_UNSUPPORTED);
+    vitlrp_text_close(fixture.text);
+    fixture_close(&fixture);
+}
+
 /* ---- What is refused ---- */
 
 static void check_refused(const struct vitlrp_model *model, int32_t output, const char *words) {
@@ -530,6 +607,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_relevance),      cmocka_unit_test(test_maps),
         cmocka_unit_test(test_words),          cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_kept_tower),     cmocka_unit_test(test_tokens_alone),
         cmocka_unit_test(test_refused_models), cmocka_unit_test(test_refused_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -293,6 +293,7 @@ static enum vitlrp_status info_prepare(const struct args *args, struct guard *gu
     TRY(output_check_array(outputs[1], paths[1], err));
     TRY(output_claim_each(guard, outputs, paths, 2, err));
     settings->inputs = guard_inputs(guard);
+    settings->lists_tokens = true;
     return VITLRP_OK;
 }
 
