@@ -134,7 +134,7 @@ struct vitlrp_text;
  * of the options only threads, backend, log and inputs count. It takes the memory of the text
  * tower, which it shares where `model` keeps it, and does not need `model` any more.
  *
- * USAGE for a class of several prompts, and for a model that was not made of texts; IO if the
+ * USAGE for a class of several prompts or templates, and for a model that was not made of texts; IO if the
  * weights' file is no longer there, or another one. Any thread. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_text_open(const struct vitlrp_model *model, int32_t output,

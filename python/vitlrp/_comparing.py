@@ -163,7 +163,7 @@ class Comparing:
         attention  "attnlrp" or "cp", which is CP-LRP
 
         Words and what is absorbed add up to the logit without its bias. UsageError for a text that
-        is not there any more: one of with_embeddings, or the mean of several.
+        is not there any more, one of with_embeddings, and for the mean of several.
         """
         rules = _words.rules_of(attention)
         values = self.preprocess(image, preprocessing=preprocessing, ignore_exif=ignore_exif)

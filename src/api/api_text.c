@@ -45,11 +45,8 @@ static enum vitlrp_status find_text(const struct vitlrp_model *model, int32_t ou
                     output, texts->count);
     }
     if (texts->texts[output] == NULL) {
-        return fail(
-            err, VITLRP_USAGE,
-            "class %d is the mean of several texts, or in a template: words are of one text "
-            "as it stands",
-            output);
+        return fail(err, VITLRP_USAGE,
+                    "class %d is the mean of several texts, and words are of one", output);
     }
     *out = texts->texts[output];
     return VITLRP_OK;

@@ -298,17 +298,34 @@ enum vitlrp_status text_options_check(const struct vitlrp_text_options *options,
                : fail(err, VITLRP_USAGE, "the number of attention heads must not be negative");
 }
 
-/* The text of a class whose prompts are one; NULL: several, or in a template. */
-static const char *only_text(const struct prompt_list *list, size_t class) {
+/* True if a class is one text: prompts that are the same, in one template or in none. */
+static bool is_one_text(const struct prompt_list *list, size_t class) {
     if (class == list->given) {
-        return list->contrast;
+        return true; /* the contrast */
     }
-    const char *first = list->prompts[list->order[list->first[class]]].text;
-    bool is_one = list->templates == NULL;
-    for (size_t i = list->first[class]; i < list->first[class + 1]; i++) {
-        is_one = is_one && strcmp(list->prompts[list->order[i]].text, first) == 0;
+    const size_t *of_class = list->order + list->first[class];
+    bool is_one = list->template_count == 1;
+    for (size_t i = 1; i < list->first[class + 1] - list->first[class]; i++) {
+        is_one =
+            is_one && strcmp(list->prompts[of_class[i]].text, list->prompts[of_class[0]].text) == 0;
     }
-    return is_one ? first : NULL;
+    return is_one;
+}
+
+/* *out = the text of a class that is one, else NULL. */
+static enum vitlrp_status take_text(const struct prompt_list *list, size_t class, char **out,
+                                    struct vitlrp_error *err) {
+    struct text made = {0};
+    if (!is_one_text(list, class)) {
+        return VITLRP_OK;
+    }
+    enum vitlrp_status status = prompt_list_text(list, prompt_list_first(list, class), &made, err);
+    if (status == VITLRP_OK) {
+        *out = mem_strdup(made.length == 0 ? "" : made.data);
+        status = *out != NULL ? VITLRP_OK : fail(err, VITLRP_NOMEM, "out of memory for a text");
+    }
+    text_free(&made);
+    return status;
 }
 
 static enum vitlrp_status take_texts(struct text_classes *out, struct vitlrp_error *err) {
@@ -318,7 +335,7 @@ static enum vitlrp_status take_texts(struct text_classes *out, struct vitlrp_err
         return fail(err, VITLRP_NOMEM, "out of memory for %zu texts", out->count);
     }
     for (size_t i = 0; i < out->count; i++) {
-        out->texts[i] = only_text(&out->list, i);
+        TRY(take_text(&out->list, i, &out->texts[i], err));
     }
     return VITLRP_OK;
 }
@@ -337,7 +354,10 @@ enum vitlrp_status text_classes_make(const struct vitlrp_model *image,
 
 void text_classes_free(struct text_classes *classes) {
     prompt_list_close(&classes->list);
-    mem_free((void *) classes->texts);
+    for (size_t i = 0; i < classes->count && classes->texts != NULL; i++) {
+        mem_free(classes->texts[i]);
+    }
+    mem_free(classes->texts);
     mem_free(classes->rows);
     text_source_close(classes->source);
     *classes = (struct text_classes){0};

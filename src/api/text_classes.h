@@ -15,10 +15,9 @@
 
 struct text_classes {
     struct prompt_list list;
-    float *rows; /* [count + 1, width]: of each class, the direction of its mean, of length 1, and
-                    of the empty text; owned */
-    const char *
-        *texts; /* [count]: the prompts' own; NULL: of several texts, or in a template; owned */
+    float *rows;  /* [count + 1, width]: of each class, the direction of its mean, of length 1, and
+                     of the empty text; owned */
+    char **texts; /* [count]: of each class; NULL: it has several. Owned, as they are */
     size_t count, width;
     struct text_identity identity;
     struct text_source *source; /* which read them; owned */

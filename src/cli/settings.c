@@ -257,6 +257,11 @@ static enum vitlrp_status check_words(const struct args *args, const struct sett
         return fail(err, VITLRP_USAGE, "--word is a word of one text: give one --text, not %s",
                     settings->text_count > 1 ? "several" : "--prompts");
     }
+    if (has_word && settings->templates != NULL && strcmp(settings->templates, "none") != 0) {
+        return fail(err, VITLRP_USAGE,
+                    "--word is a word of a text as it stands: write what the template makes of it "
+                    "instead of --templates");
+    }
     if (has_word && (args->value[OPTION_CLASS] != NULL || settings->versus_text != NULL)) {
         return fail(err, VITLRP_USAGE,
                     "%s chooses among texts, and --word explains a part of one: leave it out",

@@ -567,6 +567,32 @@ static void test_refused_models(void **unused) {
     fixture_close(&fixture);
 }
 
+/* One template makes one text of a class, two make two. */
+static void test_templates(void **unused) {
+    static const char *const TEMPLATES[] = {"a photo of {}", "{}"};
+    static const struct vitlrp_prompt PROMPT = {.name = "bus", .text = "a red bus"};
+    struct fixture fixture;
+    struct vitlrp_text_options options;
+    struct vitlrp_error err = {0};
+    (void) unused;
+    fixture_open(&CASES[0], &fixture);
+    vitlrp_text_options_init(&options);
+    options.templates = TEMPLATES;
+    for (options.template_count = 1; options.template_count <= 2; options.template_count++) {
+        vitlrp_model_close(fixture.model);
+        fixture.model = NULL;
+        check(vitlrp_model_with_texts(fixture.encoder, &PROMPT, 1, &options, &fixture.model, &err),
+              &err);
+        if (options.template_count == 1) {
+            text_open(&fixture, 0);
+            assert_string_equal(fixture.text_info.text, "a photo of a red bus");
+            vitlrp_text_close(fixture.text);
+        }
+    }
+    check_refused(fixture.model, 0, "class 0 is the mean of several texts");
+    fixture_close(&fixture);
+}
+
 static void test_refused_calls(void **unused) {
     struct fixture fixture;
     struct vitlrp_text_relevance relevance;
@@ -608,7 +634,8 @@ int main(void) {
         cmocka_unit_test(test_relevance),      cmocka_unit_test(test_maps),
         cmocka_unit_test(test_words),          cmocka_unit_test(test_labels),
         cmocka_unit_test(test_kept_tower),     cmocka_unit_test(test_tokens_alone),
-        cmocka_unit_test(test_refused_models), cmocka_unit_test(test_refused_calls),
+        cmocka_unit_test(test_refused_models), cmocka_unit_test(test_templates),
+        cmocka_unit_test(test_refused_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -64,6 +64,19 @@ static enum vitlrp_status draw(const struct image_page *page, const struct scree
 
 /* ---- Words ---- */
 
+/* What an output of the model is. */
+static const char *output_word(const struct image_page *page) {
+    struct vitlrp_model_info info;
+    vitlrp_model_info_init(&info);
+    vitlrp_model_describe(page->state->model, &info);
+    if (page->state->settings->word_text != NULL) {
+        return "Word";
+    }
+    return info.kind == VITLRP_MODEL_PROMPTS        ? "Text"
+           : info.outputs == VITLRP_OUTPUTS_CLASSES ? "Class"
+                                                    : "Output";
+}
+
 /* The classes of a target: "koala (105) less brown bear (294)". */
 static void target_name(const struct image_page *page, const struct page_target *target,
                         struct text *out) {
@@ -160,12 +173,15 @@ static void append_controls(const struct image_page *page, struct text *out) {
     text_append_string(out, "</p>\n<dl class=\"facts\" id=\"facts\"></dl>\n<button type=\"button\" "
                             "id=\"take\"");
     text_append_string(out, page->has_removal ? ">" : " hidden>");
+    text_append_string(out,
+                       "Take the patch away</button>\n"
+                       "<p class=\"unseen\" id=\"said\" aria-live=\"polite\"></p>\n</section>\n"
+                       "<section class=\"panel script\">\n<form aria-label=\"What is shown\">\n"
+                       "<label>");
+    text_append_string(out, output_word(page));
     text_append_string(
         out,
-        "Take the patch away</button>\n"
-        "<p class=\"unseen\" id=\"said\" aria-live=\"polite\"></p>\n</section>\n"
-        "<section class=\"panel script\">\n<form aria-label=\"What is shown\">\n"
-        "<label>Class<select id=\"target\"></select></label>\n"
+        "<select id=\"target\"></select></label>\n"
         "<label>Method<select id=\"method\"></select></label>\n"
         "<label>Part<select id=\"part\"></select></label>\n"
         "<label>Opacity of the map<input type=\"range\" id=\"opacity\" min=\"0\" max=\"100\" "
@@ -213,10 +229,10 @@ static void append_classes(const struct image_page *page, struct text *out) {
     vitlrp_model_describe(page->state->model, &info);
     text_printf(out,
                 "<section class=\"panel\">\n<h2>What the model says</h2>\n<div class=\"scroll\">"
-                "<table class=\"classes\"><thead><tr><th scope=\"col\">Class</th><th "
+                "<table class=\"classes\"><thead><tr><th scope=\"col\">%s</th><th "
                 "scope=\"col\">Probability</th>"
                 "<th scope=\"col\">%s</th></tr></thead><tbody>\n",
-                info.outputs == VITLRP_OUTPUTS_CLASSES ? "Logit" : "Output");
+                output_word(page), info.outputs == VITLRP_OUTPUTS_CLASSES ? "Logit" : "Output");
     for (size_t i = 0; i < page->class_count; i++) {
         append_class_row(page, &page->classes[i], out);
     }
