@@ -364,6 +364,7 @@ struct vitlrp_model_info {
     int32_t embed_dim;  /* numbers of an image's embedding; 0: the model has classes of its own */
     double logit_scale; /* of cosines with texts; 0: nothing states it */
     double logit_bias;
+    size_t text_facts; /* of the text tower that read its texts: vitlrp_model_text_fact */
 };
 
 /* Call it before vitlrp_model_describe, which fills the record; strings live like the model. */

@@ -44,7 +44,8 @@ struct vitlrp_text_options {
     enum vitlrp_activation activation; /* of its MLPs */
     int32_t threads;                   /* 0: one per processor */
     const char *backend;               /* as in vitlrp_session_options */
-    struct vitlrp_log log;        /* a text that is cut, and what was guessed; during the call */
+    struct vitlrp_log log;        /* a text that is cut, and how texts are cleaned where that is a
+                                     guess; during the call */
     struct vitlrp_inputs inputs;  /* asked before a file is read; during the call */
     const char *const *templates; /* [template_count], 1,000 at most: each text is put into each, in
                                      the place of its {}, and a class is the mean over them; NULL:
@@ -60,6 +61,7 @@ struct vitlrp_text_options {
                              tokenizer, for vitlrp_text_open and vitlrp_model_with_words; 0: these
                              open it again */
     int32_t reserved;     /* 0 */
+    double norm_eps;      /* of the norms of the text tower, below 1; 0: as the files state */
 };
 
 /* The defaults: as the model's files and its library have it. */
@@ -109,6 +111,13 @@ vitlrp_model_with_token_ids(const struct vitlrp_model *model, const struct vitlr
                             const struct vitlrp_text_options *options, struct vitlrp_model **texts,
                             struct vitlrp_error *error);
 
+/* What the files do not determine of the text tower that has read the texts of a model, and who
+ * states it: like vitlrp_model_fact, of a number below `text_facts` of the model's info; USAGE
+ * otherwise. heads, activation and norm_eps of the options correct a guess. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_model_text_fact(const struct vitlrp_model *model, size_t number, struct vitlrp_fact *found,
+                       struct vitlrp_error *error);
+
 /* rows [classes, embed_dim]: of the texts of a model that one of these has made; of length 1 if
  * its text tower has made them, else as they were given. USAGE for another model. Any thread. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
@@ -134,8 +143,8 @@ struct vitlrp_text;
  * of the options only threads, backend, log and inputs count. It takes the memory of the text
  * tower, which it shares where `model` keeps it, and does not need `model` any more.
  *
- * USAGE for a class of several prompts or templates, and for a model that was not made of texts; IO if the
- * weights' file is no longer there, or another one. Any thread. */
+ * USAGE for a class of several prompts or templates, and for a model that was not made of texts; IO
+ * if the weights' file is no longer there, or another one. Any thread. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_text_open(const struct vitlrp_model *model, int32_t output,
                  const struct vitlrp_text_options *options, struct vitlrp_text **text,

@@ -244,6 +244,7 @@ class ModelInfo(Structure):
         ("embed_dim", c_int32),
         ("logit_scale", c_double),
         ("logit_bias", c_double),
+        ("text_facts", c_size_t),
     ]
 
 
@@ -320,6 +321,7 @@ class TextOptions(Structure):
         ("contrast", c_char_p),
         ("keep_tower", c_int32),
         ("reserved", c_int32),
+        ("norm_eps", c_double),
     ]
 
 
@@ -962,6 +964,7 @@ FUNCTIONS = {
     "vitlrp_model_sha256": (c_int, (ModelPointer, c_char_p, POINTER(Error))),
     "vitlrp_model_configuration": (c_int, (ModelPointer, *_text_out)),
     "vitlrp_model_fact": (c_int, (ModelPointer, c_size_t, POINTER(Fact), POINTER(Error))),
+    "vitlrp_model_text_fact": (c_int, (ModelPointer, c_size_t, POINTER(Fact), POINTER(Error))),
     "vitlrp_file_tensors": (c_int, (c_char_p, POINTER(ModelOptions), *_text_out)),
     "vitlrp_model_probabilities": (
         c_int,

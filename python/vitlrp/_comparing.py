@@ -12,6 +12,7 @@ import numpy as np
 
 from . import _capi, _check, _words
 from . import image as _image
+from ._info import Fact, list_facts
 from ._library import call, lib
 from ._sessions import SessionPool, SessionSettings
 from .errors import UsageError
@@ -107,6 +108,7 @@ class Comparing:
         cleaning: str = "auto",
         heads: int | None = None,
         activation: str = "stated",
+        norm_eps: float | None = None,
         threads: int | None = None,
         keep_tower: bool = False,
         passes: int = 1,
@@ -127,8 +129,9 @@ class Comparing:
         tokenizer  file or folder of the vocabulary; None: what lies beside the weights, else CLIP's
         cleaning   what is done to a text first: "auto", as the model's library does, "full", "nfc",
                    "none", "canonical", "siglip" or "lower"
-        heads, activation
-                   of the text tower, where the model's files do not state them
+        heads, activation, norm_eps
+                   of the text tower, where the model's files do not state them; a guess is said by
+                   the logger, and text_facts of the new model has it
         threads    None: one per available processor
         keep_tower the new model keeps the text tower in memory, for words and with_words, which
                    open it again otherwise
@@ -138,12 +141,26 @@ class Comparing:
         closed apart from it.
         """
         given = _words.Prompts(texts, names)
-        options = _words.text_options(tokenizer, cleaning, heads, activation, threads, keep_tower)
+        options = _words.text_options(
+            tokenizer, cleaning, heads, activation, norm_eps, threads, keep_tower
+        )
         kept = _words.set_templates(options, templates)
         with self._in_use() as model:
             pointer = given.bind(model, options)
         del kept
-        return self._made(pointer, passes)
+        return self._read(pointer, passes)
+
+    @property
+    def text_facts(self) -> tuple[Fact, ...]:
+        """Like facts, of the text tower that has read the texts of the model; else none."""
+        with self._in_use() as model:
+            return list_facts(model, of_texts=True)
+
+    def _read(self, pointer: _capi.ModelPointer, passes: int) -> Model:
+        """A model of texts that the text tower has read."""
+        made = self._made(pointer, passes)
+        _words.tell_guesses(made.text_facts)
+        return made
 
     def words(
         self,

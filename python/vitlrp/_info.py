@@ -8,7 +8,7 @@ import os
 from typing import Any
 
 from . import _capi, _check
-from ._library import lib, new_record, words
+from ._library import call, lib, new_record, words
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +49,20 @@ class Fact:
     value: str  # "12", "1e-06", "gelu", "yes"
     source: str  # "user", "file", "class", "table", "tensors", "guess"
     origin: str  # for people: "config.json, num_attention_heads"
+
+
+def list_facts(model: _capi.ModelPointer, of_texts: bool) -> tuple[Fact, ...]:
+    """Of the model, or of the text tower that has read its texts."""
+    found = _capi.Fact()
+    info = new_record(_capi.ModelInfo, lib.vitlrp_model_info_init_sized)
+    lib.vitlrp_model_describe(model, ctypes.byref(info))
+    take = lib.vitlrp_model_text_fact if of_texts else lib.vitlrp_model_fact
+    listed = []
+    for number in range(info.text_facts if of_texts else info.facts):
+        call(take, model, number, ctypes.byref(found))
+        name, value, origin = (os.fsdecode(text) for text in (found.name, found.value, found.origin))
+        listed.append(Fact(name, value, words("fact_source")[found.source], origin))
+    return tuple(listed)
 
 
 def describe(model: _capi.ModelPointer) -> ModelInfo:

@@ -124,6 +124,11 @@ def _log(_user: int | None, level: int, message: bytes) -> None:
     _logger.log(_LEVELS.get(level, logging.WARNING), "%s", message.decode(errors="replace"))
 
 
+def tell(message: str) -> None:
+    """A warning, as the library's."""
+    _logger.warning("%s", message)
+
+
 _write_log = _capi.LogWrite(_log)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from . import _capi, _check
-from ._library import call, lib, logger, new_record, words
+from ._info import Fact
+from ._library import call, lib, logger, new_record, tell, words
 from .errors import UsageError
 from .explanation import LedgerEntry
 from .text import Token, Word, Words
@@ -67,6 +68,7 @@ def text_options(
     cleaning: str = "auto",
     heads: int | None = None,
     activation: str = "stated",
+    norm_eps: float | None = None,
     threads: int | None = None,
     keep_tower: bool = False,
 ) -> _capi.TextOptions:
@@ -79,9 +81,18 @@ def text_options(
     if heads is not None:
         options.heads = _check.whole("heads", heads, 1, _check.INT32_MAX)
     options.activation = _check.choice("activation", activation, "activation")
+    if norm_eps is not None:
+        options.norm_eps = _check.real("norm_eps", norm_eps, 1e-37, 0.99)
     options.threads = _check.whole("threads", threads or 0, 0, 1024)
     options.keep_tower = _check.flag("keep_tower", keep_tower)
     return options
+
+
+def tell_guesses(facts: Iterable[Fact]) -> None:
+    """What decides about every number, and nothing may show."""
+    for fact in facts:
+        if fact.source == "guess" and fact.name in ("heads", "activation", "norm_eps", "causal", "text_end"):
+            tell(f"nothing states {fact.name} of the text tower: {fact.value} is a guess")
 
 
 def set_templates(options: _capi.TextOptions, templates: str | Sequence[str] | None) -> object:

@@ -22,7 +22,7 @@ from . import method as _method
 from ._comparing import Comparing
 from ._explain import Explaining, Request, Wanted, check_contrast, check_level
 from ._handle import Handle
-from ._info import Fact, ModelInfo, describe
+from ._info import Fact, ModelInfo, describe, list_facts
 from ._library import call, lib, logger, new_record, take_bytes, words
 from ._opening import JsonLike, LabelsLike, Opening
 from ._options import BatchOptions, ClassLike, EvaluateOptions, ExplainOptions, TuneOptions
@@ -256,17 +256,8 @@ class Model(Comparing):
         """What the architecture is made of beside the weights, and who states it. A fact whose source
         is "guess" is what most models have: `heads`, `activation`, `pool`, `norm_eps` and
         `probability` of the constructor correct it."""
-        found = _capi.Fact()
-        listed = []
-        info = new_record(_capi.ModelInfo, lib.vitlrp_model_info_init_sized)
         with self._in_use() as model:
-            lib.vitlrp_model_describe(model, ctypes.byref(info))
-            for number in range(info.facts):
-                call(lib.vitlrp_model_fact, model, number, ctypes.byref(found))
-                texts = (os.fsdecode(text) for text in (found.name, found.value, found.origin))
-                name, value, origin = texts
-                listed.append(Fact(name, value, words("fact_source")[found.source], origin))
-        return tuple(listed)
+            return list_facts(model, of_texts=False)
 
     @property
     def classes(self) -> tuple[Class, ...]:

@@ -349,6 +349,7 @@ static enum vitlrp_status make_words(const struct vitlrp_model *model, struct vi
                                      const struct vitlrp_rules *rules, struct vitlrp_model **out,
                                      struct vitlrp_error *err) {
     struct vit_model *vit = NULL;
+    struct vitlrp_model *made = NULL;
     struct word_names names = {0};
     size_t count = text->parts.word_count + 1;
     float *rows = mem_calloc(count, text->width * sizeof *rows);
@@ -363,11 +364,19 @@ static enum vitlrp_status make_words(const struct vitlrp_model *model, struct vi
     }
     if (status == VITLRP_OK) {
         const struct label_list list = {.names = names.names};
-        status = model_around(model, vit, &list, out, err);
+        status = model_around(model, vit, &list, &made, err);
+    }
+    if (status == VITLRP_OK) {
+        status = model_keep_text_facts(made, text->source->tower, err);
     }
     word_names_free(&names);
     mem_free(rows);
-    return status;
+    if (status != VITLRP_OK) {
+        vitlrp_model_close(made);
+        return status;
+    }
+    *out = made;
+    return VITLRP_OK;
 }
 
 enum vitlrp_status vitlrp_model_with_words(const struct vitlrp_model *model, int32_t output,

@@ -70,6 +70,13 @@ enum vitlrp_status vitlrp_model_with_embeddings(const struct vitlrp_model *model
                            error);
 }
 
+enum vitlrp_status model_keep_text_facts(struct vitlrp_model *model, const struct vit_model *tower,
+                                         struct vitlrp_error *err) {
+    model->text_facts = json_deep_copy(tower->facts);
+    return model->text_facts != NULL ? VITLRP_OK
+                                     : fail(err, VITLRP_NOMEM, "out of memory for a model");
+}
+
 /* Records name the texts, and not their embeddings. */
 static enum vitlrp_status keep_identity(const struct text_classes *classes,
                                         struct vitlrp_model *made, struct vitlrp_error *err) {
@@ -106,6 +113,9 @@ static enum vitlrp_status with_texts(const struct vitlrp_model *model,
     if (status == VITLRP_OK) {
         status = keep_identity(&classes, made, err);
     }
+    if (status == VITLRP_OK) {
+        status = model_keep_text_facts(made, classes.source->tower, err);
+    }
     text_classes_free(&classes);
     if (status != VITLRP_OK) {
         vitlrp_model_close(made);
@@ -130,12 +140,25 @@ static enum vitlrp_status with_token_ids(const struct vitlrp_model *model,
                                          struct vitlrp_model **out, struct vitlrp_error *err) {
     struct vitlrp_text_options known;
     float *made = NULL;
+    struct vit_model *tower = NULL;
+    struct vitlrp_model *texts = NULL;
     TRY(text_options_read(options, &known, err));
-    TRY(token_classes_make(model, rows, &known, &made, err));
-    const struct label_list names = {.names = rows->names};
-    enum vitlrp_status status = with_embeddings(model, made, &names, rows->count, out, err);
+    enum vitlrp_status status = token_classes_make(model, rows, &known, &tower, &made, err);
+    if (status == VITLRP_OK) {
+        const struct label_list names = {.names = rows->names};
+        status = with_embeddings(model, made, &names, rows->count, &texts, err);
+    }
+    if (status == VITLRP_OK) {
+        status = model_keep_text_facts(texts, tower, err);
+    }
     mem_free(made);
-    return status;
+    vit_model_free(tower);
+    if (status != VITLRP_OK) {
+        vitlrp_model_close(texts);
+        return status;
+    }
+    *out = texts;
+    return VITLRP_OK;
 }
 
 enum vitlrp_status vitlrp_model_with_token_ids(const struct vitlrp_model *model,

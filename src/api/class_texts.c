@@ -36,7 +36,8 @@ enum vitlrp_status class_texts_keep(const struct text_classes *classes,
                                                  .tokenizer = made->tokenizer,
                                                  .cleaning = made->cleaning,
                                                  .heads = options->heads,
-                                                 .activation = options->activation};
+                                                 .activation = options->activation,
+                                                 .norm_eps = options->norm_eps};
     *out = made;
     return VITLRP_OK;
 }

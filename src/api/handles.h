@@ -2,6 +2,7 @@
 #ifndef API_HANDLES_H
 #define API_HANDLES_H
 
+#include <jansson.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,6 +30,7 @@ struct vitlrp_model {
     struct class_texts *texts;     /* owned: which its classes were made of; NULL: of none */
     struct text_identity *made_of; /* owned: those, for records; NULL likewise */
     json_t *edits;                 /* owned: names of the edits of its units; NULL: of none */
+    json_t *text_facts;            /* owned: of the tower that read texts; NULL: none has */
     float *empty_text;             /* owned: [embed_dim], of the empty text; NULL: not known */
 };
 
@@ -37,6 +39,10 @@ struct vitlrp_model {
 enum vitlrp_status model_around(const struct vitlrp_model *base, struct vit_model *vit,
                                 const struct label_list *names, struct vitlrp_model **out,
                                 struct vitlrp_error *err);
+
+/* Keeps the facts of the text tower that read the model's texts. NOMEM. */
+enum vitlrp_status model_keep_text_facts(struct vitlrp_model *model, const struct vit_model *tower,
+                                         struct vitlrp_error *err);
 
 /* Its format may be "rgb" or "input" too. */
 struct vitlrp_image {

@@ -302,6 +302,7 @@ void vitlrp_model_close(struct vitlrp_model *model) {
         mem_free(model->made_of);
         json_decref(model->edits);
         mem_free(model->empty_text);
+        json_decref(model->text_facts);
         mem_free(model);
     }
 }
@@ -359,16 +360,18 @@ void vitlrp_model_describe(const struct vitlrp_model *model, struct vitlrp_model
         .embed_dim = embed_dim_of(vit),
         .logit_scale = vit->logit_scale,
         .logit_bias = vit->logit_bias,
+        .text_facts = json_array_size(model->text_facts),
     };
     model_info_write(&known, info);
 }
 
-static enum vitlrp_status read_fact(const struct vit_model *vit, size_t number,
-                                    struct vitlrp_fact *out, struct vitlrp_error *err) {
-    const json_t *fact = json_array_get(vit->facts, number);
+/* facts: of the model, or of its text tower. */
+static enum vitlrp_status read_fact(const json_t *facts, size_t number, struct vitlrp_fact *out,
+                                    struct vitlrp_error *err) {
+    const json_t *fact = json_array_get(facts, number);
     if (fact == NULL) {
         return fail(err, VITLRP_USAGE, "no fact %zu: the model has %zu", number,
-                    json_array_size(vit->facts));
+                    json_array_size(facts));
     }
     *out = (struct vitlrp_fact){
         .name = json_get_string(fact, "name"),
@@ -384,7 +387,13 @@ static enum vitlrp_status read_fact(const struct vit_model *vit, size_t number,
 enum vitlrp_status vitlrp_model_fact(const struct vitlrp_model *model, size_t number,
                                      struct vitlrp_fact *found, struct vitlrp_error *error) {
     API_NEEDS(model != NULL && found != NULL, error);
-    return read_fact(model->vit, number, found, error);
+    return read_fact(model->vit->facts, number, found, error);
+}
+
+enum vitlrp_status vitlrp_model_text_fact(const struct vitlrp_model *model, size_t number,
+                                          struct vitlrp_fact *found, struct vitlrp_error *error) {
+    API_NEEDS(model != NULL && found != NULL, error);
+    return read_fact(model->text_facts, number, found, error);
 }
 
 void vitlrp_model_preprocess(const struct vitlrp_model *model,

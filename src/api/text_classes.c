@@ -50,22 +50,6 @@ static enum vitlrp_status check_image(const struct vit_model *image, struct vitl
     return VITLRP_OK;
 }
 
-/* What decides about every number, and nothing may show. */
-static void tell_guesses(const struct vit_model *tower, const struct vitlrp_log *log) {
-    const json_t *fact;
-    size_t i;
-    json_array_foreach(tower->facts, i, fact) {
-        const char *name = json_get_string(fact, "name");
-        bool decides = strcmp(name, "heads") == 0 || strcmp(name, "activation") == 0;
-        if (decides && strcmp(json_get_string(fact, "source"), "guess") == 0) {
-            log_message(log, LOG_LEVEL_WARNING,
-                        "nothing states the %s of the text tower: %s, a guess; state it if that is "
-                        "wrong",
-                        name, json_get_string(fact, "value"));
-        }
-    }
-}
-
 enum vitlrp_status text_tower_load(const struct vit_model *image,
                                    const struct vitlrp_text_options *options,
                                    struct vit_model **out, struct vitlrp_error *err) {
@@ -73,6 +57,7 @@ enum vitlrp_status text_tower_load(const struct vit_model *image,
     const struct vit_load_options load = {.text = true,
                                           .text_heads = options->heads,
                                           .activation = options->activation,
+                                          .norm_eps = options->norm_eps,
                                           .weights = image->weight_set,
                                           .ignore_tensors = image->ignored,
                                           .limits = &image->limits,
@@ -83,7 +68,6 @@ enum vitlrp_status text_tower_load(const struct vit_model *image,
         error_topic(err, status, VITLRP_TOPIC_TEXT_HEADS);
     }
     TRY(status);
-    tell_guesses(*out, &options->log);
     if ((*out)->config.classes != image->config.classes) {
         return fail(err, VITLRP_MISMATCH,
                     "%s: embeddings of texts have %d numbers, and those of images %d", image->name,
@@ -292,6 +276,9 @@ enum vitlrp_status text_options_check(const struct vitlrp_text_options *options,
                                       struct vitlrp_error *err) {
     if (options->threads < 0 || options->threads > POOL_MAX_THREADS) {
         return fail(err, VITLRP_USAGE, "threads must be from 0 to %d", POOL_MAX_THREADS);
+    }
+    if (!(options->norm_eps >= 0 && options->norm_eps < 1)) {
+        return fail(err, VITLRP_USAGE, "the eps of norms must be from 0, and below 1");
     }
     return options->heads >= 0
                ? VITLRP_OK

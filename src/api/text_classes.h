@@ -30,8 +30,8 @@ enum vitlrp_status text_classes_make(const struct vitlrp_model *image,
                                      const struct vitlrp_text_options *options,
                                      struct text_classes *out, struct vitlrp_error *err);
 
-/* The text tower of the weights of `image`, as they were when it was read. A guess is said. *out is
- * owned: vit_model_free. */
+/* The text tower of the weights of `image`, as they were when it was read. *out is owned:
+ * vit_model_free. */
 enum vitlrp_status text_tower_load(const struct vit_model *image,
                                    const struct vitlrp_text_options *options,
                                    struct vit_model **out, struct vitlrp_error *err);

@@ -41,7 +41,8 @@ enum vitlrp_status text_identity_take(const struct prompt_list *list,
                                       struct vitlrp_error *err) {
     *out = (struct text_identity){.cleaning = text_cleaning_name(reader->options.cleaning),
                                   .activation = model_activation_name(tower->config.activation),
-                                  .heads = tower->config.heads};
+                                  .heads = tower->config.heads,
+                                  .norm_eps = tower->config.layer_norm_eps};
     memcpy(out->tokenizer, tokenizer_sha256(reader->tokenizer), SHA256_TEXT);
     TRY(hash_prompts(list, out->prompts, err));
     return list->templates == NULL ? VITLRP_OK : hash_templates(list, out->templates, err);
@@ -59,5 +60,6 @@ json_t *json_text_identity(const struct text_identity *identity, bool *complete)
     json_set(object, "cleaning", json_string(identity->cleaning), complete);
     json_set(object, "heads", json_integer(identity->heads), complete);
     json_set(object, "activation", json_string(identity->activation), complete);
+    json_set(object, "norm_eps", json_float32(identity->norm_eps), complete);
     return object;
 }

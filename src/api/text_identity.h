@@ -16,7 +16,8 @@ struct text_identity {
     char templates[SHA256_TEXT];       /* of a line for each; "": there are none */
     char tokenizer[SHA256_TEXT];       /* of its file or files; "": CLIP's, which the library has */
     const char *cleaning, *activation; /* constants */
-    int32_t heads;                     /* of the text tower */
+    int32_t heads;                     /* of the text tower, as eps */
+    float norm_eps;
 };
 
 enum vitlrp_status text_identity_take(const struct prompt_list *list,

@@ -17,7 +17,8 @@ struct text_source {
     struct text_reader reader; /* owned; says nothing: text_source_reader */
 };
 
-/* Of the weights of `image`. What is guessed is said. *out is owned: text_source_close. */
+/* Of the weights of `image`. A cleaning that is a guess is said. *out is owned: text_source_close.
+ */
 enum vitlrp_status text_source_open(const struct vit_model *image,
                                     const struct vitlrp_text_options *options,
                                     struct text_source **out, struct vitlrp_error *err);

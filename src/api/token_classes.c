@@ -70,23 +70,14 @@ static enum vitlrp_status make_rows(const struct vit_model *tower,
 
 enum vitlrp_status token_classes_make(const struct vitlrp_model *image,
                                       const struct vitlrp_token_rows *rows,
-                                      const struct vitlrp_text_options *options, float **out,
+                                      const struct vitlrp_text_options *options,
+                                      struct vit_model **tower, float **out,
                                       struct vitlrp_error *err) {
-    struct vit_model *tower = NULL;
     size_t total = 0;
-    *out = NULL;
     if (rows->count == 0 || rows->width == 0 || !checked_mul(&total, rows->count, rows->width)) {
         return fail(err, VITLRP_USAGE, "no text is given");
     }
     TRY(text_options_check(options, err));
-    enum vitlrp_status status = text_tower_load(image->vit, options, &tower, err);
-    if (status == VITLRP_OK) {
-        status = make_rows(tower, rows, options, out, err);
-    }
-    vit_model_free(tower);
-    if (status != VITLRP_OK) {
-        mem_free(*out);
-        *out = NULL;
-    }
-    return status;
+    TRY(text_tower_load(image->vit, options, tower, err));
+    return make_rows(*tower, rows, options, out, err);
 }

@@ -70,7 +70,7 @@ static enum vitlrp_status open_weights(const struct settings *settings,
     model_options_choose(settings, console, &options);
     TRY(settings->model_path != NULL ? open_named(settings, &options, console, opened, err)
                                      : vitlrp_model_open_builtin(&options, opened, err));
-    model_facts_tell(*opened, settings->preprocess.crop > 0, console);
+    model_facts_tell(*opened, FACTS_OF_MODEL, settings->preprocess.crop > 0, console);
     return VITLRP_OK;
 }
 

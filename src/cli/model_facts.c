@@ -3,81 +3,91 @@
 #include <string.h>
 
 #include "base/words.h"
+#include "vitlrp_words.h"
 
 #define LINE_LIMIT ((size_t) 4096)
 
-/* The facts that an option states. */
+/* What states a fact: an option, mostly; of the model, and of its text tower. */
 static const struct {
-    const char *fact, *option;
+    const char *fact, *option, *of_texts;
 } OPTIONS[] = {
-    {"heads", "--heads"},
-    {"activation", "--activation"},
-    {"pool", "--pool"},
-    {"norm_eps", "--norm-eps"},
-    {"image_height", "--crop"},
-    {"image_width", "--crop"},
-    {"probability", "--probability"},
+    {"heads", "--heads", "--text-heads"},
+    {"activation", "--activation", "--activation"},
+    {"pool", "--pool", NULL},
+    {"norm_eps", "--norm-eps", "--norm-eps"},
+    {"image_height", "--crop", NULL},
+    {"image_width", "--crop", NULL},
+    {"probability", "--probability", NULL},
+    {"causal", NULL, "a configuration beside the weights"},
+    {"text_end", NULL, "a configuration beside the weights"},
 };
 
-static const char *option_of(const char *fact) {
+static const char *option_of(enum facts_of of, const char *fact) {
     for (size_t i = 0; i < sizeof OPTIONS / sizeof OPTIONS[0]; i++) {
         if (strcmp(OPTIONS[i].fact, fact) == 0) {
-            return OPTIONS[i].option;
+            return of == FACTS_OF_TEXTS ? OPTIONS[i].of_texts : OPTIONS[i].option;
         }
     }
     return NULL;
 }
 
-static size_t fact_count(const struct vitlrp_model *model) {
+static size_t fact_count(const struct vitlrp_model *model, enum facts_of of) {
     struct vitlrp_model_info info;
     vitlrp_model_info_init(&info);
     vitlrp_model_describe(model, &info);
-    return info.facts;
+    return of == FACTS_OF_TEXTS ? info.text_facts : info.facts;
 }
 
-/* A guess that nothing else has decided: --crop sets the size of inputs, and not of the model. */
-static bool is_open_guess(const struct vitlrp_fact *fact, bool cropped) {
-    const char *option = option_of(fact->name);
-    return fact->source == VITLRP_FACT_GUESS && option != NULL &&
-           !(cropped && strcmp(option, "--crop") == 0);
+static bool fact_at(const struct vitlrp_model *model, enum facts_of of, size_t number,
+                    struct vitlrp_fact *out) {
+    return (of == FACTS_OF_TEXTS ? vitlrp_model_text_fact(model, number, out, NULL)
+                                 : vitlrp_model_fact(model, number, out, NULL)) == VITLRP_OK;
 }
 
-void model_facts_tell(const struct vitlrp_model *model, bool cropped,
+/* The option that corrects a guess that nothing else has decided: --crop sets the size of inputs,
+ * and not of the model. NULL: it is no such guess. */
+static const char *option_open(const struct vitlrp_fact *fact, enum facts_of of, bool cropped) {
+    const char *option = fact->source == VITLRP_FACT_GUESS ? option_of(of, fact->name) : NULL;
+    return option != NULL && cropped && strcmp(option, "--crop") == 0 ? NULL : option;
+}
+
+void model_facts_tell(const struct vitlrp_model *model, enum facts_of of, bool cropped,
                       const struct console *console) {
     struct text text = {.limit = LINE_LIMIT};
-    size_t count = fact_count(model);
+    size_t count = fact_count(model, of);
     for (size_t i = 0; i < count; i++) {
         struct vitlrp_fact fact;
-        if (vitlrp_model_fact(model, i, &fact, NULL) == VITLRP_OK &&
-            is_open_guess(&fact, cropped)) {
+        const char *option = fact_at(model, of, i, &fact) ? option_open(&fact, of, cropped) : NULL;
+        if (option != NULL) {
             text_printf(&text, "%s%s %s (%s)", text.length == 0 ? "" : ", ", fact.title, fact.value,
-                        option_of(fact.name));
+                        option);
         }
     }
     if (text.length > 0 && !text.failed) {
-        console_warn(console, "the model's files do not state, so it is a guess: %s", text.data);
+        console_warn(console, "the model's files do not state%s, so it is a guess: %s",
+                     of == FACTS_OF_TEXTS ? " of the text tower" : "", text.data);
     }
     text_free(&text);
 }
 
-void model_facts_append(struct text *out, const struct vitlrp_model *model) {
-    size_t count = fact_count(model);
+void model_facts_append(struct text *out, const struct vitlrp_model *model, enum facts_of of) {
+    size_t count = fact_count(model, of);
     for (size_t i = 0; i < count; i++) {
         struct vitlrp_fact fact;
-        if (vitlrp_model_fact(model, i, &fact, NULL) == VITLRP_OK) {
-            const char *option = fact.source == VITLRP_FACT_GUESS ? option_of(fact.name) : NULL;
+        if (fact_at(model, of, i, &fact)) {
+            const char *option = option_open(&fact, of, false);
             text_printf(out, "%-30s  %-20s  %s%s%s\n", fact.title, fact.value, fact.origin,
                         option == NULL ? "" : ": ", option == NULL ? "" : option);
         }
     }
 }
 
-json_t *model_facts_json(const struct vitlrp_model *model) {
+json_t *model_facts_json(const struct vitlrp_model *model, enum facts_of of) {
     json_t *list = json_array();
-    size_t count = fact_count(model);
+    size_t count = fact_count(model, of);
     for (size_t i = 0; i < count; i++) {
         struct vitlrp_fact fact;
-        if (vitlrp_model_fact(model, i, &fact, NULL) != VITLRP_OK) {
+        if (!fact_at(model, of, i, &fact)) {
             continue;
         }
         json_t *entry =

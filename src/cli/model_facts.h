@@ -10,16 +10,19 @@
 #include "settings.h"
 #include "vitlrp.h"
 
+/* Of a model, or of the text tower that has read its texts. */
+enum facts_of { FACTS_OF_MODEL, FACTS_OF_TEXTS };
+
 /* Says what was guessed, with the option that corrects it, unless quiet. cropped: --crop is given,
  * which makes a guess about the size of inputs idle. */
-void model_facts_tell(const struct vitlrp_model *model, bool cropped,
+void model_facts_tell(const struct vitlrp_model *model, enum facts_of of, bool cropped,
                       const struct console *console);
 
 /* A line each: title, value, where it comes from. */
-void model_facts_append(struct text *out, const struct vitlrp_model *model);
+void model_facts_append(struct text *out, const struct vitlrp_model *model, enum facts_of of);
 
 /* The same as an array of objects; NULL without memory. */
-json_t *model_facts_json(const struct vitlrp_model *model);
+json_t *model_facts_json(const struct vitlrp_model *model, enum facts_of of);
 
 /* A line about the model that answers: that it is the built-in one and how to take another, or its
  * name and architecture. */

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/npy.h"
+#include "model_facts.h"
 #include "text_prompts.h"
 #include "vitlrp_words.h"
 
@@ -92,6 +93,7 @@ void text_model_take(struct vitlrp_model *texts, const struct console *console,
         console_warn(console, "nothing states the scale of the cosines: 100 is taken, that of "
                               "released CLIP models (--logit-scale)");
     }
+    model_facts_tell(texts, FACTS_OF_TEXTS, false, console);
     vitlrp_model_close(*model);
     *model = texts;
 }

@@ -17,7 +17,7 @@ enum vitlrp_status token_rows_choose(const struct settings *settings, const stru
                                      struct vitlrp_model **model, struct vitlrp_error *err);
 
 /* Puts a model of texts in the place of *model, of which it was made. Says which scale is taken
- * where nothing states one. */
+ * where nothing states one, and what is a guess of the text tower. */
 void text_model_take(struct vitlrp_model *texts, const struct console *console,
                      struct vitlrp_model **model);
 

@@ -59,8 +59,37 @@ class Texts(Case):
         np.testing.assert_allclose(found.explain(image).logits, wanted.explain(image).logits, rtol=1e-5)
         seven = self.open(CLIP, ["dog"], templates="imagenet7")
         self.assertNotEqual(seven.explain(image).logits[0], found.explain(image).logits[0])
-        with self.assertRaisesRegex(errors.UsageError, "template"):
+        with self.assertRaisesRegex(errors.UsageError, "mean of several texts"):
             seven.words(image)
+
+    def test_facts(self):
+        """What is known of the text tower, and what the caller states of it."""
+        model = self.open(CLIP, ["a bus"])
+        facts = {fact.name: fact for fact in model.text_facts}
+        self.assertEqual((facts["heads"].source, facts["causal"].value), ("file", "yes"))
+        self.assertNotIn("pool", facts)
+        other = self.open(CLIP, ["a bus"], norm_eps=0.01)
+        self.assertEqual({fact.name: fact.source for fact in other.text_facts}["norm_eps"], "user")
+        image = self.image(CLIP)
+        self.assertNotEqual(other.explain(image).logits[0], model.explain(image).logits[0])
+        self.assertNotEqual(other.configuration()["texts"], model.configuration()["texts"])
+        self.assertEqual(other.with_words(0).text_facts, other.text_facts)
+        self.assertEqual(support.small().text_facts, ())
+
+    def test_guesses(self):
+        """What nothing states of a text tower is said."""
+        folder = os.path.join(SIGLIP, "open_clip")
+        with open(os.path.join(folder, "open_clip_model.safetensors"), "rb") as file:
+            data = file.read()
+        with support.scratch() as place:
+            path = os.path.join(place, "bare.safetensors")
+            with open(path, "wb") as file:
+                file.write(data)
+            bare = vitlrp.Model(path, heads=3, activation="gelu_tanh")
+            self.addCleanup(bare.close)
+            with self.assertLogs("vitlrp", "WARNING") as said:
+                bare.with_texts(["a"], heads=2, activation="gelu_tanh", tokenizer=os.path.join(folder, "tokenizer.json"))
+            self.assertIn("norm_eps of the text tower: 1e-06 is a guess", "".join(said.output))
 
     def test_refused(self):
         model = vitlrp.Model(os.path.join(CLIP, "huggingface"))
@@ -68,7 +97,7 @@ class Texts(Case):
         for texts, options in (("a bus", {}), ([], {}), (3, {}), ([3], {}), ([b"a"], {}), (["a\0b"], {}),
                                (["a"], {"names": ["b", "c"]}), (["a"], {"templates": "none"}),
                                (["a"], {"templates": ["b"]}), (["a"], {"templates": 3}), (["a"], {"names": "b"}),
-                               (["a"], {"cleaning": "soap"}), (["a"], {"heads": 0}), (["a"], {"threads": -1}),
+                               (["a"], {"cleaning": "soap"}), (["a"], {"heads": 0}), (["a"], {"norm_eps": 1}), (["a"], {"threads": -1}),
                                (["a"], {"activation": "tanh"}), (["a"], {"tokenizer": 3}),
                                (["a"], {"keep_tower": "yes"})):
             with self.assertRaises(errors.UsageError, msg=(texts, options)) as caught:

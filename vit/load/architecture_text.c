@@ -40,6 +40,22 @@ static enum vitlrp_status take_shape(const size_t *sizes, struct vit_config *con
     return VITLRP_OK;
 }
 
+/* Without a configuration, a bias of the projection is what shows a SigLIP: what its towers have,
+ * in the place of what is usual for the layout. */
+static void guess_siglip(const struct layout_binding *binding, const struct facts_beside *beside,
+                         struct model_facts *facts) {
+    if (beside->config != NULL || beside->open_clip != NULL ||
+        !layout_has(binding, SLOT_HEAD_BIAS)) {
+        return;
+    }
+    if (facts->norm_eps.source != FACT_USER) {
+        facts->norm_eps = (struct fact){0};
+    }
+    fact_guess(&facts->norm_eps, 1e-6);
+    fact_guess(&facts->causal, 0);
+    fact_guess(&facts->text_end, FACT_TEXT_END_LAST);
+}
+
 /* What no tensor shows about attention and end: CLIP's, unless stated otherwise. */
 static enum vitlrp_status infer_end(struct model_facts *facts, struct vit_config *config,
                                     struct vitlrp_error *err) {
@@ -79,6 +95,17 @@ static enum vitlrp_status infer_projection(const struct layout_binding *binding,
     return VITLRP_OK;
 }
 
+/* What the class of an image tower states, too, and texts do not have. */
+static void drop_of_images(struct model_facts *facts) {
+    struct fact *const of_images[] = {&facts->class_token, &facts->distillation_token,
+                                      &facts->registers,   &facts->resampling,
+                                      &facts->embed_norm,  &facts->pool,
+                                      &facts->pool_prefix};
+    for (size_t i = 0; i < sizeof of_images / sizeof of_images[0]; i++) {
+        *of_images[i] = (struct fact){0};
+    }
+}
+
 enum vitlrp_status architecture_infer_text(const struct layout_binding *binding,
                                            const struct facts_beside *beside,
                                            struct model_facts *facts, struct vit_config *config,
@@ -91,9 +118,11 @@ enum vitlrp_status architecture_infer_text(const struct layout_binding *binding,
     all.width = config->dim;
     all.depth = config->depth;
     TRY(facts_read_text(&all, facts, err));
+    guess_siglip(binding, beside, facts);
     TRY(join_tensors(binding, sizes, facts, err));
     TRY(take_shape(sizes, config, err));
     TRY(architecture_infer_block(binding, sizes, facts, config, err));
     TRY(infer_end(facts, config, err));
+    drop_of_images(facts);
     return infer_projection(binding, sizes, facts, config, err);
 }

@@ -123,7 +123,11 @@ static void append_facts(struct text *out, const struct facts *facts, int verbos
 static void append_origins(struct text *out, const struct facts *facts) {
     if (facts->info.facts > 0) {
         text_append_string(out, "\nfact                            value                 from\n");
-        model_facts_append(out, facts->model);
+        model_facts_append(out, facts->model, FACTS_OF_MODEL);
+    }
+    if (facts->info.text_facts > 0) {
+        text_append_string(out, "\nof the text tower               value                 from\n");
+        model_facts_append(out, facts->model, FACTS_OF_TEXTS);
     }
 }
 
@@ -170,10 +174,13 @@ static json_t *json_facts(const struct facts *facts) {
         (json_int_t) info->weight_bytes, "session_bytes", (json_int_t) session->bytes, "backend",
         session->backend, "instruction_set", session->instruction_set, "threads", session->threads,
         "preprocess", preprocess, "preprocess_origin", vitlrp_model_preprocess_origin(facts->model),
-        "facts", model_facts_json(facts->model), "version", vitlrp_version());
+        "facts", model_facts_json(facts->model, FACTS_OF_MODEL), "version", vitlrp_version());
     if (facts->tensors != NULL) {
         json_set(object, "tensors", json_incref(json_object_get(facts->tensors, "tensors")),
                  &complete);
+    }
+    if (facts->info.text_facts > 0) {
+        json_set(object, "text_facts", model_facts_json(facts->model, FACTS_OF_TEXTS), &complete);
     }
     if (facts->texts != NULL) {
         json_set(object, "texts", json_incref(facts->texts), &complete);
