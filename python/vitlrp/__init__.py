@@ -25,7 +25,7 @@ from .explanation import Class, Explanation, LedgerEntry, Prediction
 from .image import Geometry, Preprocessing
 from .method import Method, Parameters, RuleParameters, methods, read_settings
 from .model import Model, file_tensors, prepare_threads
-from .text import Token, Word, Words
+from .text import Cosines, Token, Word, Words
 
 __version__ = "0.2.0"
 
@@ -33,6 +33,7 @@ __all__ = [
     "METRICS",
     "Batch",
     "Class",
+    "Cosines",
     "Evaluation",
     "Explanation",
     "Fact",

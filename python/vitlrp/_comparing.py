@@ -9,12 +9,14 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 
 from . import _capi, _check, _words
 from . import image as _image
 from ._info import Fact, list_facts
 from ._library import call, lib
 from ._sessions import SessionPool, SessionSettings
+from ._watching import Progress
 from .errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from ._options import ClassLike
     from .explanation import Class
     from .model import Model
-    from .text import Words
+    from .text import Cosines, Words
 
 
 class Comparing:
@@ -30,6 +32,7 @@ class Comparing:
 
     if TYPE_CHECKING:
         _sessions: SessionPool
+        _hidden: int
 
         @property
         def info(self) -> ModelInfo: ...
@@ -104,6 +107,7 @@ class Comparing:
         names: Sequence[str] | None = None,
         *,
         templates: str | Sequence[str] | None = None,
+        contrast: str | None = None,
         tokenizer: _check.StrPath | None = None,
         cleaning: str = "auto",
         heads: int | None = None,
@@ -111,6 +115,8 @@ class Comparing:
         norm_eps: float | None = None,
         threads: int | None = None,
         keep_tower: bool = False,
+        journal: _check.StrPath | None = None,
+        progress: Progress | None = None,
         passes: int = 1,
     ) -> Model:
         """A model whose classes are texts, which the text tower of this model reads: CLIP's or
@@ -126,6 +132,8 @@ class Comparing:
                    their unit vectors. None: the texts
         templates  that each text is put into, in the place of {}, to be averaged over: "imagenet80",
                    "imagenet7", or a list as ["a photo of a {}.", "art of a {}."]
+        contrast   a text that becomes the last class, in no template and never the likeliest, for
+                   explain(..., versus=contrast); "" is called "the empty prompt"
         tokenizer  file or folder of the vocabulary; None: what lies beside the weights, else CLIP's
         cleaning   what is done to a text first: "auto", as the model's library does, "full", "nfc",
                    "none", "canonical", "siglip" or "lower"
@@ -135,6 +143,9 @@ class Comparing:
         threads    None: one per available processor
         keep_tower the new model keeps the text tower in memory, for words and with_words, which
                    open it again otherwise
+        journal    file that keeps the row of each class as soon as it is done: the same call goes on
+                   after one that was ended, with the same bits. It stays
+        progress   called with (done, total) texts. What it raises ends the call, and so does Ctrl-C
         passes     as of the constructor
 
         The text tower is opened for the call. The new model shares the weights of this one, and is
@@ -145,10 +156,61 @@ class Comparing:
             tokenizer, cleaning, heads, activation, norm_eps, threads, keep_tower
         )
         kept = _words.set_templates(options, templates)
+        if contrast is not None:
+            options.contrast = _check.text("contrast", contrast)
+        if journal is not None:
+            options.journal = _check.path("journal", journal)
         with self._in_use() as model:
-            pointer = given.bind(model, options)
+            pointer = given.bind(model, options, progress)
         del kept
+        return self._read(pointer, passes, hidden=int(contrast is not None))
+
+    def with_token_ids(
+        self,
+        ids: npt.ArrayLike,
+        names: Sequence[str] | None = None,
+        *,
+        heads: int | None = None,
+        activation: str = "stated",
+        norm_eps: float | None = None,
+        threads: int | None = None,
+        progress: Progress | None = None,
+        passes: int = 1,
+    ) -> Model:
+        """As with_texts, of texts that another tokenizer has read, for vocabularies that are not read
+        here.
+
+        ids    (texts, tokens), or a list of lists, with the tokens that begin and end a text; -1
+               fills a row behind them. A SigLIP's have all its positions, padding included
+        names  of the classes, one for each text
+
+        MismatchError for a text without its end, and for an id that the model has not.
+        """
+        given = _words.TokenIds(ids, names)
+        options = _words.text_options(None, "auto", heads, activation, norm_eps, threads)
+        with self._in_use() as model:
+            pointer = given.bind(model, options, progress)
         return self._read(pointer, passes)
+
+    def text_embeddings(self) -> _check.Floats:
+        """The rows (classes, info.embed_dim) of a model's texts, for with_embeddings: of length 1 if
+        the text tower has made them, else as they were given. UsageError for another model."""
+        with self._in_use() as model:
+            return _words.embeddings(model, self.info.classes, self.info.embed_dim)
+
+    def cosines(
+        self,
+        image: _image.ImageLike,
+        *,
+        preprocessing: _image.Preprocessing | None = None,
+        ignore_exif: bool = False,
+    ) -> Cosines:
+        """Of an image and each text of a model of texts, and of the image and a text without words:
+        any image fits any text a little. Arguments as of explain."""
+        values = self.preprocess(image, preprocessing=preprocessing, ignore_exif=ignore_exif)
+        embedding = self._compared(values)[1]
+        with self._in_use() as model:
+            return _words.cosines(model, embedding, self.info.classes)
 
     @property
     def text_facts(self) -> tuple[Fact, ...]:
@@ -156,9 +218,10 @@ class Comparing:
         with self._in_use() as model:
             return list_facts(model, of_texts=True)
 
-    def _read(self, pointer: _capi.ModelPointer, passes: int) -> Model:
+    def _read(self, pointer: _capi.ModelPointer, passes: int, hidden: int = 0) -> Model:
         """A model of texts that the text tower has read."""
         made = self._made(pointer, passes)
+        made._hidden = hidden
         _words.tell_guesses(made.text_facts)
         return made
 
@@ -185,7 +248,8 @@ class Comparing:
         rules = _words.rules_of(attention)
         values = self.preprocess(image, preprocessing=preprocessing, ignore_exif=ignore_exif)
         logits, embedding = self._compared(values)
-        output = int(np.argmax(logits)) if target is None else self.find_class(target).output
+        shown = logits[: len(logits) - self._hidden]
+        output = int(np.argmax(shown)) if target is None else self.find_class(target).output
         options = _words.text_options(threads=threads)
         with self._in_use() as model:
             return _words.explain(model, output, options, rules, embedding)

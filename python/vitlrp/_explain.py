@@ -14,7 +14,7 @@ from . import method as _method
 from ._library import call, lib, new_record, words
 from ._watching import Progress
 from .errors import UsageError
-from .explanation import Class, Explanation, LedgerEntry, Prediction
+from .explanation import OTHERS, Class, Explanation, LedgerEntry, Prediction, others_of
 from .image import Input, Preprocessing
 
 # Number of likely classes that every explanation lists.
@@ -47,6 +47,7 @@ class Wanted:
     top: int  # 0 if they are listed
     versus: Class | None
     several: bool  # the caller gets a list
+    hidden: int = 0  # classes at the end that are not predicted
 
     @property
     def count(self) -> int:
@@ -76,12 +77,15 @@ class Explaining:
         self._unit = method.unit if of_classes or method.unit != "logit" else "output"
         self.precision = words("precision")[info.precision]  # in use
         self._logits = np.empty(0, np.float32)
+        self._hidden = 0
+        self._softmax = words("probability")[described.probability] == "softmax"
         self._ranked: list[Class] = []  # most likely first
         self._top: tuple[Prediction, ...] = ()
         self._likely: list[float | None] = []  # by output
 
     def run(self, classes: tuple[Class, ...], wanted: Wanted, level: str) -> list[Explanation]:
         """Everything that is wanted, of a model with these classes."""
+        self._hidden = wanted.hidden
         self._forward(classes, max(wanted.top, TOP_SHOWN))
         targets = wanted.listed or tuple(self._ranked[: wanted.top])
         if wanted.several:
@@ -95,7 +99,7 @@ class Explaining:
         values, logits = _check.floats(self._source.values), _check.floats(self._logits)
         call(lib.vitlrp_session_forward, self._session, values, logits)
         self._likely = self._probabilities()
-        order = np.argsort(-self._logits, kind="stable")
+        order = np.argsort(-self._shown(), kind="stable")
         self._ranked = [classes[i] for i in order]
         self._top = tuple(
             Prediction(
@@ -110,8 +114,17 @@ class Explaining:
         """Of the outputs, by the library."""
         found = np.empty(len(self._logits), np.float64)
         place = found.ctypes.data_as(ctypes.POINTER(ctypes.c_double))
-        call(lib.vitlrp_model_probabilities, self._model, _check.floats(self._logits), place)
+        shown = self._logits.copy()
+        shown[len(self._shown()) :] = np.finfo(np.float32).min  # without a share
+        call(lib.vitlrp_model_probabilities, self._model, _check.floats(shown), place)
+        found[len(self._shown()) :] = np.nan
+        if self._hidden > 0 and len(self._shown()) == 1 and self._softmax:
+            found[:] = np.nan  # a softmax of one says nothing
         return [None if np.isnan(p) else float(p) for p in found]
+
+    def _shown(self) -> _check.Floats:
+        """The logits of what is predicted."""
+        return self._logits[: len(self._logits) - self._hidden]
 
     def _explain(self, target: Class, versus: Class | None, level: str) -> Explanation:
         relevance = new_record(_capi.Relevance, lib.vitlrp_relevance_init_sized)
@@ -133,7 +146,9 @@ class Explaining:
             versus=versus,
             top=self._top,
             probability=self._likely[target.output],
-            versus_probability=None if versus is None else self._likely[versus.output],
+            versus_probability=(
+                None if versus is None or versus.output < 0 else self._likely[versus.output]
+            ),
             explained=relevance.explained,
             relevance_sum=relevance.sum,
             ledger=ledger,
@@ -146,6 +161,7 @@ class Explaining:
             },
             photo=self._source.photo,
             geometry=self._source.geometry,
+            hidden=self._hidden,
         )
 
     def _attribute(
@@ -153,7 +169,11 @@ class Explaining:
     ) -> tuple[LedgerEntry, ...] | None:
         """Fills the record's maps; returns the ledger, if the method has one."""
         targets = [_capi.Target(target.output, 1.0)]
-        if versus is not None:
+        if versus == OTHERS:
+            shares = others_of(self._shown(), target.output)
+            weights = {output: np.float32(-share) for output, share in shares.items()}
+            targets += [_capi.Target(output, weight) for output, weight in weights.items() if weight != 0]
+        elif versus is not None:
             targets.append(_capi.Target(versus.output, -1.0))
         what: Any = (self._session, (_capi.Target * len(targets))(*targets), len(targets))
         ledger = None

@@ -11,9 +11,10 @@ import numpy as np
 from . import _capi, _check
 from ._info import Fact
 from ._library import call, lib, logger, new_record, tell, words
+from ._watching import Progress, Watch
 from .errors import UsageError
 from .explanation import LedgerEntry
-from .text import Token, Word, Words
+from .text import Cosines, Token, Word, Words
 
 
 class Texts:
@@ -53,14 +54,73 @@ class Prompts:
         self._texts = [_check.text("texts", text) for text in texts]
         self._names = [None] * len(texts) if names is None else [_check.text("names", name) for name in names]
 
-    def bind(self, model: _capi.ModelPointer, options: _capi.TextOptions) -> _capi.ModelPointer:
+    def bind(
+        self, model: _capi.ModelPointer, options: _capi.TextOptions, progress: Progress | None
+    ) -> _capi.ModelPointer:
         """A model over the weights of this one whose classes they are."""
-        pointer = _capi.ModelPointer()
         pairs = zip(self._names, self._texts)
         records = (_capi.Prompt * len(self._texts))(*(_capi.Prompt(name, text) for name, text in pairs))
-        what = (model, records, len(self._texts), ctypes.byref(options))
-        call(lib.vitlrp_model_with_texts, *what, ctypes.byref(pointer))
-        return pointer
+        return _read(lib.vitlrp_model_with_texts, (model, records, len(self._texts)), options, progress)
+
+
+class TokenIds:
+    """Checked ids of the tokens of texts, and the names of their classes."""
+
+    def __init__(self, ids: Any, names: Sequence[str] | None) -> None:
+        rows = [ids[i] for i in range(len(ids))] if hasattr(ids, "__len__") else []
+        try:
+            width = max(len(row) for row in rows)
+            self._ids = np.full((len(rows), width), -1, np.int32)
+            for place, row in enumerate(rows):
+                self._ids[place, : len(row)] = _check_ids(row)
+        except (TypeError, ValueError):
+            raise UsageError("ids must be whole numbers (texts, tokens), or a list of lists") from None
+        if names is not None and (isinstance(names, (str, bytes)) or len(names) != len(rows)):
+            raise UsageError(f"names must be a list of {len(rows)}, one for each text")
+        self._names: Any = None
+        if names is not None:
+            self._names = (ctypes.c_char_p * len(rows))(*_check.names("names", names))
+
+    def bind(
+        self, model: _capi.ModelPointer, options: _capi.TextOptions, progress: Progress | None
+    ) -> _capi.ModelPointer:
+        """A model over the weights of this one whose classes they are."""
+        place = self._ids.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
+        rows = _capi.TokenRows(place, self._names, *self._ids.shape)
+        return _read(lib.vitlrp_model_with_token_ids, (model, ctypes.byref(rows)), options, progress)
+
+
+def _check_ids(row: Any) -> Any:
+    found = np.asarray(row)
+    if found.dtype.kind not in "iu" or np.any(found < -1) or np.any(found > _check.INT32_MAX):
+        raise ValueError
+    return found
+
+
+def _read(
+    function: Any, what: tuple[Any, ...], options: _capi.TextOptions, progress: Progress | None
+) -> _capi.ModelPointer:
+    """What the text tower makes of texts. Ctrl-C, and what `progress` raises, end it."""
+    pointer, watch = _capi.ModelPointer(), Watch()
+    options.observer = watch.record
+    with watch.calls(progress, None):
+        call(function, *what, ctypes.byref(options), ctypes.byref(pointer))
+    return pointer
+
+
+def embeddings(model: _capi.ModelPointer, classes: int, width: int) -> _check.Floats:
+    """Of the texts of a model."""
+    rows = np.empty((classes, width), np.float32)
+    call(lib.vitlrp_model_text_embeddings, model, _check.floats(rows))
+    return rows
+
+
+def cosines(model: _capi.ModelPointer, embedding: _check.Floats, classes: int) -> Cosines:
+    """Of an image and the texts of a model."""
+    found, empty = np.empty(classes, np.float64), ctypes.c_double()
+    place = found.ctypes.data_as(ctypes.POINTER(ctypes.c_double))
+    call(lib.vitlrp_model_cosines, model, _check.floats(embedding), place, ctypes.byref(empty))
+    return Cosines(found, None if np.isnan(empty.value) else empty.value)
 
 
 def text_options(

@@ -39,7 +39,24 @@ class Class:
     label: str  # "" if unknown
 
     def __str__(self) -> str:
+        if self.index < 0:
+            return self.label
         return f"{self.label} ({self.index})" if self.label else f"class {self.index}"
+
+
+# What versus="others" stands for: all other classes, by their probability.
+OTHERS = Class(output=-1, index=-1, wnid="", label="the others")
+
+
+def others_of(logits: _check.Floats, target: int) -> dict[int, float]:
+    """Of each other output its share in their softmax."""
+    others = [output for output in range(len(logits)) if output != target]
+    most = max(float(logits[output]) for output in others)
+    shares = {output: math.exp(float(logits[output]) - most) for output in others}
+    total = 0.0
+    for share in shares.values():  # as the command adds them up
+        total += share
+    return {output: share / total for output, share in shares.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,11 +86,11 @@ class Explanation:
     pixels: _check.Floats | None  # (3, height, width): of each channel; None at level "patch"
     logits: _check.Floats  # float32 (classes,)
     target: Class
-    versus: Class | None  # the class that it is contrasted with
+    versus: Class | None  # the class that it is contrasted with; output -1: all others
     top: tuple[Prediction, ...]  # the most likely classes, best first
     probability: float | None  # of target, 0 to 1; None where outputs are no probabilities
     versus_probability: float | None  # of versus, likewise
-    explained: float  # logit of target, less that of versus
+    explained: float  # logit of target, less that of versus (of all others: their mean)
     relevance_sum: float  # of the map; explained = relevance_sum + all absorbed, up to rounding
     ledger: tuple[LedgerEntry, ...] | None  # from the output to the input; None if there is none
     method: str
@@ -82,6 +99,7 @@ class Explanation:
     parameters: dict[str, Any]  # that the method was run with, and the precision
     photo: _check.Pixels | None  # uint8 (height, width, 3), upright, read-only; None: not kept
     geometry: _image.Geometry  # where the map lies on it
+    hidden: int = 0  # outputs at the end that are no class to predict: a text to contrast with
 
     @property
     def logit(self) -> float:
@@ -255,11 +273,21 @@ class Explanation:
         """The class with what the model says of it."""
         label = found.label.replace("\0", " ").encode(errors="replace")
         told = _capi.Class(found.output, found.index, b"", label)
-        return _capi.Likely(told, float(self.logits[found.output]), math.nan if likely is None else likely)
+        return _capi.Likely(told, self._logit_of(found), math.nan if likely is None else likely)
+
+    def _logit_of(self, found: Class) -> float:
+        """Of all others, the mean by their shares."""
+        if found.output >= 0:
+            return float(self.logits[found.output])
+        shown = self.logits[: len(self.logits) - self.hidden]
+        shares = others_of(shown, self.target.output)
+        return sum(share * float(shown[output]) for output, share in shares.items())
 
     def _comment(self) -> str:
         """What a picture's file says about itself: program, class, method and its parameters."""
-        versus = f" versus {self.versus.index}" if self.versus else ""
+        versus = ""
+        if self.versus is not None:
+            versus = f" versus {self.versus.index if self.versus.index >= 0 else 'others'}"
         rules = _parameters_text(self.parameters)
         return f"vitlrp {version()}; class {self.target.index}{versus}; {self.method}{rules}"
 

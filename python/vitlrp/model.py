@@ -29,7 +29,7 @@ from ._options import BatchOptions, ClassLike, EvaluateOptions, ExplainOptions, 
 from ._sessions import SessionPool, SessionSettings
 from ._watching import Progress, run_each
 from .errors import ForkError, UsageError, printable
-from .explanation import Class, Explanation
+from .explanation import OTHERS, Class, Explanation
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -184,6 +184,7 @@ class Model(Comparing):
         self._users = 0
         self._closed = False
         self._classes: tuple[Class, ...] | None = None
+        self._hidden = 0  # classes at the end that are not predicted
         self._info = describe(pointer)
         self.preprocessing = _preprocessing(pointer)  # the model's own
 
@@ -385,7 +386,8 @@ class Model(Comparing):
                        batch of one is its image
         target         index, WordNet id or label of a class; None: the most likely one. A list of
                        these, or "top:3" for the most likely ones, gives a list of explanations
-        versus         explain the difference to this class; a list leaves it out
+        versus         explain the difference to this class, or to all "others" by their
+                       probability; a list leaves it out
         method         a name of vitlrp.methods()
         level          "patch": a map of patches; "pixel": of input pixels, summed over channels
         preprocessing  instead of the model's own
@@ -587,8 +589,18 @@ class Model(Comparing):
             call(lib.vitlrp_session_forward, session, _check.floats(values), _check.floats(found))
         return found
 
+    def _against(self, versus: ClassLike | None) -> Class | None:
+        """What a class is contrasted with."""
+        if isinstance(versus, str) and versus == "others" or versus == OTHERS:
+            if self.info.classes - self._hidden < 2:
+                raise UsageError('versus "others": there is one class, and no other')
+            if self.info.outputs in ("feature", "embedding"):
+                raise UsageError('versus "others" is of classes, and the model has none')
+            return OTHERS
+        return None if versus is None else self.find_class(versus)
+
     def _wanted(self, target: Any, versus: ClassLike | None) -> Wanted:
-        against = None if versus is None else self.find_class(versus)
+        against = self._against(versus)
         if self.info.outputs in ("feature", "embedding") and (
             target is None or (isinstance(target, str) and target.startswith(_TOP))
         ):
@@ -597,26 +609,26 @@ class Model(Comparing):
                 f"its {self.info.outputs} (target), open it with a head, or compare it (like)"
             )
         if target is None:
-            return Wanted((), 1, against, several=False)
+            return Wanted((), 1, against, several=False, hidden=self._hidden)
         if isinstance(target, str) and target.startswith(_TOP):
             number = target[len(_TOP) :]
             if not (number.isascii() and number.isdecimal()):
                 shown = _check.shown(target)
                 raise UsageError(f'target must be a class, or as "top:3", not {shown}')
-            most = self.info.classes
+            most = self.info.classes - self._hidden
             digits = number.lstrip("0")
             # Python reads no number of thousands of digits.
             top = most + 1 if len(digits) > len(str(most)) else int(digits or "0")
             if not 1 <= top <= most:
                 raise UsageError(f"K of top:K must be from 1 to {most}, not {number[:20]}")
-            return Wanted((), top, against, several=True)
+            return Wanted((), top, against, several=True, hidden=self._hidden)
         several = isinstance(target, (list, tuple))
         listed = tuple(self.find_class(one) for one in (target if several else [target]))
         if not listed:
             raise UsageError("target is an empty list")
         for one in listed:
             check_contrast(one, None if several else against)
-        return Wanted(listed, 0, against, several)
+        return Wanted(listed, 0, against, several, self._hidden)
 
     # ---- Evaluating
 

@@ -3,8 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from .explanation import LedgerEntry
+
+
+class Cosines(NamedTuple):
+    """Of an image's embedding and those of texts, from -1 to 1."""
+
+    texts: npt.NDArray[np.float64]  # by output
+    empty: float | None  # with a text without words; None where the text tower read none
+
+    # Any image fits any text a little: `empty` is how much.
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Union
 
 import numpy as np
 from typing_extensions import assert_type
@@ -16,5 +16,9 @@ assert_type(model.explain("a.jpg", [1, 2]), list[vitlrp.Explanation])
 assert_type(model.explain("a.jpg", "top:3"), Any)  # or a label
 assert_type(model.explain_batch(np.zeros((2, 3, 64, 64)), keep_photo=False), list[Any])
 assert_type(vitlrp.Model.from_torch(object(), labels=["a", "b"]), vitlrp.Model)
+clip = model.with_texts(["a", "b"], contrast="", journal="rows.journal")
+assert_type(clip.cosines("a.jpg").empty, Union[float, None])
+assert_type(clip.explain("a.jpg", versus="others"), vitlrp.Explanation)
+assert_type(model.with_token_ids([[1, 2]], ["a"]), vitlrp.Model)
 assert_type(model.tune("photos").gain, vitlrp.Statistic)
 model.explain("a.jpg", smaples=100)  # type: ignore[call-overload]

@@ -62,6 +62,120 @@ class Texts(Case):
         with self.assertRaisesRegex(errors.UsageError, "mean of several texts"):
             seven.words(image)
 
+    def test_contrast(self):
+        """A text to contrast with is the last class, and never the likeliest: as the command has it."""
+        image = self.image(CLIP)
+        model = self.open(CLIP, ["a red bus", "a street"], contrast="")
+        self.assertEqual([one.label for one in model.classes], ["a red bus", "a street", "the empty prompt"])
+        found = model.explain(image, "a red bus", versus="the empty prompt")
+        self.assertAlmostEqual(found.explained, float(found.logits[0] - found.logits[2]), delta=1e-4)
+        self.assertEqual([one.output for one in found.top].count(2), 0)
+        self.assertAlmostEqual(sum(one.probability for one in found.top), 1, delta=1e-6)
+        self.assertIsNone(found.versus_probability)
+        self.assertIsNone(model.explain(image, 2).probability)
+        self.assertEqual(len(model.explain(image, "top:2")), 2)
+        with self.assertRaisesRegex(errors.UsageError, "from 1 to 2"):
+            model.explain(image, "top:3")
+        self.assertIn("the empty prompt", found.caption)
+        alone = self.open(CLIP, ["a red bus"], contrast="a bus").explain(image)
+        self.assertEqual((alone.target.output, alone.probability), (0, None))
+        self.assert_command(found, image, "a red bus", "--text", "a street", "--versus", "empty")
+
+    def assert_command(self, found, image, text, *more):
+        """The same map and logits as the command's, bit for bit."""
+        with support.scratch() as folder:
+            path = os.path.join(folder, "map.npy")
+            given = os.path.join(folder, "input.npy")
+            np.save(given, image)
+            what = (given, "--model", os.path.join(CLIP, "huggingface"), "--text", text, "-c", text, *more)
+            support.command(*what, "--raw", path, "-o", os.path.join(folder, "o.png"), "-q")
+            np.testing.assert_array_equal(np.load(path), found.heatmap)
+
+    def test_others(self):
+        """The difference to all other classes by their probability."""
+        image = self.image(CLIP)
+        model = self.open(CLIP, ["a red bus", "a street", "a dog"])
+        found = model.explain(image, "a red bus", versus="others")
+        logits = found.logits.astype(np.float64)
+        shares = np.exp(logits[1:]) / np.exp(logits[1:]).sum()
+        self.assertAlmostEqual(found.explained, logits[0] - (shares * logits[1:]).sum(), delta=1e-4)
+        self.assertEqual(str(found.versus), "the others")
+        self.assertIn("the others", found.caption)
+        self.assertIsNone(found.versus_probability)
+        self.assert_command(found, image, "a red bus", "--text", "a street", "--text", "a dog", "--versus", "others")
+        with self.assertRaisesRegex(errors.UsageError, "no other"):
+            self.open(CLIP, ["a bus"], contrast="").explain(image, versus="others")
+        small = support.small().explain(support.KOALA, "goldfish", versus="others")
+        self.assertEqual(small.versus, found.versus)
+
+    def test_token_ids(self):
+        """Ids of another tokenizer are the same texts."""
+        for folder in (CLIP, SIGLIP):
+            wanted = expected(folder)
+            encoder = vitlrp.Model(os.path.join(folder, "huggingface"))
+            self.addCleanup(encoder.close)
+            told = []
+            model = encoder.with_token_ids(
+                wanted["token_ids"], wanted["prompts"], progress=lambda *done: told.append(done)
+            )
+            self.addCleanup(model.close)
+            texts = self.open(folder)
+            np.testing.assert_array_equal(model.text_embeddings(), texts.text_embeddings())
+            self.assertEqual([one.label for one in model.classes], wanted["prompts"])
+            self.assertEqual(told[-1], (len(wanted["prompts"]),) * 2)
+            self.assertEqual(model.text_facts, texts.text_facts)
+            for ids in ([], [[]], 3, "ab", [[1.5]], [["a"]], [[-2]], [[1], 2]):
+                with self.assertRaises(errors.UsageError, msg=ids):
+                    encoder.with_token_ids(ids)
+            with self.assertRaises(errors.UsageError):
+                encoder.with_token_ids(wanted["token_ids"], ["one"])
+            with self.assertRaises(errors.MismatchError):
+                encoder.with_token_ids([[10**6] * len(wanted["token_ids"][0])])
+
+    def test_cosines(self):
+        """Logits are scaled cosines; embeddings are rows of with_embeddings."""
+        for folder in (CLIP, SIGLIP):
+            model, image = self.open(folder), self.image(folder)
+            found, info = model.cosines(image), model.info
+            logits = model.explain(image).logits
+            np.testing.assert_allclose(found.texts * info.logit_scale + info.logit_bias, logits, atol=1e-4)
+            rows = model.text_embeddings()
+            np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-6)
+            embedding = model.embedding(image)
+            np.testing.assert_allclose(rows @ embedding / np.linalg.norm(embedding), found.texts, atol=1e-5)
+            encoder = vitlrp.Model(os.path.join(folder, "huggingface"))
+            self.addCleanup(encoder.close)
+            given = encoder.with_embeddings(rows)
+            self.addCleanup(given.close)
+            self.assertIsNone(given.cosines(image).empty)
+            empty = self.open(folder, [""], names=["none"]).cosines(image)
+            self.assertAlmostEqual(empty.texts[0], found.empty, delta=1e-6)
+            with self.assertRaisesRegex(errors.UsageError, "no texts"):
+                encoder.text_embeddings()
+            with self.assertRaisesRegex(errors.UsageError, "no texts"):
+                encoder.cosines(image)
+
+    def test_journal(self):
+        """A call that was ended is gone on with; its rows have the same bits."""
+        texts = [f"thing {i}" for i in range(60)]
+        whole = self.open(CLIP, texts, templates="imagenet80").text_embeddings()
+        encoder = vitlrp.Model(os.path.join(CLIP, "huggingface"))
+        self.addCleanup(encoder.close)
+
+        def end(done, total):
+            raise KeyError(done)
+
+        with support.scratch() as folder:
+            journal = os.path.join(folder, "rows.journal")
+            with self.assertRaises(KeyError):
+                encoder.with_texts(texts, templates="imagenet80", journal=journal, progress=end)
+            with open(journal, "rb") as file:
+                self.assertIn(file.read().count(b"\n"), range(2, 60))
+            model = self.open(CLIP, texts, templates="imagenet80", journal=journal)
+            np.testing.assert_array_equal(model.text_embeddings(), whole)
+            with self.assertRaises(errors.UsageError):
+                encoder.with_texts(["another"], journal=journal)
+
     def test_facts(self):
         """What is known of the text tower, and what the caller states of it."""
         model = self.open(CLIP, ["a bus"])
@@ -99,7 +213,7 @@ class Texts(Case):
                                (["a"], {"templates": ["b"]}), (["a"], {"templates": 3}), (["a"], {"names": "b"}),
                                (["a"], {"cleaning": "soap"}), (["a"], {"heads": 0}), (["a"], {"norm_eps": 1}), (["a"], {"threads": -1}),
                                (["a"], {"activation": "tanh"}), (["a"], {"tokenizer": 3}),
-                               (["a"], {"keep_tower": "yes"})):
+                               (["a"], {"keep_tower": "yes"}), (["a"], {"contrast": 3}), (["a"], {"journal": ""})):
             with self.assertRaises(errors.UsageError, msg=(texts, options)) as caught:
                 model.with_texts(texts, **options)
             self.assertTrue(str(caught.exception).isprintable())
