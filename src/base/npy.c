@@ -327,25 +327,39 @@ enum vitlrp_status npy_read_int32(const char *path, size_t limit, size_t rank, s
     return error_prefix(err, status, path);
 }
 
-enum vitlrp_status npy_encode_float32(const float *data, size_t rank, const size_t *shape,
-                                      struct bytes *out, struct vitlrp_error *err) {
-    char dictionary[256];
-    size_t count = 1;
-    int used = snprintf(dictionary, sizeof dictionary,
-                        "{'descr': '<f4', 'fortran_order': False, 'shape': (");
-    for (size_t i = 0; i < rank && i < NPY_MAX_RANK; i++) {
-        used += snprintf(dictionary + used, sizeof dictionary - (size_t) used, "%zu,%s", shape[i],
-                         i + 1 < rank ? " " : "");
-        if (!checked_mul(&count, count, shape[i])) {
-            return fail(err, VITLRP_LIMIT, "the array is too large for an .npy file");
+/* The dictionary of the header, and how many elements the array has. */
+static bool write_dictionary(const struct npy_array *array, char *out, size_t size, size_t *length,
+                             size_t *count) {
+    char order = array->item_size == 1 ? '|' : '<';
+    int used = snprintf(out, size, "{'descr': '%c%c%zu', 'fortran_order': False, 'shape': (", order,
+                        array->kind, array->item_size);
+    *count = 1;
+    if (array->rank > NPY_MAX_RANK) {
+        return false;
+    }
+    for (size_t i = 0; i < array->rank; i++) {
+        used += snprintf(out + used, size - (size_t) used, "%zu,%s", array->shape[i],
+                         i + 1 < array->rank ? " " : "");
+        if (!checked_mul(count, *count, array->shape[i])) {
+            return false;
         }
     }
-    used += snprintf(dictionary + used, sizeof dictionary - (size_t) used, "), }");
-    size_t total = ((size_t) 10 + (size_t) used + 1 + 63) / 64 * 64;
-    size_t header_size = total;
+    used += snprintf(out + used, size - (size_t) used, "), }");
+    *length = (size_t) used;
+    return true;
+}
+
+enum vitlrp_status npy_encode(const struct npy_array *array, struct bytes *out,
+                              struct vitlrp_error *err) {
+    char dictionary[256];
+    size_t used;
+    size_t count;
     size_t data_size;
-    if (rank > NPY_MAX_RANK || !checked_mul(&data_size, count, sizeof *data) ||
-        !checked_add(&total, total, data_size)) {
+    size_t total;
+    bool fits = write_dictionary(array, dictionary, sizeof dictionary, &used, &count);
+    size_t header_size = fits ? (10 + used + 1 + 63) / 64 * 64 : 0;
+    if (!fits || !checked_mul(&data_size, count, array->item_size) ||
+        !checked_add(&total, header_size, data_size)) {
         return fail(err, VITLRP_LIMIT, "the array is too large for an .npy file");
     }
     unsigned char *file = mem_calloc(total, 1);
@@ -357,9 +371,16 @@ enum vitlrp_status npy_encode_float32(const float *data, size_t rank, const size
     file[8] = (unsigned char) ((header_size - 10) & 0xFF);
     file[9] = (unsigned char) ((header_size - 10) >> 8);
     memset(file + 10, ' ', header_size - 10);
-    memcpy(file + 10, dictionary, (size_t) used);
+    memcpy(file + 10, dictionary, used);
     file[header_size - 1] = '\n';
-    memcpy(file + header_size, data, data_size);
+    memcpy(file + header_size, array->data, data_size);
     *out = (struct bytes){file, total};
     return VITLRP_OK;
+}
+
+enum vitlrp_status npy_encode_float32(const float *data, size_t rank, const size_t *shape,
+                                      struct bytes *out, struct vitlrp_error *err) {
+    const struct npy_array array = {
+        .kind = 'f', .item_size = sizeof *data, .data = data, .rank = rank, .shape = shape};
+    return npy_encode(&array, out, err);
 }

@@ -55,7 +55,19 @@ struct npy_view {
     const size_t *shape; /* [rank] */
 };
 
-/* The file of a float32 C-order array, data on a 64-byte boundary. *out is owned: bytes_free. */
+/* A C-order array of others, of any of the plain numbers. */
+struct npy_array {
+    char kind; /* and item_size: as in struct npy_header */
+    size_t item_size;
+    const void *data;
+    size_t rank;
+    const size_t *shape; /* [rank] */
+};
+
+/* The file of such an array, data on a 64-byte boundary. *out is owned: bytes_free. LIMIT, NOMEM.
+ */
+enum vitlrp_status npy_encode(const struct npy_array *array, struct bytes *out,
+                              struct vitlrp_error *err);
 enum vitlrp_status npy_encode_float32(const float *data, size_t rank, const size_t *shape,
                                       struct bytes *out, struct vitlrp_error *err);
 

@@ -1,0 +1,205 @@
+/* state.bin: a header, the arrays of an index one behind the other, and the SHA-256 of all that, in
+ * the byte order of the processors that this project runs on, the little-endian one. */
+#include <string.h>
+
+#include "base/checked.h"
+#include "base/draft.h"
+#include "base/file.h"
+#include "base/unit_index.h"
+
+#define MOST_BYTES ((size_t) 1 << 34)
+#define DIGEST (SHA256_TEXT - 1)
+
+static const char MAGIC[16] = "vitlrp index 1\n";
+
+struct header {
+    char magic[sizeof MAGIC];
+    uint64_t blocks, width, parts, keep, images;
+    char settings[DIGEST];
+};
+
+struct section {
+    void *data;
+    size_t size;
+};
+
+#define SECTIONS ((size_t) 4 * UNIT_INDEX_KINDS + 3)
+
+/* The arrays of the index, in the order of the file. */
+static void list_sections(const struct unit_index *index, struct section *out) {
+    size_t units = unit_index_units(&index->shape);
+    size_t entries = units * index->shape.keep;
+    for (size_t kind = 0; kind < UNIT_INDEX_KINDS; kind++) {
+        const struct topk *best = &index->best[kind];
+        *out++ = (struct section){best->score, entries * sizeof *best->score};
+        *out++ = (struct section){best->image, entries * sizeof *best->image};
+        *out++ = (struct section){best->target, entries * sizeof *best->target};
+        *out++ = (struct section){best->token, entries * sizeof *best->token};
+    }
+    *out++ = (struct section){index->sums, units * UNIT_INDEX_SUMS * sizeof *index->sums};
+    *out++ = (struct section){index->part_sums,
+                              index->part_sums == NULL
+                                  ? 0
+                                  : unit_index_part_sums(&index->shape) * sizeof *index->part_sums};
+    *out = (struct section){index->done, unit_index_done_bytes(&index->shape)};
+}
+
+static enum vitlrp_status put(struct draft *draft, struct sha256 *hash, const void *data,
+                              size_t size, struct vitlrp_error *err) {
+    sha256_add(hash, data, size);
+    return size == 0 ? VITLRP_OK : draft_write(draft, data, size, err);
+}
+
+static enum vitlrp_status put_all(const struct unit_index *index, const char *settings,
+                                  struct draft *draft, struct sha256 *hash,
+                                  struct vitlrp_error *err) {
+    const struct unit_index_shape *shape = &index->shape;
+    struct section sections[SECTIONS];
+    struct header header = {.blocks = shape->blocks,
+                            .width = shape->width,
+                            .parts = shape->parts,
+                            .keep = shape->keep,
+                            .images = shape->images};
+    memcpy(header.magic, MAGIC, sizeof MAGIC);
+    memcpy(header.settings, settings, DIGEST);
+    list_sections(index, sections);
+    TRY(put(draft, hash, &header, sizeof header, err));
+    for (size_t i = 0; i < SECTIONS; i++) {
+        TRY(put(draft, hash, sections[i].data, sections[i].size, err));
+    }
+    return VITLRP_OK;
+}
+
+enum vitlrp_status unit_index_write(const struct unit_index *index, const char *settings,
+                                    int folder, const char *name, struct vitlrp_error *err) {
+    const struct draft_place place = {.folder = folder, .name = name, .staging = -1};
+    char digest[SHA256_TEXT];
+    struct draft draft;
+    TRY(draft_open(&place, &draft, err));
+    struct sha256 hash = sha256_begin();
+    enum vitlrp_status status = put_all(index, settings, &draft, &hash, err);
+    enum vitlrp_status hashed =
+        sha256_end(&hash, status == VITLRP_OK ? digest : NULL, status == VITLRP_OK ? err : NULL);
+    status = status == VITLRP_OK ? hashed : status;
+    if (status == VITLRP_OK) {
+        status = draft_write(&draft, digest, DIGEST, err);
+    }
+    return draft_finish(&draft, status, err);
+}
+
+/* Bytes of a file of that shape; false if it is none, or larger than any file. */
+static bool file_size(const struct unit_index_shape *shape, size_t *out) {
+    const size_t of_entry = sizeof(float) + 2 * sizeof(uint32_t) + sizeof(uint16_t);
+    size_t units;
+    size_t entries;
+    size_t parts = 0;
+    bool has_all = shape->blocks > 0 && shape->width > 0 && shape->parts > 0 && shape->keep > 0 &&
+                   shape->images > 0;
+    return has_all && checked_mul(&units, shape->blocks, shape->width) &&
+           checked_mul(&entries, units, shape->keep) &&
+           checked_mul(&entries, entries, UNIT_INDEX_KINDS * of_entry) &&
+           (shape->parts == 1 || (checked_mul(&parts, units, shape->parts) &&
+                                  checked_mul(&parts, parts, 2 * sizeof(int64_t)))) &&
+           checked_mul(&units, units, UNIT_INDEX_SUMS * sizeof(int64_t)) &&
+           checked_add(out, sizeof(struct header) + DIGEST, units) &&
+           checked_add(out, *out, entries) && checked_add(out, *out, parts) &&
+           checked_add(out, *out, unit_index_done_bytes(shape));
+}
+
+static enum vitlrp_status check_digest(const struct bytes *file, struct vitlrp_error *err) {
+    char digest[SHA256_TEXT];
+    TRY(sha256_bytes(file->data, file->size - DIGEST, digest, err));
+    if (memcmp(digest, file->data + file->size - DIGEST, DIGEST) != 0) {
+        return fail(err, VITLRP_FORMAT, "damaged: its checksum is another one");
+    }
+    return VITLRP_OK;
+}
+
+/* A header that agrees with the file's size and checksum. */
+static enum vitlrp_status take_header(const struct bytes *file, struct header *header,
+                                      struct unit_index_shape *shape, struct vitlrp_error *err) {
+    size_t size;
+    if (file->size < sizeof *header + DIGEST || memcmp(file->data, MAGIC, sizeof MAGIC) != 0) {
+        return fail(err, VITLRP_FORMAT, "not the state of an index of units");
+    }
+    memcpy(header, file->data, sizeof *header);
+    *shape = (struct unit_index_shape){header->blocks, header->width, header->parts, header->keep,
+                                       header->images};
+    if (!file_size(shape, &size) || size != file->size) {
+        return fail(err, VITLRP_FORMAT, "truncated: not of the size that its beginning states");
+    }
+    return check_digest(file, err);
+}
+
+static bool are_sums(const int64_t *sums, size_t count, int64_t most) {
+    for (size_t i = 0; i < count; i++) {
+        if (sums[i] > most || sums[i] < -most) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static size_t count_done(const struct unit_index *index) {
+    size_t count = 0;
+    for (size_t i = 0; i < unit_index_done_bytes(&index->shape); i++) {
+        count += (size_t) __builtin_popcount(index->done[i]);
+    }
+    return count;
+}
+
+/* That of the images that are done: so are those of every entry, and sums cannot overflow when such
+ * indexes are merged. */
+static bool is_sound(const struct unit_index *index) {
+    const struct unit_index_shape *shape = &index->shape;
+    size_t units = unit_index_units(shape);
+    size_t filled = size_min(index->count, shape->keep);
+    int64_t most = unit_index_most(shape->images) * (int64_t) index->count;
+    bool sound =
+        index->count <= shape->images && are_sums(index->sums, units * UNIT_INDEX_SUMS, most) &&
+        (index->part_sums == NULL || are_sums(index->part_sums, unit_index_part_sums(shape), most));
+    for (size_t i = 0; sound && i < UNIT_INDEX_KINDS * units; i++) {
+        const struct topk *best = &index->best[i / units];
+        sound = topk_is_sound(best, i % units, filled, shape->images);
+        for (size_t entry = 0; sound && entry < filled; entry++) {
+            sound = unit_index_has(index, best->image[i % units * shape->keep + entry]);
+        }
+    }
+    return sound;
+}
+
+static enum vitlrp_status take(const struct bytes *file, char *settings, struct unit_index *out,
+                               struct vitlrp_error *err) {
+    struct header header;
+    struct unit_index_shape shape;
+    struct section sections[SECTIONS];
+    TRY(take_header(file, &header, &shape, err));
+    TRY(unit_index_open(&shape, out, err));
+    const unsigned char *from = file->data + sizeof header;
+    list_sections(out, sections);
+    for (size_t i = 0; i < SECTIONS; i++) {
+        if (sections[i].size > 0) {
+            memcpy(sections[i].data, from, sections[i].size);
+        }
+        from += sections[i].size;
+    }
+    out->count = count_done(out);
+    if (!is_sound(out)) {
+        return fail(err, VITLRP_FORMAT, "not what images leave in an index of units");
+    }
+    memcpy(settings, header.settings, DIGEST);
+    settings[DIGEST] = '\0';
+    return VITLRP_OK;
+}
+
+enum vitlrp_status unit_index_read(int folder, const char *name, char settings[SHA256_TEXT],
+                                   struct unit_index *out, struct vitlrp_error *err) {
+    struct bytes file = {0};
+    *out = (struct unit_index){0};
+    enum vitlrp_status status = file_read_below(folder, name, MOST_BYTES, &file, err);
+    if (status == VITLRP_OK) {
+        status = take(&file, settings, out, err);
+    }
+    bytes_free(&file);
+    return error_prefix(err, status, name);
+}
