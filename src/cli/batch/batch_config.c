@@ -113,9 +113,8 @@ static json_t *json_settings(const struct batch_plan *plan, const struct explain
     return object;
 }
 
-/* *digest = of the settings as one line. */
-static enum vitlrp_status hash_settings(const json_t *settings, char digest[SHA256_TEXT],
-                                        struct vitlrp_error *err) {
+enum vitlrp_status batch_config_hash(const json_t *settings, char digest[SHA256_TEXT],
+                                     struct vitlrp_error *err) {
     struct text text = {.limit = CONFIG_LIMIT};
     json_append(&text, settings, 0);
     enum vitlrp_status status = text_check(&text, "the run's settings", err);
@@ -131,7 +130,7 @@ static enum vitlrp_status make_settings(const struct batch_plan *plan,
                                         char digest[SHA256_TEXT], struct vitlrp_error *err) {
     bool complete = true;
     *out = json_settings(plan, state, &complete);
-    return complete ? hash_settings(*out, digest, err)
+    return complete ? batch_config_hash(*out, digest, err)
                     : fail(err, VITLRP_NOMEM, "out of memory for the run's settings");
 }
 
@@ -231,7 +230,7 @@ static enum vitlrp_status config_upgrade(json_t *config, const char *format,
     if (!complete) {
         return fail(err, VITLRP_FORMAT, "lacks settings of a batch");
     }
-    TRY(hash_settings(settings, digest, err));
+    TRY(batch_config_hash(settings, digest, err));
     json_set(config, "format", json_string(FORMAT_BATCH), &complete);
     json_set(config, "settings_sha256", json_string(digest), &complete);
     json_set(config, UPGRADED, json_string(from), &complete);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "base/json.h"
+#include "base/sha256.h"
 #include "base/status.h"
 #include "batch_plan.h"
 #include "cli/explain_session.h"
@@ -14,6 +15,10 @@
 /* The configuration of a run; `state` has an open session. *out is owned: json_decref. */
 enum vitlrp_status batch_config_make(const struct batch_plan *plan,
                                      const struct explain_session *state, json_t **out,
+                                     struct vitlrp_error *err);
+
+/* Of settings, or of another object, as one line. */
+enum vitlrp_status batch_config_hash(const json_t *settings, char digest[SHA256_TEXT],
                                      struct vitlrp_error *err);
 
 /* Reads a file of that kind; one of the older format becomes one of this. FORMAT for another one.

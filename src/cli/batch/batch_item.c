@@ -326,8 +326,7 @@ const char *batch_item_message(const struct batch_item *item) {
     return named ? message + length + 2 : message;
 }
 
-/* What the model said first, whichever class was explained. */
-static void set_prediction(json_t *line, const struct explain_session *state, bool *complete) {
+void batch_set_prediction(json_t *line, const struct explain_session *state, bool *complete) {
     const struct prediction *prediction = &state->prediction;
     struct vitlrp_class found = {0};
     int32_t output = prediction->classes > 0 ? prediction->order[0] : -1;
@@ -362,7 +361,7 @@ static enum vitlrp_status write_line(struct passage *passage, struct vitlrp_erro
         json_set(line, "label_name", json_text(label.label), &complete);
     }
     if (done && passage->first != NULL) {
-        set_prediction(line, passage->state, &complete);
+        batch_set_prediction(line, passage->state, &complete);
     }
     if (done && photo_warning(&passage->photo) != NULL) {
         json_set(line, "warning", json_string(photo_warning(&passage->photo)), &complete);

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "base/journal.h"
+#include "base/json.h"
 #include "base/sha256.h"
 #include "base/status.h"
 #include "base/text.h"
@@ -44,6 +45,9 @@ enum vitlrp_status batch_item_explain(struct batch_item *item, const struct batc
 /* Why the image failed, without its path in front: a path may differ between the machines of a run,
  * and reports have the image's name. */
 const char *batch_item_message(const struct batch_item *item);
+
+/* Sets what the model said first, whichever class was explained. */
+void batch_set_prediction(json_t *line, const struct explain_session *state, bool *complete);
 
 /* Releases what the item holds. */
 void batch_item_free(struct batch_item *item);

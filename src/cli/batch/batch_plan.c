@@ -98,11 +98,12 @@ enum vitlrp_status batch_choose(const struct args *args, struct batch_choice *ch
     *choice = (struct batch_choice){.shards = 1};
     if (args->operand_count != 1) {
         return fail(err, VITLRP_USAGE,
-                    "batch takes one dataset: a folder, or a list of files (see vitlrp batch "
-                    "--help)");
+                    "%s takes one dataset: a folder, or a list of files (see vitlrp %s --help)",
+                    verb_name(args->verb), verb_name(args->verb));
     }
     if (value[OPTION_OUTPUT] == NULL || value[OPTION_OUTPUT][0] == '\0') {
-        return fail(err, VITLRP_USAGE, "batch needs a folder for its results (-o FOLDER)");
+        return fail(err, VITLRP_USAGE, "%s needs a folder for its results (-o FOLDER)",
+                    verb_name(args->verb));
     }
     TRY(operand_check_dataset(args->operands[0], err));
     choice->dataset = args->operands[0];
@@ -180,6 +181,14 @@ static enum vitlrp_status check_folder(const struct batch_choice *choice,
     return VITLRP_OK;
 }
 
+static bool writes_any(const struct batch_choice *choice) {
+    bool any = false;
+    for (enum batch_file file = BATCH_PNG; file < BATCH_FILES; file++) {
+        any = any || choice->writes[file];
+    }
+    return any;
+}
+
 enum vitlrp_status batch_plan_open(const struct batch_choice *choice,
                                    const struct settings *settings,
                                    const struct vitlrp_model *model, struct batch_plan *plan,
@@ -206,7 +215,13 @@ enum vitlrp_status batch_plan_open(const struct batch_choice *choice,
     size_t shard = (size_t) choice->shard;
     size_t shards = (size_t) choice->shards;
     plan->count = plan->info.images > shard ? (plan->info.images - shard - 1) / shards + 1 : 0;
-    return batch_check_collisions(plan, settings_classes(settings) > 1, err);
+    return writes_any(choice) ? batch_check_collisions(plan, settings_classes(settings) > 1, err)
+                              : VITLRP_OK;
+}
+
+bool batch_plan_is_gone(const struct batch_plan *plan) {
+    struct stat info;
+    return plan->is_folder && stat(plan->choice->dataset, &info) != 0;
 }
 
 void batch_plan_close(struct batch_plan *plan) {

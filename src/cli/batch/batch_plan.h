@@ -80,14 +80,18 @@ struct batch_plan {
     size_t count;   /* images of the shard */
 };
 
-/* Finds the images. USAGE for two images whose files would have one name, and for an output folder
- * within the dataset's. batch_plan_close releases it, after a failure too. */
+/* Finds the images. USAGE for two images whose files would have one name, where the choice writes
+ * any, and for an output folder within the dataset's. batch_plan_close releases it, after a failure
+ * too. */
 enum vitlrp_status batch_plan_open(const struct batch_choice *choice,
                                    const struct settings *settings,
                                    const struct vitlrp_model *model, struct batch_plan *plan,
                                    struct vitlrp_error *err);
 
 void batch_plan_close(struct batch_plan *plan);
+
+/* A folder that is no longer there, a mount say, takes all its images along: no fault of theirs. */
+bool batch_plan_is_gone(const struct batch_plan *plan);
 
 /* The image at that place of a dataset; an empty one beyond it. */
 struct vitlrp_dataset_image batch_image_at(const struct vitlrp_dataset *dataset, size_t index);

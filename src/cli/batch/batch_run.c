@@ -4,7 +4,6 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/mem.h"
 #include "base/thread.h"
@@ -221,17 +220,11 @@ static void item_release(struct batch_item *item) {
 
 /* ---- Reading ---- */
 
-/* A folder that is no longer there, a mount say, takes all its images along: no fault of theirs. */
-static bool dataset_is_gone(const struct batch_plan *plan) {
-    struct stat info;
-    return plan->is_folder && stat(plan->choice->dataset, &info) != 0;
-}
-
 static enum vitlrp_status read_item(const struct batch_run *run, struct batch_item *item,
                                     struct vitlrp_error *err) {
     size_t most = run->first->settings->image.limits.max_file_bytes;
     item->status = file_read(item->image.path, most, &item->bytes, &item->err);
-    if (item->status == VITLRP_IO && dataset_is_gone(run->plan)) {
+    if (item->status == VITLRP_IO && batch_plan_is_gone(run->plan)) {
         return error_prefix(err, fail(err, VITLRP_IO, "the dataset is no longer there"),
                             run->plan->choice->dataset);
     }
