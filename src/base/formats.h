@@ -6,6 +6,7 @@
 
 #define FORMAT_EXPLANATION "vitlrp explanation 3"
 #define FORMAT_COMPARISON "vitlrp comparison 1"
+#define FORMAT_NEURONS "vitlrp neurons 1"
 #define FORMAT_MODEL "vitlrp model 2"
 #define FORMAT_FILE "vitlrp file 1"
 #define FORMAT_EVALUATION "vitlrp evaluation 4"

@@ -12,6 +12,7 @@
 enum verb {
     VERB_EXPLAIN,
     VERB_COMPARE,
+    VERB_NEURONS,
     VERB_BATCH,
     VERB_EVAL,
     VERB_MERGE,
@@ -25,6 +26,7 @@ enum verb {
 enum verb_set {
     FOR_EXPLAIN = 1 << VERB_EXPLAIN,
     FOR_COMPARE = 1 << VERB_COMPARE,
+    FOR_NEURONS = 1 << VERB_NEURONS,
     FOR_BATCH = 1 << VERB_BATCH,
     FOR_EVAL = 1 << VERB_EVAL,
     FOR_MERGE = 1 << VERB_MERGE,
@@ -34,7 +36,7 @@ enum verb_set {
     FOR_HELP = 1 << VERB_HELP,
     FOR_MAPS = FOR_EXPLAIN | FOR_COMPARE | FOR_BATCH, /* heat maps are made */
     FOR_DATASET = FOR_BATCH | FOR_EVAL | FOR_TUNE,    /* there is a dataset */
-    FOR_IMAGES = FOR_MAPS | FOR_EVAL | FOR_TUNE,      /* photographs become inputs */
+    FOR_IMAGES = FOR_MAPS | FOR_NEURONS | FOR_EVAL | FOR_TUNE, /* photographs become inputs */
     FOR_RULES = FOR_IMAGES | FOR_BENCH,               /* something is attributed */
     FOR_MODEL = FOR_RULES | FOR_INFO,                 /* there is a model */
     FOR_ALL = FOR_MODEL | FOR_MERGE | FOR_HELP
@@ -44,6 +46,7 @@ enum help_group {
     GROUP_MODEL,
     GROUP_TARGET,
     GROUP_METHOD,
+    GROUP_UNITS,
     GROUP_EVAL,
     GROUP_PREPROCESS,
     GROUP_PICTURE,

@@ -1,7 +1,6 @@
 #include "explain_session.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "animation.h"
@@ -11,6 +10,7 @@
 #include "base/text.h"
 #include "base/words.h"
 #include "base/work_rate.h"
+#include "class_names.h"
 #include "contrast.h"
 #include "explanation.h"
 #include "figure/figure_single.h"
@@ -560,9 +560,9 @@ cleanup:
     return status;
 }
 
-static enum vitlrp_status write_bytes(const struct explain_session *state, enum output_kind kind,
-                                      const struct output_place *place, const struct bytes *bytes,
-                                      struct vitlrp_error *err) {
+enum vitlrp_status explain_write_bytes(const struct explain_session *state, enum output_kind kind,
+                                       const struct output_place *place, const struct bytes *bytes,
+                                       struct vitlrp_error *err) {
     struct text path = {.limit = NAME_LIMIT};
     enum vitlrp_status status =
         outputs_path(&state->outputs, kind, place->image_path, place->of_class, &path, err);
@@ -580,12 +580,12 @@ enum vitlrp_status explain_write_page(const struct explain_session *state,
                                       const struct output_place *place, const struct text *page,
                                       struct vitlrp_error *err) {
     const struct bytes bytes = {(unsigned char *) page->data, page->length};
-    return write_bytes(state, OUTPUT_PAGE, place, &bytes, err);
+    return explain_write_bytes(state, OUTPUT_PAGE, place, &bytes, err);
 }
 
-static enum vitlrp_status add_record(struct explain_session *state, const char *image_path,
-                                     const struct name_values *of_class, const json_t *record,
-                                     struct vitlrp_error *err) {
+enum vitlrp_status explain_add_record(struct explain_session *state, const char *image_path,
+                                      const struct name_values *of_class, const json_t *record,
+                                      struct vitlrp_error *err) {
     struct text path = {.limit = NAME_LIMIT};
     enum vitlrp_status status =
         outputs_path(&state->outputs, OUTPUT_JSON, image_path, of_class, &path, err);
@@ -604,7 +604,7 @@ static enum vitlrp_status write_json(struct explain_session *state,
         return json_report_add(explanation, &state->record_of_list, err);
     }
     TRY(json_report(explanation, &object, err));
-    enum vitlrp_status status = add_record(state, explanation->image_path, of_class, object, err);
+    enum vitlrp_status status = explain_add_record(state, explanation->image_path, of_class, object, err);
     json_decref(object);
     return status;
 }
@@ -639,41 +639,12 @@ enum vitlrp_status explain_end_list(struct explain_session *state,
     if (!complete) {
         status = fail(err, VITLRP_NOMEM, "out of memory for the JSON report");
     } else if (record != NULL) {
-        status = add_record(state, explanation->image_path, NULL, record, err);
+        status = explain_add_record(state, explanation->image_path, NULL, record, err);
     }
 
 cleanup:
     json_decref(record);
     return status;
-}
-
-/* The texts behind the names of a class. */
-struct class_names {
-    char number[16];
-    char probability[32];
-    struct text label;
-};
-
-/* A label that others have too, or that is no part of a file's name as it is, gets its number. */
-static struct name_values class_names_of(const struct explanation *explanation,
-                                         struct class_names *names) {
-    const struct vitlrp_class *target = &explanation->target;
-    double probability = explanation->prediction->probability[target->output];
-    struct vitlrp_class found;
-    snprintf(names->number, sizeof names->number, "%d", target->index);
-    if (isnan(probability)) {
-        snprintf(names->probability, sizeof names->probability, "%.4g",
-                 (double) explanation->prediction->logits[target->output]);
-    } else {
-        snprintf(names->probability, sizeof names->probability, "%.1f", 100.0 * probability);
-    }
-    bool is_clean = name_clean(target->label, &names->label);
-    if (!is_clean ||
-        vitlrp_model_find_class(explanation->model, target->label, &found, NULL) != VITLRP_OK) {
-        text_printf(&names->label, "%s%d", names->label.length > 0 ? "-" : "", target->index);
-    }
-    return (struct name_values){
-        .number = names->number, .label = names->label.data, .probability = names->probability};
 }
 
 /* What the names of the class are known for; each file is tried. */
@@ -686,7 +657,7 @@ static enum exit_code write_class(struct explain_session *state,
     const struct npy_view map = {state->map, 2, shape};
     const struct bytes picture = {(unsigned char *) data, size};
     enum vitlrp_status status = data != NULL
-                                    ? write_bytes(state, OUTPUT_PICTURE, place, &picture, &err)
+                                    ? explain_write_bytes(state, OUTPUT_PICTURE, place, &picture, &err)
                                     : explain_write_array(state, OUTPUT_PICTURE, place, &map, &err);
     enum exit_code code = console_check(status, CODE_OUTPUT, &err);
     status = explain_write_array(state, OUTPUT_RAW, place, &map, &err);
@@ -701,14 +672,14 @@ static enum exit_code write_class(struct explain_session *state,
 enum exit_code explain_write(struct explain_session *state, const struct explanation *explanation,
                              const unsigned char *data, size_t size, struct text *report) {
     struct vitlrp_error err;
-    struct class_names names = {.label = {.limit = NAME_LIMIT}};
-    const struct name_values of_class = class_names_of(explanation, &names);
+    struct class_names names;
+    const struct name_values of_class = class_names_open(explanation, &names);
     const struct output_place place = {explanation->image_path, &of_class, report};
     enum exit_code code =
         console_check(text_check(&names.label, "the name of a class", &err), CODE_OUTPUT, &err);
     if (code == CODE_DONE) {
         code = write_class(state, explanation, &place, data, size);
     }
-    text_free(&names.label);
+    class_names_close(&names);
     return code;
 }

@@ -132,6 +132,16 @@ struct output_place {
     struct text *report;
 };
 
+/* Writes the bytes of one kind of output, which is wanted. */
+enum vitlrp_status explain_write_bytes(const struct explain_session *state, enum output_kind kind,
+                                       const struct output_place *place, const struct bytes *bytes,
+                                       struct vitlrp_error *err);
+
+/* Adds an object to the file of --json, which is wanted. of_class as of output_place. */
+enum vitlrp_status explain_add_record(struct explain_session *state, const char *image_path,
+                                      const struct name_values *of_class, const json_t *record,
+                                      struct vitlrp_error *err);
+
 /* Writes a page of the image. */
 enum vitlrp_status explain_write_page(const struct explain_session *state,
                                       const struct output_place *place, const struct text *page,

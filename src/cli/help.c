@@ -12,6 +12,7 @@ static const char *const GROUPS[GROUP_COUNT] = {
     [GROUP_MODEL] = "Model",
     [GROUP_TARGET] = "What is explained",
     [GROUP_METHOD] = "How it is explained",
+    [GROUP_UNITS] = "Hidden units",
     [GROUP_EVAL] = "Datasets, evaluation and tuning",
     [GROUP_PREPROCESS] = "Preprocessing; overrides the model's own",
     [GROUP_PICTURE] = "Picture",
@@ -35,6 +36,9 @@ static const char EXAMPLES_EXPLAIN[] =
 static const char EXAMPLES_COMPARE[] =
     "  vitlrp compare cat.jpg --methods attnlrp,gradcam,rollout   methods, side by side\n"
     "  vitlrp compare cat.jpg -c top:3 --gammas 0,0.05,0.25 -o gammas.pdf   for a paper\n";
+static const char EXAMPLES_NEURONS[] =
+    "  vitlrp neurons cat.jpg                      five neurons of each block, as cat.neurons.png\n"
+    "  vitlrp neurons cat.jpg --site head --no-maps   all heads, as text\n";
 static const char EXAMPLES_BATCH[] =
     "  vitlrp batch imagenet/val -o maps           heat maps of a tree; again: resumes\n"
     "  vitlrp batch val -o maps --shard 0/4        a quarter of it; then vitlrp merge maps\n"
@@ -63,6 +67,7 @@ static const char EXAMPLES_HELP[] =
 
 static const char *const EXAMPLES[VERB_COUNT] = {
     [VERB_EXPLAIN] = EXAMPLES_EXPLAIN, [VERB_COMPARE] = EXAMPLES_COMPARE,
+    [VERB_NEURONS] = EXAMPLES_NEURONS,
     [VERB_BATCH] = EXAMPLES_BATCH,     [VERB_EVAL] = EXAMPLES_EVAL,
     [VERB_MERGE] = EXAMPLES_MERGE,     [VERB_TUNE] = EXAMPLES_TUNE,
     [VERB_INFO] = EXAMPLES_INFO,       [VERB_BENCH] = EXAMPLES_BENCH,
@@ -75,6 +80,8 @@ static const char USAGE_EXPLAIN[] =
 static const char USAGE_COMPARE[] =
     "  vitlrp compare IMAGE... [options]      a figure: rows are images and classes,\n"
     "                                         columns methods or gammas\n";
+static const char USAGE_NEURONS[] =
+    "  vitlrp neurons IMAGE... [options]      what went through hidden neurons or heads\n";
 static const char USAGE_BATCH[] =
     "  vitlrp batch DIR -o FOLDER [options]   DIR as for eval; the same command\n"
     "                                         resumes a run that was stopped\n";
@@ -96,7 +103,8 @@ static const char USAGE_HELP[] =
     "                                         all, or a verb\n";
 
 static const char *const USAGE[VERB_COUNT] = {
-    [VERB_EXPLAIN] = USAGE_EXPLAIN, [VERB_COMPARE] = USAGE_COMPARE, [VERB_BATCH] = USAGE_BATCH,
+    [VERB_EXPLAIN] = USAGE_EXPLAIN, [VERB_COMPARE] = USAGE_COMPARE,
+    [VERB_NEURONS] = USAGE_NEURONS, [VERB_BATCH] = USAGE_BATCH,
     [VERB_EVAL] = USAGE_EVAL,       [VERB_MERGE] = USAGE_MERGE,     [VERB_TUNE] = USAGE_TUNE,
     [VERB_INFO] = USAGE_INFO,       [VERB_BENCH] = USAGE_BENCH,     [VERB_HELP] = USAGE_HELP,
 };
@@ -104,6 +112,7 @@ static const char *const USAGE[VERB_COUNT] = {
 static const char *const SUMMARIES[VERB_COUNT] = {
     [VERB_EXPLAIN] = "heat maps of images; the default verb",
     [VERB_COMPARE] = "methods or gammas side by side, in one figure",
+    [VERB_NEURONS] = "the hidden neurons or heads that a decision went through",
     [VERB_BATCH] = "heat maps of a dataset, resumable and in shards",
     [VERB_EVAL] = "measure how faithful methods are, over a set of images",
     [VERB_MERGE] = "join the parts of an evaluation or a batch",

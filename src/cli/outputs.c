@@ -32,6 +32,7 @@ static const struct kind KINDS[OUTPUT_KINDS] = {
     [OUTPUT_RAW] = {OPTION_RAW, "--raw", "{stem}.raw.npy", true},
     [OUTPUT_LOGITS] = {OPTION_LOGITS, "--logits", "{stem}.logits.npy", false},
     [OUTPUT_INPUT] = {OPTION_DUMP_INPUT, "--dump-input", "{stem}.input.npy", false},
+    [OUTPUT_SCORES] = {OPTION_SCORES, "--scores", "{stem}.scores.npy", false},
     [OUTPUT_JSON] = {OPTION_JSON, "--json", "{stem}.json", false},
 };
 
@@ -155,7 +156,8 @@ enum vitlrp_status output_check_array(const char *option, const char *path,
 }
 
 static enum vitlrp_status check_arrays(const struct outputs *outputs, struct vitlrp_error *err) {
-    static const enum output_kind ARRAYS[] = {OUTPUT_RAW, OUTPUT_LOGITS, OUTPUT_INPUT};
+    static const enum output_kind ARRAYS[] = {OUTPUT_RAW, OUTPUT_LOGITS, OUTPUT_INPUT,
+                                              OUTPUT_SCORES};
     for (size_t i = 0; i < sizeof ARRAYS / sizeof ARRAYS[0]; i++) {
         TRY(output_check_array(KINDS[ARRAYS[i]].spelled, outputs->pattern[ARRAYS[i]], err));
     }

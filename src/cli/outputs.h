@@ -22,6 +22,7 @@ enum output_kind {
     OUTPUT_RAW,
     OUTPUT_LOGITS,
     OUTPUT_INPUT,
+    OUTPUT_SCORES, /* of neurons */
     OUTPUT_JSON,
     OUTPUT_KINDS
 };

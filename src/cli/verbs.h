@@ -12,6 +12,9 @@ enum exit_code explain_main(const struct args *args, struct console *console);
 /* Methods or gammas side by side, in one figure. */
 enum exit_code compare_main(const struct args *args, struct console *console);
 
+/* The hidden neurons or heads that a decision went through. */
+enum exit_code neurons_main(const struct args *args, struct console *console);
+
 /* Every image of a dataset, into a folder. */
 enum exit_code batch_main(const struct args *args, struct console *console);
 

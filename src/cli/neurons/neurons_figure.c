@@ -1,0 +1,238 @@
+#include "neurons_figure.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "figure/figure_map.h"
+#include "neurons_report.h"
+
+/* Points. */
+#define MARGIN 14.0
+#define GAP 10.0 /* between cells */
+#define PANE_SIDE 96.0
+#define CELL_WIDTH_MIN 96.0
+#define TITLE_SIZE 11.0
+#define HEAD_SIZE 9.0
+#define TEXT_SIZE 7.5
+#define NOTE_SIZE 7.0
+#define LINE 1.45 /* the height of a line, in sizes */
+#define BAR_THICKNESS 4.0
+
+#define FOR_COLOR 0xB2182B
+#define AGAINST_COLOR 0x2166AC
+#define BAR_GROUND 0xE8E8E8
+#define TEXT_LIMIT 4096
+#define NAME_SIZE 64
+
+/* Where things are. */
+struct panel {
+    const struct neurons_result *result;
+    const struct explanation *explanation;
+    struct figure *figure;
+    struct figure_pane pane; /* owned */
+    struct text words;       /* owned; of the line at hand */
+    double cell_width;
+    double peak; /* largest share of a unit, of both signs */
+    double y;    /* of what comes next */
+};
+
+static double cell_x(const struct panel *panel, size_t column) {
+    return MARGIN + (double) column * (panel->cell_width + GAP);
+}
+
+/* The words as a line of the whole width, or of a cell's. */
+static void add_line(struct panel *panel, double x, double width, double size, bool is_bold) {
+    const struct figure_text text = {.x = x,
+                                     .baseline = panel->y + size,
+                                     .size = size,
+                                     .width = width,
+                                     .color = size > NOTE_SIZE ? FIGURE_TEXT_COLOR
+                                                               : FIGURE_FAINT_COLOR,
+                                     .is_bold = is_bold};
+    figure_add_text(panel->figure, &text, panel->words.data == NULL ? "" : panel->words.data);
+    panel->words.length = 0;
+    panel->y += size * LINE;
+}
+
+static void add_wide_line(struct panel *panel, double size, bool is_bold) {
+    add_line(panel, MARGIN, panel->figure->width - 2.0 * MARGIN, size, is_bold);
+}
+
+/* ---- A unit ---- */
+
+/* How many percent of the patches have more than a part of the map's largest value; 0: none. */
+static float shown_percent(const float *map, size_t count) {
+    float peak = 0.0F;
+    size_t shown = 0;
+    for (size_t i = 0; i < count; i++) {
+        peak = fmaxf(peak, map[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        shown += map[i] > NEURONS_SHOWN * peak ? 1 : 0;
+    }
+    return 100.0F * (float) shown / (float) count;
+}
+
+static struct figure_map map_of(const struct panel *panel, const float *values) {
+    const struct neurons_result *result = panel->result;
+    struct figure_map map = {.values = values,
+                             .height = result->grid_height,
+                             .width = result->grid_width,
+                             .options = panel->explanation->settings->render,
+                             .unit = explanation_unit(panel->explanation)};
+    map.options.style = VITLRP_STYLE_OVERLAY;
+    map.options.kind = VITLRP_MAP_SIGNED;
+    return map;
+}
+
+static enum vitlrp_status add_masked(struct panel *panel, const float *values, double x,
+                                     struct vitlrp_error *err) {
+    const struct neurons_result *result = panel->result;
+    struct figure_map map = map_of(panel, values);
+    map.options.top_percent =
+        shown_percent(values, (size_t) result->grid_height * (size_t) result->grid_width);
+    map.options.top_as = VITLRP_TOP_MASK;
+    if (map.options.top_percent == 0.0F) { /* nothing speaks for the class */
+        return figure_add_photo(panel->figure, &panel->pane, x, panel->y, err);
+    }
+    return figure_add_map(panel->figure, &panel->pane, &map, x, panel->y, err);
+}
+
+static void add_bar(struct panel *panel, const struct neurons_item *item, double x) {
+    double share = neurons_share(panel->explanation, item->relevance);
+    double part = panel->peak > 0.0 ? fabs(share) / panel->peak : 0.0;
+    struct figure_box box = {x, panel->y, panel->cell_width, BAR_THICKNESS};
+    figure_add_area(panel->figure, &box, BAR_GROUND);
+    box.width *= part;
+    figure_add_area(panel->figure, &box, share < 0.0 ? AGAINST_COLOR : FOR_COLOR);
+    panel->y += BAR_THICKNESS + 3.0;
+}
+
+static enum vitlrp_status add_cell(struct panel *panel, size_t place, double x,
+                                   struct vitlrp_error *err) {
+    const struct neurons_result *result = panel->result;
+    const struct neurons_item *item = &result->items[place];
+    size_t patches = (size_t) result->grid_height * (size_t) result->grid_width;
+    char name[NAME_SIZE];
+    char token[NEURONS_TOKEN_LIMIT];
+    TRY(add_masked(panel, result->patches + place * patches, x, err));
+    panel->y += panel->pane.height + 4.0;
+    add_bar(panel, item, x);
+    vitlrp_unit_name(&item->unit, name, sizeof name);
+    neurons_token_name(result, item->activation_token, token);
+    text_printf(&panel->words, "%s  %+.1f %%", name,
+                100.0 * neurons_share(panel->explanation, item->relevance));
+    add_line(panel, x, panel->cell_width, TEXT_SIZE, true);
+    text_printf(&panel->words, "%.3g at %s", item->activation_max, token);
+    add_line(panel, x, panel->cell_width, NOTE_SIZE, false);
+    text_append_string(&panel->words, "without: ");
+    neurons_change_append(item, &panel->words);
+    add_line(panel, x, panel->cell_width, NOTE_SIZE, false);
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status add_block(struct panel *panel, const struct neurons_block *block,
+                                    struct vitlrp_error *err) {
+    text_printf(&panel->words, "Block %d: ", block->block);
+    neurons_ways_append(panel->result, panel->explanation, block, &panel->words);
+    add_wide_line(panel, HEAD_SIZE, true);
+    panel->y += 2.0;
+    double top = panel->y;
+    double bottom = top;
+    for (size_t i = 0; i < block->count; i++) {
+        panel->y = top;
+        TRY(add_cell(panel, block->first + i, cell_x(panel, i), err));
+        bottom = fmax(bottom, panel->y);
+    }
+    panel->y = bottom + GAP;
+    return VITLRP_OK;
+}
+
+/* ---- The whole ---- */
+
+/* Photograph and map of all that is explained, and beside them what that is. */
+static enum vitlrp_status add_head(struct panel *panel, struct vitlrp_error *err) {
+    const struct explanation *explanation = panel->explanation;
+    const struct neurons_result *result = panel->result;
+    struct figure_map map = map_of(panel, result->whole);
+    struct figure_range range = figure_range_none();
+    const char *slash = strrchr(explanation->image_path, '/');
+    char name[120];
+    text_escape_name(name, sizeof name, slash == NULL ? explanation->image_path : slash + 1);
+    text_printf(&panel->words, "%s: ", name);
+    report_class(&panel->words, explanation);
+    if (panel->words.length > 0 && !panel->words.failed) {
+        panel->words.data[--panel->words.length] = '\0'; /* the end of the line */
+    }
+    add_wide_line(panel, TITLE_SIZE, true);
+    panel->y += 4.0;
+    figure_range_add(&range, result->whole,
+                     (size_t) result->grid_height * (size_t) result->grid_width);
+    figure_range_set(&range, &map.options);
+    double top = panel->y;
+    TRY(figure_add_photo(panel->figure, &panel->pane, MARGIN, top, err));
+    TRY(figure_add_map(panel->figure, &panel->pane, &map, cell_x(panel, 1), top, err));
+    struct figure_box bar = {cell_x(panel, 1), top + panel->pane.height + 4.0, panel->cell_width,
+                             FIGURE_BAR_HEIGHT};
+    TRY(figure_add_bar(panel->figure, &map, &bar, err));
+    panel->y = bar.y + FIGURE_BAR_HEIGHT + GAP;
+    return VITLRP_OK;
+}
+
+static void add_notes(struct panel *panel) {
+    static const char *const NOTES[] = {
+        "A cell: the patches that the unit's relevance comes from (above a fifth of the largest), "
+        "the unit's share of what is explained,",
+        "its largest activation and the token that has it, and what the output changes by without "
+        "the unit.",
+        "Blocks are in series: what leaves one enters the next, so shares of different blocks do "
+        "not add up."};
+    for (size_t i = 0; i < sizeof NOTES / sizeof NOTES[0]; i++) {
+        text_append_string(&panel->words, NOTES[i]);
+        add_wide_line(panel, NOTE_SIZE, false);
+    }
+    const char *hatching = figure_pane_hatching(&panel->pane);
+    if (hatching != NULL) {
+        text_append_string(&panel->words, hatching);
+        add_wide_line(panel, NOTE_SIZE, false);
+    }
+}
+
+static enum vitlrp_status draw(struct panel *panel, struct vitlrp_error *err) {
+    const struct neurons_result *result = panel->result;
+    size_t columns = 4; /* the least, for the texts */
+    for (size_t b = 0; b < result->block_count; b++) {
+        columns = result->blocks[b].count > columns ? result->blocks[b].count : columns;
+    }
+    for (size_t i = 0; i < result->item_count; i++) {
+        double share = neurons_share(panel->explanation, result->items[i].relevance);
+        panel->peak = fmax(panel->peak, fabs(share));
+    }
+    panel->cell_width = fmax(panel->pane.width, CELL_WIDTH_MIN);
+    panel->figure->width = cell_x(panel, columns) - GAP + MARGIN;
+    TRY(add_head(panel, err));
+    for (size_t b = 0; b < result->block_count; b++) {
+        TRY(add_block(panel, &result->blocks[b], err));
+    }
+    add_notes(panel);
+    panel->figure->height = panel->y + MARGIN - 4.0;
+    return text_check_memory(&panel->words, "the texts of a figure", err);
+}
+
+enum vitlrp_status neurons_figure_draw(const struct neurons_result *result,
+                                       const struct explanation *explanation, struct figure *out,
+                                       struct vitlrp_error *err) {
+    struct panel panel = {.result = result,
+                          .explanation = explanation,
+                          .figure = out,
+                          .words = {.limit = TEXT_LIMIT},
+                          .y = MARGIN};
+    *out = (struct figure){0};
+    TRY(figure_pane_open(explanation->photo->image, &explanation->photo->geometry, PANE_SIDE,
+                         &panel.pane, err));
+    enum vitlrp_status status = draw(&panel, err);
+    figure_pane_close(&panel.pane);
+    text_free(&panel.words);
+    return status;
+}

@@ -1,0 +1,18 @@
+/* The panel of an image's hidden units: a row for each block, the latest first, a cell for each
+ * unit: the part of the photograph that its relevance comes from, its name, its share of what is
+ * explained as a bar, and what the output changes by without it. */
+#ifndef CLI_NEURONS_NEURONS_FIGURE_H
+#define CLI_NEURONS_NEURONS_FIGURE_H
+
+#include "figure/figure.h"
+#include "neurons_result.h"
+
+/* Part of a map's largest value above which a patch is shown. */
+#define NEURONS_SHOWN 0.2F
+
+/* Draws it, of a result with maps of patches; *out is owned: figure_free, after a failure too. */
+enum vitlrp_status neurons_figure_draw(const struct neurons_result *result,
+                                       const struct explanation *explanation, struct figure *out,
+                                       struct vitlrp_error *err);
+
+#endif

@@ -1,0 +1,209 @@
+#include "neurons_report.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/formats.h"
+#include "base/settings_json.h"
+#include "base/words.h"
+#include "cli/contrast.h"
+#include "cli/outputs.h"
+
+#define NAME_SIZE 64
+
+/* ---- For people ---- */
+
+void neurons_ways_append(const struct neurons_result *result,
+                         const struct explanation *explanation, const struct neurons_block *block,
+                         struct text *out) {
+    enum vitlrp_site site = result->choice->site;
+    const struct neurons_ways ways = neurons_ways_of(site, &block->flow);
+    double branch = 100.0 * neurons_share(explanation, ways.branch);
+    double absorbed = 100.0 * neurons_share(explanation, ways.absorbed);
+    if (site == VITLRP_SITE_STREAM) {
+        text_printf(out, "%.1f %% leaves it, %.1f %% absorbed in it", branch, absorbed);
+        return;
+    }
+    text_printf(out, "%.1f %% through the %s, %.1f %% past it, %.1f %% absorbed", branch,
+                site == VITLRP_SITE_HEAD ? "attention" : "MLP",
+                100.0 * neurons_share(explanation, ways.shortcut), absorbed);
+}
+
+void neurons_change_append(const struct neurons_item *item, struct text *out) {
+    if (isnan(item->drop)) {
+        text_printf(out, "%+.3f to first order", -item->first_order);
+    } else {
+        text_printf(out, "%+.3f (first order %+.3f)", -item->drop, -item->first_order);
+    }
+}
+
+static void append_item(const struct neurons_result *result, const struct explanation *explanation,
+                        const struct neurons_item *item, struct text *out) {
+    char name[NAME_SIZE];
+    char token[NEURONS_TOKEN_LIMIT];
+    vitlrp_unit_name(&item->unit, name, sizeof name);
+    neurons_token_name(result, item->activation_token, token);
+    text_printf(out, "  %-14s %+6.1f %%  %8.3g at %-12s  without it: %s ", name,
+                100.0 * neurons_share(explanation, item->relevance), item->activation_max, token,
+                explanation->has_versus ? "difference" : explanation_unit(explanation));
+    neurons_change_append(item, out);
+    text_append_string(out, "\n");
+}
+
+void neurons_report_append(const struct neurons_result *result,
+                           const struct explanation *explanation, struct text *out) {
+    for (size_t b = 0; b < result->block_count; b++) {
+        const struct neurons_block *block = &result->blocks[b];
+        text_printf(out, "block %d: ", block->block);
+        neurons_ways_append(result, explanation, block, out);
+        text_append_string(out, "\n");
+        for (size_t i = 0; i < block->count; i++) {
+            append_item(result, explanation, &result->items[block->first + i], out);
+        }
+    }
+    if (result->block_count > 1) {
+        text_append_string(out, "blocks are in series: what leaves one enters the next, so shares "
+                                "of different blocks do not add up\n");
+    }
+}
+
+/* ---- For programs ---- */
+
+static json_t *json_token(const struct neurons_result *result, int32_t token) {
+    char name[NEURONS_TOKEN_LIMIT];
+    neurons_token_name(result, token, name);
+    return json_string(name);
+}
+
+static json_t *json_item(const struct neurons_result *result,
+                         const struct explanation *explanation, const struct neurons_item *item,
+                         bool *complete) {
+    char name[NAME_SIZE];
+    json_t *object = json_object();
+    vitlrp_unit_name(&item->unit, name, sizeof name);
+    json_set(object, "unit", json_string(name), complete);
+    json_set(object, "index", json_integer(item->unit.index), complete);
+    json_set(object, "relevance", json_number(item->relevance), complete);
+    json_set(object, "share", json_number(neurons_share(explanation, item->relevance)), complete);
+    json_set(object, "relevance_max", json_number(item->relevance_max), complete);
+    json_set(object, "relevance_token", json_integer(item->relevance_token), complete);
+    json_set(object, "relevance_at", json_token(result, item->relevance_token), complete);
+    json_set(object, "activation", json_number(item->activation), complete);
+    json_set(object, "activation_max", json_number(item->activation_max), complete);
+    json_set(object, "activation_token", json_integer(item->activation_token), complete);
+    json_set(object, "activation_at", json_token(result, item->activation_token), complete);
+    json_set(object, "drop", json_number(item->drop), complete);
+    json_set(object, "first_order_drop", json_number(item->first_order), complete);
+    json_set(object, "map_sum", json_number(item->map_sum), complete);
+    return object;
+}
+
+static void set_flow(json_t *object, const struct vitlrp_block_flow *flow, bool *complete) {
+    json_set(object, "leaving", json_number(flow->leaving), complete);
+    json_set(object, "mlp_branch", json_number(flow->mlp_branch), complete);
+    json_set(object, "mlp_shortcut", json_number(flow->mlp_shortcut), complete);
+    json_set(object, "mlp_hidden", json_number(flow->mlp_hidden), complete);
+    json_set(object, "attention_branch", json_number(flow->attention_branch), complete);
+    json_set(object, "attention_shortcut", json_number(flow->attention_shortcut), complete);
+    json_set(object, "heads", json_number(flow->heads), complete);
+    json_set(object, "entering", json_number(flow->entering), complete);
+}
+
+static void append_object(json_t *list, json_t *object, bool *complete) {
+    if (json_array_append_new(list, object) != 0) {
+        *complete = false;
+    }
+}
+
+static json_t *json_blocks(const struct neurons_result *result,
+                           const struct explanation *explanation, bool *complete) {
+    json_t *list = json_array();
+    for (size_t b = 0; b < result->block_count; b++) {
+        const struct neurons_block *block = &result->blocks[b];
+        json_t *object = json_object();
+        json_t *units = json_array();
+        json_set(object, "block", json_integer(block->block), complete);
+        set_flow(object, &block->flow, complete);
+        for (size_t i = 0; i < block->count; i++) {
+            append_object(
+                units,
+                json_item(result, explanation, &result->items[block->first + i], complete),
+                complete);
+        }
+        json_set(object, "units", units, complete);
+        append_object(list, object, complete);
+    }
+    return list;
+}
+
+static void set_image(json_t *object, const struct explanation *explanation, bool *complete) {
+    const char *path = explanation->image_path;
+    json_set(object, "image", json_text(path), complete);
+    if (!text_is_utf8(path, strlen(path))) {
+        json_set(object, "image_escaped", json_true(), complete);
+    }
+    json_set(object, "image_sha256", json_string(explanation->image_sha256), complete);
+    if (photo_warning(explanation->photo) != NULL) {
+        json_set(object, "warning", json_string(photo_warning(explanation->photo)), complete);
+    }
+}
+
+static void set_target(json_t *object, const struct explanation *explanation, bool *complete) {
+    const struct prediction *prediction = explanation->prediction;
+    const struct vitlrp_class *target = &explanation->target;
+    json_set(object, "class", json_integer(target->index), complete);
+    json_set(object, "wnid", json_text(target->wnid), complete);
+    json_set(object, "name", json_text(target->label), complete);
+    if (explanation->has_versus) {
+        json_set(object, "versus", json_versus(&explanation->versus), complete);
+        json_set(object, "versus_logit", json_number(contrast_logit(explanation)), complete);
+    }
+    json_set(object, "logit", json_number(prediction->logits[target->output]), complete);
+    json_set(object, "probability", json_number(prediction->probability[target->output]), complete);
+    json_set(object, "explained", json_number(explanation->explained), complete);
+    json_set(object, "relevance_sum", json_number(explanation->sum), complete);
+    json_set(object, "method", json_string(explanation->settings->method_info.name), complete);
+    json_set(object, "parameters",
+             json_method_parameters(&explanation->settings->method_info,
+                                    &explanation->settings->method, explanation->precision),
+             complete);
+}
+
+static void set_units(json_t *object, const struct neurons_result *result,
+                      const struct explanation *explanation, bool *complete) {
+    static const char *const BY[] = {"relevance", "drop", "activation"};
+    json_set(object, "site", json_string(word_of(WORDS_SITE, result->choice->site)), complete);
+    json_set(object, "width", json_integer(result->width), complete);
+    json_set(object, "by", json_string(BY[result->choice->by]), complete);
+    json_set(object, "smallest", json_boolean(result->choice->smallest), complete);
+    json_set(object, "prefix_tokens", json_integer(result->prefix), complete);
+    json_set(object, "grid", json_pack("[ii]", result->grid_height, result->grid_width), complete);
+    json_set(object, "blocks", json_blocks(result, explanation, complete), complete);
+}
+
+enum vitlrp_status neurons_record(const struct neurons_result *result,
+                                  const struct explanation *explanation, json_t **out,
+                                  struct vitlrp_error *err) {
+    bool complete = true;
+    struct vitlrp_model_info info;
+    json_t *object = json_object();
+    vitlrp_model_info_init(&info);
+    vitlrp_model_describe(explanation->model, &info);
+    json_set(object, "format", json_string(FORMAT_NEURONS), &complete);
+    json_set(object, "model", json_text(info.name), &complete);
+    set_image(object, explanation, &complete);
+    set_target(object, explanation, &complete);
+    set_units(object, result, explanation, &complete);
+    json_set(object, "preprocess",
+             json_seen(&explanation->photo->geometry,
+                       explanation->photo->is_input ? NULL : explanation->preprocess, &complete),
+             &complete);
+    json_set(object, "version", json_string(vitlrp_version()), &complete);
+    json_set_model(object, explanation->record, &complete);
+    if (!complete) {
+        json_decref(object);
+        return fail(err, VITLRP_NOMEM, "out of memory for the record of hidden units");
+    }
+    *out = object;
+    return VITLRP_OK;
+}

@@ -1,0 +1,78 @@
+/* What went through the hidden units of an image: numbers of every unit of a site, and of those that
+ * are shown also what the output loses without them and where their relevance comes from. */
+#ifndef CLI_NEURONS_NEURONS_RESULT_H
+#define CLI_NEURONS_NEURONS_RESULT_H
+
+#include "cli/explain_session.h"
+#include "neurons_choice.h"
+#include "vitlrp_units.h"
+
+/* A unit that is shown. Drops are of the explained sum of logits: what it loses with the unit at 0
+ * in every token. */
+struct neurons_item {
+    struct vitlrp_unit unit;
+    double relevance; /* summed over the tokens */
+    double first_order; /* the drop, by the gradient */
+    double drop;        /* the drop itself; NAN where it was not computed */
+    double activation;  /* summed over the tokens */
+    double relevance_max, activation_max; /* of a token */
+    int32_t relevance_token, activation_token;
+    double map_sum; /* of the conditional map; NAN where there is none */
+};
+
+struct neurons_block {
+    int32_t block;
+    struct vitlrp_block_flow flow;
+    size_t first, count; /* of its items */
+};
+
+/* Arrays are owned. Zeroed, it is empty. */
+struct neurons_result {
+    const struct neurons_choice *choice;
+    int32_t depth, width; /* blocks; units of the site in each */
+    struct vitlrp_unit_values values;    /* by the method: arrays [depth, width] */
+    float *first_order;                  /* [depth, width] */
+    struct vitlrp_block_flow *flow;      /* [depth] */
+    struct neurons_block *blocks;        /* [block_count], the latest first */
+    size_t block_count;
+    struct neurons_item *items; /* [item_count], of a block together, in the order of the choice */
+    size_t item_count;
+    float *patches; /* [item_count, grid_height, grid_width]; NULL without maps */
+    float *pixels;  /* [item_count, input_height, input_width]; NULL unless wanted */
+    float *whole;   /* [grid_height, grid_width]: the map of all that is explained */
+    int32_t grid_height, grid_width, input_height, input_width;
+    int32_t prefix; /* tokens before the patches */
+};
+
+/* Which maps of the units are made, beside the map of all. */
+struct neurons_maps {
+    bool patches, pixels;
+};
+
+/* Explains explanation->target by the last forward pass of the session (of `input`), and fills
+ * what it finds out into *explanation, which explain_relevance does for maps alone. *out is owned:
+ * neurons_result_free, after a failure too. */
+enum vitlrp_status neurons_compute(struct explain_session *state, struct explanation *explanation,
+                                   const struct neurons_choice *choice,
+                                   const struct neurons_maps *maps, struct neurons_result *out,
+                                   struct vitlrp_error *err);
+
+void neurons_result_free(struct neurons_result *result);
+
+/* What a value of a block's flow or of a unit is of all that is explained. */
+double neurons_share(const struct explanation *explanation, double relevance);
+
+/* Of a block, in front of and behind the site: what came by the branch that the site lies in, what
+ * went past it, and what was absorbed before the branch. Of a stream, all that leaves the block is
+ * the branch, and nothing goes past it. */
+struct neurons_ways {
+    double branch, shortcut, absorbed;
+};
+struct neurons_ways neurons_ways_of(enum vitlrp_site site, const struct vitlrp_block_flow *flow);
+
+/* "CLS", "register 2" or "patch 3,4": row and column from 0. */
+#define NEURONS_TOKEN_LIMIT 48
+void neurons_token_name(const struct neurons_result *result, int32_t token,
+                        char out[NEURONS_TOKEN_LIMIT]);
+
+#endif
