@@ -34,11 +34,11 @@ enum verb_set {
     FOR_INFO = 1 << VERB_INFO,
     FOR_BENCH = 1 << VERB_BENCH,
     FOR_HELP = 1 << VERB_HELP,
-    FOR_MAPS = FOR_EXPLAIN | FOR_COMPARE | FOR_BATCH, /* heat maps are made */
-    FOR_DATASET = FOR_BATCH | FOR_EVAL | FOR_TUNE,    /* there is a dataset */
+    FOR_MAPS = FOR_EXPLAIN | FOR_COMPARE | FOR_BATCH,          /* heat maps are made */
+    FOR_DATASET = FOR_BATCH | FOR_EVAL | FOR_TUNE,             /* there is a dataset */
     FOR_IMAGES = FOR_MAPS | FOR_NEURONS | FOR_EVAL | FOR_TUNE, /* photographs become inputs */
-    FOR_RULES = FOR_IMAGES | FOR_BENCH,               /* something is attributed */
-    FOR_MODEL = FOR_RULES | FOR_INFO,                 /* there is a model */
+    FOR_RULES = FOR_IMAGES | FOR_BENCH,                        /* something is attributed */
+    FOR_MODEL = FOR_RULES | FOR_INFO,                          /* there is a model */
     FOR_ALL = FOR_MODEL | FOR_MERGE | FOR_HELP
 };
 

@@ -604,7 +604,8 @@ static enum vitlrp_status write_json(struct explain_session *state,
         return json_report_add(explanation, &state->record_of_list, err);
     }
     TRY(json_report(explanation, &object, err));
-    enum vitlrp_status status = explain_add_record(state, explanation->image_path, of_class, object, err);
+    enum vitlrp_status status =
+        explain_add_record(state, explanation->image_path, of_class, object, err);
     json_decref(object);
     return status;
 }
@@ -656,9 +657,9 @@ static enum exit_code write_class(struct explain_session *state,
     const size_t shape[2] = {(size_t) state->map_height, (size_t) state->map_width};
     const struct npy_view map = {state->map, 2, shape};
     const struct bytes picture = {(unsigned char *) data, size};
-    enum vitlrp_status status = data != NULL
-                                    ? explain_write_bytes(state, OUTPUT_PICTURE, place, &picture, &err)
-                                    : explain_write_array(state, OUTPUT_PICTURE, place, &map, &err);
+    enum vitlrp_status status =
+        data != NULL ? explain_write_bytes(state, OUTPUT_PICTURE, place, &picture, &err)
+                     : explain_write_array(state, OUTPUT_PICTURE, place, &map, &err);
     enum exit_code code = console_check(status, CODE_OUTPUT, &err);
     status = explain_write_array(state, OUTPUT_RAW, place, &map, &err);
     code = console_check_also(code, status, CODE_OUTPUT, &err);

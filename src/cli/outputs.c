@@ -27,7 +27,7 @@ struct kind {
 };
 
 static const struct kind KINDS[OUTPUT_KINDS] = {
-    [OUTPUT_PICTURE] = {OPTION_OUTPUT, "-o", "{stem}.heat.png", true},
+    [OUTPUT_PICTURE] = {OPTION_OUTPUT, "-o", "{stem}.heat.png", true}, /* of explain */
     [OUTPUT_PAGE] = {OPTION_OUTPUT, "-o", "{stem}.html", false},
     [OUTPUT_RAW] = {OPTION_RAW, "--raw", "{stem}.raw.npy", true},
     [OUTPUT_LOGITS] = {OPTION_LOGITS, "--logits", "{stem}.logits.npy", false},
@@ -61,12 +61,18 @@ static const char *value_of(const struct args *args, enum output_kind kind) {
     return is_other ? NULL : value;
 }
 
-/* The folder's own default name of this kind, behind "folder/". */
-static void append_in_folder(struct text *out, const char *folder, enum output_kind kind) {
+/* The name of this kind in a folder, and a picture's where no output is asked for. */
+static const char *own_name(enum verb verb, enum output_kind kind) {
+    return verb == VERB_NEURONS && kind == OUTPUT_PICTURE ? "{stem}.neurons.png"
+                                                          : KINDS[kind].in_folder;
+}
+
+/* "folder/name" */
+static void append_in_folder(struct text *out, const char *folder, const char *name) {
     size_t length = strlen(folder);
     text_append_string(out, folder);
     text_append_string(out, length > 0 && folder[length - 1] == '/' ? "" : "/");
-    text_append_string(out, KINDS[kind].in_folder);
+    text_append_string(out, name);
 }
 
 /* mkdir for -o, where a folder is what several images need; its parent must be there. */
@@ -84,8 +90,8 @@ static bool names_no_picture(const char *value) {
 }
 
 /* One option's value as a pattern: a folder gets a name, several classes get {class}. */
-static enum vitlrp_status make_pattern(const char *value, enum output_kind kind,
-                                       bool several_images, bool several_classes, char **out,
+static enum vitlrp_status make_pattern(const struct args *args, const char *value,
+                                       enum output_kind kind, bool several_classes, char **out,
                                        struct vitlrp_error *err) {
     struct text named = {.limit = NAME_LIMIT};
     struct text classed = {.limit = NAME_LIMIT};
@@ -95,10 +101,10 @@ static enum vitlrp_status make_pattern(const char *value, enum output_kind kind,
                     KINDS[kind].spelled);
     }
     TRY(name_check(value, err));
-    bool new_folder = several_images && kind == OUTPUT_PICTURE && *name_extension(value) == '\0' &&
-                      !name_has_stem(value) && !is_stdout(value);
+    bool new_folder = args->operand_count > 1 && kind == OUTPUT_PICTURE &&
+                      *name_extension(value) == '\0' && !name_has_stem(value) && !is_stdout(value);
     if (!is_stdout(value) && (is_folder(value) || new_folder)) {
-        append_in_folder(&named, value, kind);
+        append_in_folder(&named, value, own_name(args->verb, kind));
     } else {
         text_append_string(&named, value);
     }
@@ -172,7 +178,7 @@ static enum vitlrp_status check_page(const struct args *args, const struct outpu
                                                  OPTION_TOP_PERCENT, OPTION_CAPTION};
     bool is_page = outputs->pattern[OUTPUT_PAGE] != NULL;
     for (size_t i = 0; i < sizeof OF_PAGES / sizeof OF_PAGES[0]; i++) {
-        if (!is_page && args->value[OF_PAGES[i]] != NULL) {
+        if (!is_page && args->verb == VERB_EXPLAIN && args->value[OF_PAGES[i]] != NULL) {
             char name[OPTION_NAME_LIMIT];
             option_spell(OF_PAGES[i], name, sizeof name);
             return fail(err, VITLRP_USAGE, "%s is for a page (-o NAME.html)%s", name,
@@ -422,7 +428,7 @@ enum vitlrp_status outputs_plan(const struct args *args, const struct settings *
                                 struct outputs *outputs, struct vitlrp_error *err) {
     bool several_images = args->operand_count > 1;
     bool several_classes = settings_classes(settings) > 1;
-    bool any = settings->ledger;
+    bool any = settings->ledger || args->value[OPTION_NO_MAPS] != NULL;
     *outputs = (struct outputs){.method = settings->method_info.name};
     TRY(check_stdin(args, err));
     TRY(guard_words(&outputs->guard, args, settings->model_path, err));
@@ -430,15 +436,16 @@ enum vitlrp_status outputs_plan(const struct args *args, const struct settings *
         const char *value = value_of(args, (enum output_kind) i);
         if (value != NULL) {
             any = true;
-            TRY(make_pattern(value, (enum output_kind) i, several_images, several_classes,
+            TRY(make_pattern(args, value, (enum output_kind) i, several_classes,
                              &outputs->pattern[i], err));
         }
     }
     if (!any) {
-        TRY(make_pattern(KINDS[OUTPUT_PICTURE].in_folder, OUTPUT_PICTURE, several_images,
+        TRY(make_pattern(args, own_name(args->verb, OUTPUT_PICTURE), OUTPUT_PICTURE,
                          several_classes, &outputs->pattern[OUTPUT_PICTURE], err));
     }
-    outputs->picture_is_unnamed = names_no_picture(value_of(args, OUTPUT_PICTURE));
+    outputs->picture_is_unnamed =
+        args->verb == VERB_EXPLAIN && names_no_picture(value_of(args, OUTPUT_PICTURE));
     TRY(check_extension(outputs, err));
     TRY(check_arrays(outputs, err));
     TRY(check_page(args, outputs, settings, err));

@@ -40,7 +40,7 @@ static bool take_number(const char **text, int64_t *number) {
 enum vitlrp_status neurons_blocks_read(const char *list, int32_t depth, bool *wanted,
                                        struct vitlrp_error *err) {
     const char *next = list;
-    for (int32_t block = 0; block < depth; block++) {
+    for (int32_t block = 0; wanted != NULL && block < depth; block++) {
         wanted[block] = list == NULL;
     }
     while (next != NULL) {
@@ -58,7 +58,7 @@ enum vitlrp_status neurons_blocks_read(const char *list, int32_t depth, bool *wa
             return fail(err, VITLRP_USAGE, "--blocks '%s': the model has the blocks 0 to %d", list,
                         depth - 1);
         }
-        for (int64_t block = first; block <= last; block++) {
+        for (int64_t block = first; wanted != NULL && block <= last; block++) {
             wanted[block] = true;
         }
         next = *next == ',' ? next + 1 : NULL;

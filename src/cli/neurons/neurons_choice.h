@@ -27,8 +27,8 @@ struct neurons_choice {
 enum vitlrp_status neurons_choice_read(const struct args *args, struct neurons_choice *out,
                                        struct vitlrp_error *err);
 
-/* Sets wanted [depth] to the blocks of a list like "0,8-11" (NULL: all). USAGE for a number that no
- * block has, and for what is no such list. */
+/* Sets wanted [depth], unless it is NULL, to the blocks of a list like "0,8-11" (NULL: all). USAGE
+ * for a number that no block has, and for what is no such list. */
 enum vitlrp_status neurons_blocks_read(const char *list, int32_t depth, bool *wanted,
                                        struct vitlrp_error *err);
 

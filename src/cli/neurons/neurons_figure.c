@@ -23,7 +23,6 @@
 #define AGAINST_COLOR 0x2166AC
 #define BAR_GROUND 0xE8E8E8
 #define TEXT_LIMIT 4096
-#define NAME_SIZE 64
 
 /* Where things are. */
 struct panel {
@@ -47,8 +46,8 @@ static void add_line(struct panel *panel, double x, double width, double size, b
                                      .baseline = panel->y + size,
                                      .size = size,
                                      .width = width,
-                                     .color = size > NOTE_SIZE ? FIGURE_TEXT_COLOR
-                                                               : FIGURE_FAINT_COLOR,
+                                     .color =
+                                         size > NOTE_SIZE ? FIGURE_TEXT_COLOR : FIGURE_FAINT_COLOR,
                                      .is_bold = is_bold};
     figure_add_text(panel->figure, &text, panel->words.data == NULL ? "" : panel->words.data);
     panel->words.length = 0;
@@ -114,20 +113,23 @@ static enum vitlrp_status add_cell(struct panel *panel, size_t place, double x,
     const struct neurons_result *result = panel->result;
     const struct neurons_item *item = &result->items[place];
     size_t patches = (size_t) result->grid_height * (size_t) result->grid_width;
-    char name[NAME_SIZE];
+    char name[VITLRP_UNIT_NAME];
     char token[NEURONS_TOKEN_LIMIT];
     TRY(add_masked(panel, result->patches + place * patches, x, err));
     panel->y += panel->pane.height + 4.0;
     add_bar(panel, item, x);
-    vitlrp_unit_name(&item->unit, name, sizeof name);
+    vitlrp_unit_name(&item->unit, name);
     neurons_token_name(result, item->activation_token, token);
     text_printf(&panel->words, "%s  %+.1f %%", name,
                 100.0 * neurons_share(panel->explanation, item->relevance));
     add_line(panel, x, panel->cell_width, TEXT_SIZE, true);
     text_printf(&panel->words, "%.3g at %s", item->activation_max, token);
     add_line(panel, x, panel->cell_width, NOTE_SIZE, false);
-    text_append_string(&panel->words, "without: ");
-    neurons_change_append(item, &panel->words);
+    if (!isnan(item->drop)) {
+        text_printf(&panel->words, "without it: %+.3f", -item->drop);
+        add_line(panel, x, panel->cell_width, NOTE_SIZE, false);
+    }
+    text_printf(&panel->words, "to first order: %+.3f", -item->first_order);
     add_line(panel, x, panel->cell_width, NOTE_SIZE, false);
     return VITLRP_OK;
 }

@@ -9,13 +9,10 @@
 #include "cli/contrast.h"
 #include "cli/outputs.h"
 
-#define NAME_SIZE 64
-
 /* ---- For people ---- */
 
-void neurons_ways_append(const struct neurons_result *result,
-                         const struct explanation *explanation, const struct neurons_block *block,
-                         struct text *out) {
+void neurons_ways_append(const struct neurons_result *result, const struct explanation *explanation,
+                         const struct neurons_block *block, struct text *out) {
     enum vitlrp_site site = result->choice->site;
     const struct neurons_ways ways = neurons_ways_of(site, &block->flow);
     double branch = 100.0 * neurons_share(explanation, ways.branch);
@@ -29,7 +26,8 @@ void neurons_ways_append(const struct neurons_result *result,
                 100.0 * neurons_share(explanation, ways.shortcut), absorbed);
 }
 
-void neurons_change_append(const struct neurons_item *item, struct text *out) {
+/* "-0.245 (first order -0.221)": what the output changes by without a unit. */
+static void append_change(const struct neurons_item *item, struct text *out) {
     if (isnan(item->drop)) {
         text_printf(out, "%+.3f to first order", -item->first_order);
     } else {
@@ -39,14 +37,14 @@ void neurons_change_append(const struct neurons_item *item, struct text *out) {
 
 static void append_item(const struct neurons_result *result, const struct explanation *explanation,
                         const struct neurons_item *item, struct text *out) {
-    char name[NAME_SIZE];
+    char name[VITLRP_UNIT_NAME];
     char token[NEURONS_TOKEN_LIMIT];
-    vitlrp_unit_name(&item->unit, name, sizeof name);
+    vitlrp_unit_name(&item->unit, name);
     neurons_token_name(result, item->activation_token, token);
     text_printf(out, "  %-14s %+6.1f %%  %8.3g at %-12s  without it: %s ", name,
                 100.0 * neurons_share(explanation, item->relevance), item->activation_max, token,
                 explanation->has_versus ? "difference" : explanation_unit(explanation));
-    neurons_change_append(item, out);
+    append_change(item, out);
     text_append_string(out, "\n");
 }
 
@@ -75,12 +73,11 @@ static json_t *json_token(const struct neurons_result *result, int32_t token) {
     return json_string(name);
 }
 
-static json_t *json_item(const struct neurons_result *result,
-                         const struct explanation *explanation, const struct neurons_item *item,
-                         bool *complete) {
-    char name[NAME_SIZE];
+static json_t *json_item(const struct neurons_result *result, const struct explanation *explanation,
+                         const struct neurons_item *item, bool *complete) {
+    char name[VITLRP_UNIT_NAME];
     json_t *object = json_object();
-    vitlrp_unit_name(&item->unit, name, sizeof name);
+    vitlrp_unit_name(&item->unit, name);
     json_set(object, "unit", json_string(name), complete);
     json_set(object, "index", json_integer(item->unit.index), complete);
     json_set(object, "relevance", json_number(item->relevance), complete);
@@ -126,8 +123,7 @@ static json_t *json_blocks(const struct neurons_result *result,
         set_flow(object, &block->flow, complete);
         for (size_t i = 0; i < block->count; i++) {
             append_object(
-                units,
-                json_item(result, explanation, &result->items[block->first + i], complete),
+                units, json_item(result, explanation, &result->items[block->first + i], complete),
                 complete);
         }
         json_set(object, "units", units, complete);

@@ -12,12 +12,8 @@ void neurons_report_append(const struct neurons_result *result,
                            const struct explanation *explanation, struct text *out);
 
 /* "28.1 % through the MLP, 65.3 % past it, 1.2 % absorbed before it" */
-void neurons_ways_append(const struct neurons_result *result,
-                         const struct explanation *explanation, const struct neurons_block *block,
-                         struct text *out);
-
-/* "-0.245 (first order -0.221)": what the output changes by without a unit. */
-void neurons_change_append(const struct neurons_item *item, struct text *out);
+void neurons_ways_append(const struct neurons_result *result, const struct explanation *explanation,
+                         const struct neurons_block *block, struct text *out);
 
 /* The image's units as an object (data/FORMATS.md). *out is owned: json_decref. */
 enum vitlrp_status neurons_record(const struct neurons_result *result,

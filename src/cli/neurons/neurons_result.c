@@ -132,17 +132,17 @@ static void add_items(struct neurons_result *out, int32_t block, int32_t *units)
         (struct neurons_block){block, out->flow[block], out->item_count, count};
     for (size_t i = 0; i < count; i++) {
         size_t place = start + (size_t) units[i];
-        out->items[out->item_count++] = (struct neurons_item){
-            .unit = {out->choice->site, block, units[i]},
-            .relevance = (double) out->values.relevance[place],
-            .first_order = (double) out->first_order[place],
-            .drop = NAN,
-            .activation = (double) out->values.activation[place],
-            .relevance_max = (double) out->values.relevance_max[place],
-            .activation_max = (double) out->values.activation_max[place],
-            .relevance_token = out->values.relevance_token[place],
-            .activation_token = out->values.activation_token[place],
-            .map_sum = NAN};
+        out->items[out->item_count++] =
+            (struct neurons_item){.unit = {out->choice->site, block, units[i]},
+                                  .relevance = (double) out->values.relevance[place],
+                                  .first_order = (double) out->first_order[place],
+                                  .drop = NAN,
+                                  .activation = (double) out->values.activation[place],
+                                  .relevance_max = (double) out->values.relevance_max[place],
+                                  .activation_max = (double) out->values.activation_max[place],
+                                  .relevance_token = out->values.relevance_token[place],
+                                  .activation_token = out->values.activation_token[place],
+                                  .map_sum = NAN};
     }
 }
 
@@ -195,8 +195,8 @@ static enum vitlrp_status take_drops_of(struct explain_session *state, const flo
         units[i] = out->items[block->first + i].unit;
     }
     if (status == VITLRP_OK) {
-        status = vitlrp_unit_effects(state->model, &options, input, units, block->count, logits,
-                                     err);
+        status =
+            vitlrp_unit_effects(state->model, &options, input, units, block->count, logits, err);
     }
     for (size_t i = 0; status == VITLRP_OK && i < block->count; i++) {
         out->items[block->first + i].drop = explained_of(contrast, state->prediction.logits) -
@@ -326,15 +326,15 @@ double neurons_share(const struct explanation *explanation, double relevance) {
 struct neurons_ways neurons_ways_of(enum vitlrp_site site, const struct vitlrp_block_flow *flow) {
     double between = flow->attention_branch + flow->attention_shortcut;
     switch (site) {
-        case VITLRP_SITE_HEAD:
-            return (struct neurons_ways){flow->attention_branch, flow->attention_shortcut,
-                                         between - flow->entering};
-        case VITLRP_SITE_STREAM:
-            return (struct neurons_ways){flow->leaving, 0.0, flow->leaving - flow->entering};
-        case VITLRP_SITE_FC1:
-        default:
-            return (struct neurons_ways){flow->mlp_branch, flow->mlp_shortcut,
-                                         flow->mlp_branch + flow->mlp_shortcut - between};
+    case VITLRP_SITE_HEAD:
+        return (struct neurons_ways){flow->attention_branch, flow->attention_shortcut,
+                                     between - flow->entering};
+    case VITLRP_SITE_STREAM:
+        return (struct neurons_ways){flow->leaving, 0.0, flow->leaving - flow->entering};
+    case VITLRP_SITE_FC1:
+    default:
+        return (struct neurons_ways){flow->mlp_branch, flow->mlp_shortcut,
+                                     flow->mlp_branch + flow->mlp_shortcut - between};
     }
 }
 

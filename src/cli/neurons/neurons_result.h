@@ -1,5 +1,5 @@
-/* What went through the hidden units of an image: numbers of every unit of a site, and of those that
- * are shown also what the output loses without them and where their relevance comes from. */
+/* What went through the hidden units of an image: numbers of every unit of a site, and of those
+ * that are shown also what the output loses without them and where their relevance comes from. */
 #ifndef CLI_NEURONS_NEURONS_RESULT_H
 #define CLI_NEURONS_NEURONS_RESULT_H
 
@@ -11,10 +11,10 @@
  * in every token. */
 struct neurons_item {
     struct vitlrp_unit unit;
-    double relevance; /* summed over the tokens */
-    double first_order; /* the drop, by the gradient */
-    double drop;        /* the drop itself; NAN where it was not computed */
-    double activation;  /* summed over the tokens */
+    double relevance;                     /* summed over the tokens */
+    double first_order;                   /* the drop, by the gradient */
+    double drop;                          /* the drop itself; NAN where it was not computed */
+    double activation;                    /* summed over the tokens */
     double relevance_max, activation_max; /* of a token */
     int32_t relevance_token, activation_token;
     double map_sum; /* of the conditional map; NAN where there is none */
@@ -29,11 +29,11 @@ struct neurons_block {
 /* Arrays are owned. Zeroed, it is empty. */
 struct neurons_result {
     const struct neurons_choice *choice;
-    int32_t depth, width; /* blocks; units of the site in each */
-    struct vitlrp_unit_values values;    /* by the method: arrays [depth, width] */
-    float *first_order;                  /* [depth, width] */
-    struct vitlrp_block_flow *flow;      /* [depth] */
-    struct neurons_block *blocks;        /* [block_count], the latest first */
+    int32_t depth, width;             /* blocks; units of the site in each */
+    struct vitlrp_unit_values values; /* by the method: arrays [depth, width] */
+    float *first_order;               /* [depth, width] */
+    struct vitlrp_block_flow *flow;   /* [depth] */
+    struct neurons_block *blocks;     /* [block_count], the latest first */
     size_t block_count;
     struct neurons_item *items; /* [item_count], of a block together, in the order of the choice */
     size_t item_count;
