@@ -121,8 +121,9 @@ static void make(struct made_up *made) {
                                              .prediction = &made->prediction,
                                              .explained = 4.0,
                                              .sum = 2.0};
-    assert_int_equal(vitlrp_model_class(made->model, 1, &made->explanation.target, NULL),
-                     VITLRP_OK);
+    assert_int_equal(
+        vitlrp_model_find_class(made->model, "goldfish", &made->explanation.target, NULL),
+        VITLRP_OK);
     made->blocks[0] = (struct neurons_block){1, FLOW, 0, 2};
     made->blocks[1] = (struct neurons_block){0, FLOW, 2, 2};
     make_items(made);
@@ -215,11 +216,10 @@ static size_t count_of(const char *text, const char *part) {
 /* The latest block is the first row; what lies in a cell stays within the figure; the bar of half
  * the largest share is half as wide. */
 static void test_panel(void **unused) {
-    static const char *const WORDS[] = {
-        ">1:fc1:10  +20.0 %<",     ">0:fc1:13  -10.0 %<",
-        ">2.5 at register 0<",     ">Block 1: 25.0 % through the MLP",
-        ">without it: -0.250<",    ">to first order: -0.125<",
-        "&lt;b&gt;.jpg: explained"};
+    static const char *const WORDS[] = {">1:fc1:10  +20.0 %<",  ">0:fc1:13  -10.0 %<",
+                                        ">2.5 at register 0<",  ">Block 1: 25.0 % through the MLP",
+                                        ">without it: -0.250<", ">to first order: -0.125<",
+                                        ">&lt;b&gt;.jpg<",      ">explained: goldfish (1), "};
     struct made_up made;
     struct figure figure;
     struct bytes svg = {0};

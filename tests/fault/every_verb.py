@@ -58,6 +58,8 @@ def every_verb(threads="2"):
         "page": Verb(["0.ppm", *model, "--no-drops", "-o", "p.html", "--json", "p.json"], ["p.html", "p.json"]),
         "compare": Verb(["compare", "0.ppm", *model, "--methods", "attnlrp,rollout", "--steps", "1", "-o", "c.svg"],
                         ["c.svg"]),
+        "neurons": Verb(["neurons", "0.ppm", *model, "--top", "1", "-o", "n.svg", "--raw", "n.npy", "--scores", "s.npy",
+                         "--json", "n.json"], ["n.svg", "n.npy", "s.npy", "n.json"]),
         "batch": Verb(["batch", "list.txt", *model, "-o", "maps"], ["maps"]),
         "eval": Verb(["eval", "list.txt", *model, "--steps", "2", "--methods", "attnlrp,rise,chefer",
                       "--json", "e.json", "--csv", "e.csv", "--html", "e.html"], ["e.json", "e.csv", "e.html"]),

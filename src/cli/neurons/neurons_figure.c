@@ -126,10 +126,10 @@ static enum vitlrp_status add_cell(struct panel *panel, size_t place, double x,
     text_printf(&panel->words, "%.3g at %s", item->activation_max, token);
     add_line(panel, x, panel->cell_width, NOTE_SIZE, false);
     if (!isnan(item->drop)) {
-        text_printf(&panel->words, "without it: %+.3f", -item->drop);
+        text_printf(&panel->words, "without it: %+.3f", 0.0 - item->drop);
         add_line(panel, x, panel->cell_width, NOTE_SIZE, false);
     }
-    text_printf(&panel->words, "to first order: %+.3f", -item->first_order);
+    text_printf(&panel->words, "to first order: %+.3f", 0.0 - item->first_order);
     add_line(panel, x, panel->cell_width, NOTE_SIZE, false);
     return VITLRP_OK;
 }
@@ -162,12 +162,13 @@ static enum vitlrp_status add_head(struct panel *panel, struct vitlrp_error *err
     const char *slash = strrchr(explanation->image_path, '/');
     char name[120];
     text_escape_name(name, sizeof name, slash == NULL ? explanation->image_path : slash + 1);
-    text_printf(&panel->words, "%s: ", name);
+    text_append_string(&panel->words, name);
+    add_wide_line(panel, TITLE_SIZE, true);
     report_class(&panel->words, explanation);
     if (panel->words.length > 0 && !panel->words.failed) {
         panel->words.data[--panel->words.length] = '\0'; /* the end of the line */
     }
-    add_wide_line(panel, TITLE_SIZE, true);
+    add_wide_line(panel, TEXT_SIZE, false);
     panel->y += 4.0;
     figure_range_add(&range, result->whole,
                      (size_t) result->grid_height * (size_t) result->grid_width);

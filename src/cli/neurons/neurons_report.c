@@ -29,9 +29,9 @@ void neurons_ways_append(const struct neurons_result *result, const struct expla
 /* "-0.245 (first order -0.221)": what the output changes by without a unit. */
 static void append_change(const struct neurons_item *item, struct text *out) {
     if (isnan(item->drop)) {
-        text_printf(out, "%+.3f to first order", -item->first_order);
+        text_printf(out, "%+.3f to first order", 0.0 - item->first_order);
     } else {
-        text_printf(out, "%+.3f (first order %+.3f)", -item->drop, -item->first_order);
+        text_printf(out, "%+.3f (first order %+.3f)", 0.0 - item->drop, 0.0 - item->first_order);
     }
 }
 

@@ -1,0 +1,154 @@
+"""vitlrp neurons against the numbers of a program in float64: every unit, the blocks, the maps.
+usage: check_neurons.py VITLRP LATENT"""
+
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+import numpy_files  # noqa: E402
+import records  # noqa: E402
+import small_model  # noqa: E402
+
+PROGRAM, LATENT = (os.path.abspath(path) for path in sys.argv[1:3])
+FOLDERS = ("latent-vit", "latent-registers")
+small_model.use(backend="openblas")
+
+
+def read_array(*path):
+    return numpy_files.read_npy(os.path.join(LATENT, *path))
+
+
+def distance(found, wanted):
+    """Relative, in the L2 norm."""
+    return math.dist(found, wanted) / math.hypot(*wanted)
+
+
+class Neurons(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = scratch.name
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def run_command(self, latent, image, *arguments):
+        expected = self.expected(latent)
+        subprocess.run([PROGRAM, "neurons", os.path.join(LATENT, latent, "images", f"{image:02}.png"), "--model",
+                        os.path.join(LATENT, latent, "model.safetensors"), "--json", "n.json", "--scores", "s.npy", "-q",
+                        "-c", str(expected["values"][str(image)]["class_"]), "--resize", "none", *arguments],
+                       cwd=self.folder, check=True)
+        self.assertEqual(records.check_folder(self.folder), [])
+        with open(self.path("n.json"), encoding="utf-8") as file:
+            return json.load(file)
+
+    def expected(self, latent):
+        with open(os.path.join(LATENT, latent, "expected.json"), encoding="utf-8") as file:
+            return json.load(file)
+
+    def check_units(self, record, key, latent, name):
+        """Every unit is shown, so the report is the array."""
+        shape, wanted = read_array(latent, name)
+        for block in record["blocks"]:
+            row = wanted[block["block"] * shape[1]:][:shape[1]]
+            units = sorted(block["units"], key=lambda unit: unit["index"])
+            self.assertEqual([unit["index"] for unit in units], list(range(shape[1])))
+            self.assertLess(distance([unit[key] for unit in units], row), 1e-4, (name, block["block"]))
+
+    def check_order(self, record, key):
+        for block in record["blocks"]:
+            values = [unit[key] for unit in block["units"]]
+            self.assertEqual(values, sorted(values, reverse=not record["smallest"]))
+        self.assertEqual([block["block"] for block in record["blocks"]], [2, 1, 0])
+
+    def test_relevance(self):
+        for latent in FOLDERS:
+            for image in (0, 5):
+                for site in ("fc1", "head", "stream"):
+                    record = self.run_command(latent, image, "--site", site, "--top", "1000", "--no-maps", "--no-drops")
+                    start = f"{image}_attnlrp_{site}_relevance"
+                    self.check_units(record, "relevance", latent, f"{start}.npy")
+                    self.check_units(record, "relevance_max", latent, f"{start}_max.npy")
+                    self.check_units(record, "activation", latent, f"{image}_{site}_activation.npy")
+                    self.check_units(record, "first_order_drop", latent, f"{image}_gradient_{site}_relevance.npy")
+                    self.check_order(record, "relevance")
+                    shape, scores = numpy_files.read_npy(self.path("s.npy"))
+                    wanted = read_array(latent, f"{start}.npy")
+                    self.assertEqual(shape, wanted[0])
+                    self.assertLess(distance(scores, wanted[1]), 1e-4)
+
+    def test_methods(self):
+        """Another method, and a difference of two classes."""
+        versus = str(self.expected("latent-vit")["values"]["0"]["versus"])
+        for options, name in ((("--method", "attnlrp-eps"), "attnlrp-eps"), (("--method", "cp-lrp"), "cp-lrp"),
+                              (("--versus", versus), "versus")):
+            record = self.run_command("latent-vit", 0, *options, "--top", "1000", "--no-maps", "--no-drops")
+            self.check_units(record, "relevance", "latent-vit", f"0_{name}_fc1_relevance.npy")
+
+    def test_flow(self):
+        """What leaves a block, by its branches and past them."""
+        for latent in FOLDERS:
+            record = self.run_command(latent, 0, "--no-maps", "--no-drops", "--top", "1")
+            wanted = self.expected(latent)["values"]["0"]["blocks"]
+            for block in record["blocks"]:
+                for key, value in wanted[str(block["block"])].items():
+                    if key in block:
+                        self.assertAlmostEqual(block[key], value, delta=1e-4 * abs(record["explained"]), msg=key)
+                self.assertAlmostEqual(block["units"][0]["share"],
+                                       block["units"][0]["relevance"] / record["explained"], places=6)
+
+    def test_drops(self):
+        """A forward pass without each unit."""
+        for latent in FOLDERS:
+            for site in ("fc1", "head"):
+                record = self.run_command(latent, 0, "--site", site, "--top", "1000", "--no-maps", "--by", "drop",
+                                          "--negative")
+                self.check_units(record, "drop", latent, f"0_{site}_exact_drop.npy")
+                self.check_order(record, "first_order_drop")
+
+    def test_maps(self):
+        """Where the relevance of the unit with the most of it comes from, at the pixels and at the patches."""
+        for latent in FOLDERS:
+            side = self.expected(latent)["image_size"]
+            for place, wanted in self.expected(latent)["conditional"].items():
+                block, site = place.split(":")
+                where = ("--site", site, "--blocks", block, "--top", "1", "--no-drops", "--raw", "m.npy")
+                record = self.run_command(latent, 0, *where, "--level", "pixel")
+                unit = record["blocks"][0]["units"][0]
+                self.assertEqual(unit["index"], wanted["top"])
+                self.assertAlmostEqual(unit["map_sum"], wanted["sum_top"], delta=1e-4 * abs(wanted["R_top"]))
+                shape, pixels = numpy_files.read_npy(self.path("m.npy"))
+                self.assertEqual(shape, (1, side, side))
+                values = read_array(latent, f"map_{site}_{block}_{wanted['top']}.npy")[1]
+                self.assertLess(distance(pixels, values), 1e-4, place)
+                self.run_command(latent, 0, *where)
+                shape, patches = numpy_files.read_npy(self.path("m.npy"))
+                self.assertEqual(shape, (1, *record["grid"]))
+                self.assertAlmostEqual(math.fsum(patches), math.fsum(pixels), delta=1e-4 * abs(wanted["R_top"]))
+
+    def test_tokens(self):
+        """The token with the most activation, by name: CLS, registers, then patches."""
+        for latent in FOLDERS:
+            shape, wanted = read_array(latent, "0_fc1_activation_max.npy")
+            record = self.run_command(latent, 0, "--by", "activation", "--top", "3", "--no-maps", "--no-drops")
+            prefix, columns = record["prefix_tokens"], record["grid"][1]
+            self.assertEqual(prefix, self.expected(latent)["prefix_tokens"])
+            for block in record["blocks"]:
+                for unit in block["units"]:
+                    token = unit["activation_token"]
+                    patch = token - prefix
+                    name = ("CLS" if token == 0 else f"register {token - 1}" if patch < 0 else
+                            f"patch {patch // columns},{patch % columns}")
+                    self.assertEqual(unit["activation_at"], name)
+                    self.assertAlmostEqual(unit["activation_max"], wanted[block["block"] * shape[1] + unit["index"]],
+                                           delta=1e-4)
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1])
