@@ -69,7 +69,7 @@ struct made_up {
     struct neurons_choice choice;
     struct neurons_block blocks[2];
     struct neurons_item items[4];
-    float patches[4 * PATCHES], whole[PATCHES];
+    float patches[4 * PATCHES], whole[PATCHES], tokens[3 * (2 + PATCHES)];
     struct neurons_result result;
 };
 
@@ -124,6 +124,7 @@ static void make(struct made_up *made) {
     assert_int_equal(
         vitlrp_model_find_class(made->model, "goldfish", &made->explanation.target, NULL),
         VITLRP_OK);
+    made->tokens[2 + PATCHES] = -2.0F; /* the CLS that enters block 1 */
     made->blocks[0] = (struct neurons_block){1, FLOW, 0, 2};
     made->blocks[1] = (struct neurons_block){0, FLOW, 2, 2};
     make_items(made);
@@ -136,6 +137,7 @@ static void make(struct made_up *made) {
                                            .item_count = 4,
                                            .patches = made->patches,
                                            .whole = made->whole,
+                                           .tokens = made->tokens,
                                            .grid_height = GRID,
                                            .grid_width = GRID,
                                            .prefix = 2};
@@ -216,7 +218,8 @@ static size_t count_of(const char *text, const char *part) {
 /* The latest block is the first row; what lies in a cell stays within the figure; the bar of half
  * the largest share is half as wide. */
 static void test_panel(void **unused) {
-    static const char *const WORDS[] = {">1:fc1:10  +20.0 %<",  ">0:fc1:13  -10.0 %<",
+    static const char *const WORDS[] = {">enters  +75.0 %<",    ">-50.0 % at CLS, registers<",
+                                        ">1:fc1:10  +20.0 %<",  ">0:fc1:13  -10.0 %<",
                                         ">2.5 at register 0<",  ">Block 1: 25.0 % through the MLP",
                                         ">without it: -0.250<", ">to first order: -0.125<",
                                         ">&lt;b&gt;.jpg<",      ">explained: goldfish (1), "};
@@ -250,7 +253,8 @@ static void test_panel(void **unused) {
             fail_msg("the panel has no %s", WORDS[i]);
         }
     }
-    assert_int_equal(count_of(text.data, "<image"), 2 + 1 + 4); /* photograph, map, bar, cells */
+    assert_int_equal(count_of(text.data, "<image"),
+                     2 + 1 + 2 + 4); /* photograph, map, bar, tokens, cells */
     assert_true(strstr(text.data, ">Block 1:") < strstr(text.data, ">Block 0:"));
     text_free(&text);
     bytes_free(&svg);

@@ -134,6 +134,34 @@ static enum vitlrp_status add_cell(struct panel *panel, size_t place, double x,
     return VITLRP_OK;
 }
 
+/* What enters the block, at its patches, and how much of it is elsewhere. */
+static enum vitlrp_status add_entering(struct panel *panel, const struct neurons_block *block,
+                                       struct vitlrp_error *err) {
+    const struct neurons_result *result = panel->result;
+    size_t patches = (size_t) result->grid_height * (size_t) result->grid_width;
+    size_t prefix = (size_t) result->prefix;
+    const float *tokens = result->tokens + (size_t) block->block * (prefix + patches);
+    struct figure_map map = map_of(panel, tokens + prefix);
+    struct figure_range range = figure_range_none();
+    double first = 0.0;
+    for (size_t i = 0; i < prefix; i++) {
+        first += (double) tokens[i];
+    }
+    figure_range_add(&range, map.values, patches);
+    figure_range_set(&range, &map.options);
+    TRY(figure_add_map(panel->figure, &panel->pane, &map, MARGIN, panel->y, err));
+    panel->y += panel->pane.height + 4.0 + BAR_THICKNESS + 3.0;
+    text_printf(&panel->words, "enters  %+.1f %%",
+                100.0 * neurons_share(panel->explanation, block->flow.entering));
+    add_line(panel, MARGIN, panel->cell_width, TEXT_SIZE, true);
+    if (prefix > 0) {
+        text_printf(&panel->words, prefix > 1 ? "%+.1f %% at CLS, registers" : "%+.1f %% at CLS",
+                    100.0 * neurons_share(panel->explanation, first));
+        add_line(panel, MARGIN, panel->cell_width, NOTE_SIZE, false);
+    }
+    return VITLRP_OK;
+}
+
 static enum vitlrp_status add_block(struct panel *panel, const struct neurons_block *block,
                                     struct vitlrp_error *err) {
     text_printf(&panel->words, "Block %d: ", block->block);
@@ -141,10 +169,11 @@ static enum vitlrp_status add_block(struct panel *panel, const struct neurons_bl
     add_wide_line(panel, HEAD_SIZE, true);
     panel->y += 2.0;
     double top = panel->y;
-    double bottom = top;
+    TRY(add_entering(panel, block, err));
+    double bottom = panel->y;
     for (size_t i = 0; i < block->count; i++) {
         panel->y = top;
-        TRY(add_cell(panel, block->first + i, cell_x(panel, i), err));
+        TRY(add_cell(panel, block->first + i, cell_x(panel, i + 1), err));
         bottom = fmax(bottom, panel->y);
     }
     panel->y = bottom + GAP;
@@ -185,8 +214,10 @@ static enum vitlrp_status add_head(struct panel *panel, struct vitlrp_error *err
 
 static void add_notes(struct panel *panel) {
     static const char *const NOTES[] = {
+        "First column: the relevance of the tokens that enter the block, each in a scale of its "
+        "own.",
         "A cell: the patches that the unit's relevance comes from (above a fifth of the largest), "
-        "the unit's share of what is explained,",
+        "the unit's share of what is explained (bar),",
         "its largest activation and the token that has it, and what the output changes by without "
         "the unit.",
         "Blocks are in series: what leaves one enters the next, so shares of different blocks do "
@@ -204,7 +235,7 @@ static void add_notes(struct panel *panel) {
 
 static enum vitlrp_status draw(struct panel *panel, struct vitlrp_error *err) {
     const struct neurons_result *result = panel->result;
-    size_t columns = 4; /* the least, for the texts */
+    size_t columns = 3; /* the least, for the texts */
     for (size_t b = 0; b < result->block_count; b++) {
         columns = result->blocks[b].count > columns ? result->blocks[b].count : columns;
     }
@@ -213,7 +244,7 @@ static enum vitlrp_status draw(struct panel *panel, struct vitlrp_error *err) {
         panel->peak = fmax(panel->peak, fabs(share));
     }
     panel->cell_width = fmax(panel->pane.width, CELL_WIDTH_MIN);
-    panel->figure->width = cell_x(panel, columns) - GAP + MARGIN;
+    panel->figure->width = cell_x(panel, columns + 1) - GAP + MARGIN;
     TRY(add_head(panel, err));
     for (size_t b = 0; b < result->block_count; b++) {
         TRY(add_block(panel, &result->blocks[b], err));

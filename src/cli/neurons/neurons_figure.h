@@ -1,6 +1,7 @@
-/* The panel of an image's hidden units: a row for each block, the latest first, a cell for each
- * unit: the part of the photograph that its relevance comes from, its name, its share of what is
- * explained as a bar, and what the output changes by without it. */
+/* The panel of an image's hidden units: a row for each block, the latest first, with the relevance
+ * of the tokens that enter it and a cell for each unit: the part of the photograph that its
+ * relevance comes from, its name, its share of what is explained as a bar, and what the output
+ * changes by without it. */
 #ifndef CLI_NEURONS_NEURONS_FIGURE_H
 #define CLI_NEURONS_NEURONS_FIGURE_H
 

@@ -23,6 +23,7 @@ void neurons_result_free(struct neurons_result *result) {
     mem_free(result->patches);
     mem_free(result->pixels);
     mem_free(result->whole);
+    mem_free(result->tokens);
     *result = (struct neurons_result){0};
 }
 
@@ -32,6 +33,10 @@ static size_t unit_count(const struct neurons_result *result) {
 
 static size_t patch_count(const struct neurons_result *result) {
     return (size_t) result->grid_height * (size_t) result->grid_width;
+}
+
+static size_t token_count(const struct neurons_result *result) {
+    return (size_t) result->prefix + patch_count(result);
 }
 
 static size_t pixel_count(const struct neurons_result *result) {
@@ -64,11 +69,12 @@ static enum vitlrp_status allocate(const struct explain_session *state, struct n
     out->flow = mem_calloc((size_t) out->depth, sizeof *out->flow);
     out->blocks = mem_calloc((size_t) out->depth, sizeof *out->blocks);
     out->whole = mem_calloc(patch_count(out), sizeof *out->whole);
+    out->tokens = mem_calloc((size_t) out->depth + 1, token_count(out) * sizeof *out->tokens);
     bool complete = values->relevance != NULL && values->relevance_max != NULL &&
                     values->relevance_token != NULL && values->activation != NULL &&
                     values->activation_max != NULL && values->activation_token != NULL &&
                     out->first_order != NULL && out->flow != NULL && out->blocks != NULL &&
-                    out->whole != NULL;
+                    out->whole != NULL && out->tokens != NULL;
     return complete ? VITLRP_OK
                     : fail(err, VITLRP_NOMEM, "out of memory for the values of %zu units", count);
 }
@@ -87,6 +93,7 @@ static enum vitlrp_status take_values(struct explain_session *state,
     inside.units = &out->values;
     inside.unit_sites = 1;
     inside.flow = out->flow;
+    inside.tokens = out->tokens;
     TRY(vitlrp_session_inside(state->session, contrast->targets, contrast->count,
                               &state->settings->method, &relevance, &inside, err));
     explanation->explained = relevance.explained;

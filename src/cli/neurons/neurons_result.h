@@ -40,8 +40,9 @@ struct neurons_result {
     float *patches; /* [item_count, grid_height, grid_width]; NULL without maps */
     float *pixels;  /* [item_count, input_height, input_width]; NULL unless wanted */
     float *whole;   /* [grid_height, grid_width]: the map of all that is explained */
+    float *tokens;  /* [depth + 1, tokens]: what enters each block, and what leaves the last */
     int32_t grid_height, grid_width, input_height, input_width;
-    int32_t prefix; /* tokens before the patches */
+    int32_t prefix; /* tokens before the patches; which are the rest */
 };
 
 /* Which maps of the units are made, beside the map of all. */
