@@ -17,7 +17,7 @@
 
 /* What the sessions are opened for: one of the first, and the first-order drops. */
 static const char *const METHODS[] = {"attnlrp,input-x-gradient", "attnlrp-eps,input-x-gradient",
-                                      "cp-lrp,input-x-gradient"};
+                                      "cp-lrp,input-x-gradient", "libra,input-x-gradient"};
 
 /* The verb from its options to its files. */
 struct neurons {
@@ -40,9 +40,10 @@ static enum vitlrp_status choose_methods(struct settings *settings, struct vitlr
             return VITLRP_OK;
         }
     }
-    return fail(err, VITLRP_USAGE,
-                "--method %s: relevance of hidden units is that of attnlrp, attnlrp-eps or cp-lrp",
-                name);
+    return fail(
+        err, VITLRP_USAGE,
+        "--method %s: relevance of hidden units is that of attnlrp, attnlrp-eps, cp-lrp or libra",
+        name);
 }
 
 static enum vitlrp_status check_panel(struct neurons *neurons, struct vitlrp_error *err) {

@@ -21,6 +21,12 @@ void neurons_ways_append(const struct neurons_result *result, const struct expla
         text_printf(out, "%.1f %% leaves it, %.1f %% absorbed in it", branch, absorbed);
         return;
     }
+    if (isnan(branch)) { /* both branches are added at once */
+        text_printf(out, "%.1f %% leaves it, %.1f %% enters it",
+                    100.0 * neurons_share(explanation, block->flow.leaving),
+                    100.0 * neurons_share(explanation, block->flow.entering));
+        return;
+    }
     text_printf(out, "%.1f %% through the %s, %.1f %% past it, %.1f %% absorbed", branch,
                 site == VITLRP_SITE_HEAD ? "attention" : "MLP",
                 100.0 * neurons_share(explanation, ways.shortcut), absorbed);

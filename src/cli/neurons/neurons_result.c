@@ -57,8 +57,7 @@ static enum vitlrp_status allocate(const struct explain_session *state, struct n
     out->input_width = state->info.input_width;
     out->prefix = state->info.tokens - out->grid_height * out->grid_width;
     size_t count = unit_count(out);
-    vitlrp_unit_values_init(values);
-    values->site = out->choice->site;
+    *values = (struct vitlrp_unit_values){.site = out->choice->site};
     values->relevance = mem_calloc(count, sizeof *values->relevance);
     values->relevance_max = mem_calloc(count, sizeof *values->relevance_max);
     values->relevance_token = mem_calloc(count, sizeof *values->relevance_token);
@@ -86,16 +85,15 @@ static enum vitlrp_status take_values(struct explain_session *state,
                                       const struct contrast *contrast, struct neurons_result *out,
                                       struct vitlrp_error *err) {
     struct vitlrp_relevance relevance;
-    struct vitlrp_inside inside;
+    struct vitlrp_inside inside = {.relevance = &relevance,
+                                   .units = &out->values,
+                                   .unit_sites = 1,
+                                   .flow = out->flow,
+                                   .tokens = out->tokens};
     vitlrp_relevance_init(&relevance);
-    vitlrp_inside_init(&inside);
     relevance.patches = out->whole;
-    inside.units = &out->values;
-    inside.unit_sites = 1;
-    inside.flow = out->flow;
-    inside.tokens = out->tokens;
     TRY(vitlrp_session_inside(state->session, contrast->targets, contrast->count,
-                              &state->settings->method, &relevance, &inside, err));
+                              &state->settings->method, &inside, err));
     explanation->explained = relevance.explained;
     explanation->sum = relevance.sum;
     explanation->precision = state->info.precision;
@@ -107,20 +105,12 @@ static enum vitlrp_status take_values(struct explain_session *state,
 static enum vitlrp_status take_first_order(const struct explain_session *state,
                                            const struct contrast *contrast,
                                            struct neurons_result *out, struct vitlrp_error *err) {
-    struct vitlrp_relevance relevance;
-    struct vitlrp_inside inside;
-    struct vitlrp_unit_values values;
+    struct vitlrp_unit_values values = {.site = out->choice->site, .relevance = out->first_order};
+    struct vitlrp_inside inside = {.units = &values, .unit_sites = 1};
     struct vitlrp_method_options method;
     TRY(vitlrp_method_options_init(&method, FIRST_ORDER, err));
-    vitlrp_relevance_init(&relevance);
-    vitlrp_inside_init(&inside);
-    vitlrp_unit_values_init(&values);
-    values.site = out->choice->site;
-    values.relevance = out->first_order;
-    inside.units = &values;
-    inside.unit_sites = 1;
     return vitlrp_session_inside(state->session, contrast->targets, contrast->count, &method,
-                                 &relevance, &inside, err);
+                                 &inside, err);
 }
 
 /* ---- Those that are shown ---- */
@@ -202,8 +192,8 @@ static enum vitlrp_status take_drops_of(struct explain_session *state, const flo
         units[i] = out->items[block->first + i].unit;
     }
     if (status == VITLRP_OK) {
-        status =
-            vitlrp_unit_effects(state->model, &options, input, units, block->count, logits, err);
+        const struct vitlrp_unit_list list = {units, block->count};
+        status = vitlrp_unit_effects(state->model, &options, input, &list, logits, err);
     }
     for (size_t i = 0; status == VITLRP_OK && i < block->count; i++) {
         out->items[block->first + i].drop = explained_of(contrast, state->prediction.logits) -
@@ -240,13 +230,13 @@ static enum vitlrp_status pass_through(struct explain_session *state,
                                        const struct contrast *contrast, float *channels,
                                        struct neurons_result *out, struct vitlrp_error *err) {
     size_t image = photo_channels(&state->preprocess) * pixel_count(out);
-    struct vitlrp_through *groups = mem_calloc(out->item_count, sizeof *groups);
+    struct vitlrp_unit_group *groups = mem_calloc(out->item_count, sizeof *groups);
     if (groups == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for %zu units", out->item_count);
     }
     for (size_t i = 0; i < out->item_count; i++) {
         const struct vitlrp_unit *unit = &out->items[i].unit;
-        groups[i] = (struct vitlrp_through){
+        groups[i] = (struct vitlrp_unit_group){
             .site = unit->site,
             .block = unit->block,
             .indices = &unit->index,
@@ -254,9 +244,11 @@ static enum vitlrp_status pass_through(struct explain_session *state,
             .pixels = channels == NULL ? NULL : channels + i * image,
             .patches = out->patches == NULL ? NULL : out->patches + i * patch_count(out)};
     }
-    enum vitlrp_status status = vitlrp_session_through(
-        state->session, contrast->targets, contrast->count, &state->settings->method,
-        VITLRP_SEED_CLASS, groups, out->item_count, err);
+    const struct vitlrp_conditional conditional = {
+        .seed = VITLRP_SEED_CLASS, .groups = groups, .group_count = out->item_count};
+    enum vitlrp_status status =
+        vitlrp_session_conditional(state->session, contrast->targets, contrast->count,
+                                   &state->settings->method, &conditional, err);
     for (size_t i = 0; status == VITLRP_OK && i < out->item_count; i++) {
         out->items[i].map_sum = groups[i].sum;
     }
