@@ -214,14 +214,12 @@ static enum vitlrp_status add_head(struct panel *panel, struct vitlrp_error *err
 
 static void add_notes(struct panel *panel) {
     static const char *const NOTES[] = {
-        "First column: the relevance of the tokens that enter the block, each in a scale of its "
-        "own.",
-        "A cell: the patches that the unit's relevance comes from (above a fifth of the largest), "
-        "the unit's share of what is explained (bar),",
-        "its largest activation and the token that has it, and what the output changes by without "
-        "the unit.",
-        "Blocks are in series: what leaves one enters the next, so shares of different blocks do "
-        "not add up."};
+        "First column: the relevance of the tokens that enter the block, in a scale of its own.",
+        "A cell: the patches that the unit's relevance comes from (above a fifth of the largest);",
+        "the unit and its share of what is explained; its largest activation, and the token with "
+        "it;",
+        "what the output changes by without the unit, measured and to first order.",
+        "Blocks are in series: what leaves one enters the next, so their shares do not add up."};
     for (size_t i = 0; i < sizeof NOTES / sizeof NOTES[0]; i++) {
         text_append_string(&panel->words, NOTES[i]);
         add_wide_line(panel, NOTE_SIZE, false);
