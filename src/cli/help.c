@@ -37,8 +37,8 @@ static const char EXAMPLES_COMPARE[] =
     "  vitlrp compare cat.jpg --methods attnlrp,gradcam,rollout   methods, side by side\n"
     "  vitlrp compare cat.jpg -c top:3 --gammas 0,0.05,0.25 -o gammas.pdf   for a paper\n";
 static const char EXAMPLES_NEURONS[] =
-    "  vitlrp neurons cat.jpg                      five neurons of each block, as cat.neurons.png\n"
-    "  vitlrp neurons cat.jpg --site head --no-maps   all heads, as text\n";
+    "  vitlrp neurons cat.jpg                      neurons of each block: cat.neurons.png\n"
+    "  vitlrp neurons cat.jpg --site head --no-maps   heads, as text\n";
 static const char EXAMPLES_BATCH[] =
     "  vitlrp batch imagenet/val -o maps           heat maps of a tree; again: resumes\n"
     "  vitlrp batch val -o maps --shard 0/4        a quarter of it; then vitlrp merge maps\n"
