@@ -370,7 +370,9 @@ vitlrp_session_attribute(struct vitlrp_session *session, const struct vitlrp_tar
                          size_t target_count, const struct vitlrp_method_options *options,
                          struct vitlrp_relevance *relevance, struct vitlrp_error *error) {
     struct session_request request;
+    struct vitlrp_relevance known;
     API_NEEDS(session != NULL && targets != NULL && options != NULL && relevance != NULL, error);
+    TRY(relevance_read(relevance, &known, error)); /* a newer program hears of its own record */
     TRY(session_request_make(session, targets, target_count, options, &request, error));
     return session_request_run(session, &request, relevance, error);
 }
