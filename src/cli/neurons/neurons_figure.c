@@ -216,8 +216,7 @@ static void add_notes(struct panel *panel) {
     static const char *const NOTES[] = {
         "First column: the relevance of the tokens that enter the block, in a scale of its own.",
         "A cell: the patches that the unit's relevance comes from (above a fifth of the largest);",
-        "the unit and its share of what is explained; its largest activation, and the token with "
-        "it;",
+        "the unit and its share of what is explained; its largest activation, and at which token;",
         "what the output changes by without the unit, measured and to first order.",
         "Blocks are in series: what leaves one enters the next, so their shares do not add up."};
     for (size_t i = 0; i < sizeof NOTES / sizeof NOTES[0]; i++) {
