@@ -1,7 +1,7 @@
 #include "eval/unit_order.h"
 
-static const unsigned char PER_CENT[UNIT_POINTS] = {0,  1,  2,  5,  10, 20, 35, 50,
-                                                    65, 80, 90, 95, 98, 99, 100};
+static const size_t PER_CENT[UNIT_POINTS] = {0,  1,  2,  5,  10, 20, 35, 50,
+                                             65, 80, 90, 95, 98, 99, 100};
 
 size_t unit_order_count(size_t point, size_t units) {
     /* In integers: a share in floating point can fall on the wrong side of a half. */

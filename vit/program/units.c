@@ -77,7 +77,7 @@ struct unit_results {
 static void take_tokens(const struct unit_rows *units, const struct unit_reading *reading,
                         const struct unit_results *results, size_t at) {
     double sum[UNITS_AT_ONCE] = {0};
-    double most[UNITS_AT_ONCE];
+    double most[UNITS_AT_ONCE] = {0};
     double values[UNITS_AT_ONCE] = {0};
     int32_t where[UNITS_AT_ONCE] = {0};
     size_t rows = units->array->rows;
