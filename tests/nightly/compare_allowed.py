@@ -155,7 +155,7 @@ ALLOWED = [
             r"[a-z0-9]+\.json", r"(protocol|search)\.(score|masks|regions)",
             lambda old, new: (old, new) in ((ABSENT, "logit"), (ABSENT, "random"), (ABSENT, 1))),
     Allowed("L Shapley", "and tables have columns for Shapley values, empty where none were made", r"eval/.*",
-            r"e\.csv", r"lines\.\d+\.shapley_(error|split_half)", lambda old, new: (old, new) == (ABSENT, "")),
+            r"[em]\.csv", r"lines\.\d+\.shapley_(error|split_half)", lambda old, new: (old, new) == (ABSENT, "")),
     Allowed("L bench", "bench says which library computed", r"bench/.*", r"b\.json", r"(variants\.\d\.)?library",
             added),
     Allowed("L AMX mixed", "with AMX, products of |W| in bfloat16 are the library's own: other last bits",
