@@ -306,6 +306,17 @@ static void append_few(const struct report_page *page) {
     }
 }
 
+static void append_edits(const struct report_page *page) {
+    struct text names = {.limit = REPORT_EDITS_LIMIT};
+    if (report_edits(&page->record->evaluation, &names)) {
+        text_append_string(page->out,
+                           "<p class=\"notice\">Hidden units of the model are edited: <code>");
+        report_escape(page->out, names.failed ? "?" : names.data);
+        text_append_string(page->out, "</code></p>\n");
+    }
+    text_free(&names);
+}
+
 static void append_facts(const struct report_page *page) {
     const struct evaluation *evaluation = &page->record->evaluation;
     struct text *out = page->out;
@@ -321,6 +332,7 @@ static void append_facts(const struct report_page *page) {
     append_settings(page, SETTING_FACT);
     text_append_string(out, "</dl>\n");
     append_few(page);
+    append_edits(page);
     if (evaluation->cancelled) {
         text_printf(
             out, "<p class=\"notice\">This run was stopped early: it has %zu of its images.</p>\n",

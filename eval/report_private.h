@@ -31,6 +31,12 @@ extern const char *const REPORT_STYLE;
  * UTF-8 become \xNN. */
 void report_escape(struct text *out, const char *text);
 
+#define REPORT_EDITS_LIMIT ((size_t) 4096)
+
+/* Appends the names of the edits of the model's hidden units, the first of many; false: it has
+ * none. */
+bool report_edits(const struct evaluation *evaluation, struct text *out);
+
 /* A number with a real minus sign, an en dash for NaN. */
 void report_number(struct text *out, double value, int decimals);
 void report_signed_number(struct text *out, double value, int decimals);

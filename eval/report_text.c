@@ -8,6 +8,7 @@
 #include "eval/audit.h"
 #include "eval/protocol_table.h"
 #include "eval/report.h"
+#include "eval/report_private.h"
 
 #define CELL_LIMIT 64
 #define NAME_LIMIT 41 /* of a method */
@@ -50,6 +51,14 @@ static void append_settings(struct text *out, const struct eval_protocol *protoc
     }
 }
 
+static void append_edits(struct text *out, const struct evaluation *evaluation) {
+    struct text names = {.limit = REPORT_EDITS_LIMIT};
+    if (report_edits(evaluation, &names)) {
+        text_printf(out, "of the edited model: %s\n", names.failed ? "?" : names.data);
+    }
+    text_free(&names);
+}
+
 static void append_heading(struct text *out, const struct record *record,
                            const struct summary *summary) {
     const struct evaluation *evaluation = &record->evaluation;
@@ -77,6 +86,7 @@ static void append_heading(struct text *out, const struct record *record,
                     word_of(WORDS_PRECISION, protocol->precision));
     }
     text_append_string(out, "\n");
+    append_edits(out, evaluation);
     if (evaluation->cancelled) {
         text_printf(out, "stopped early: %zu of the images were measured\n",
                     evaluation->image_count);

@@ -405,6 +405,10 @@ class Unit(Structure):
     _fields_ = [("site", c_int), ("block", c_int32), ("index", c_int32)]
 
 
+class Edit(Structure):
+    _fields_ = [("unit", Unit), ("factor", c_float), ("constant", POINTER(c_float))]
+
+
 class UnitValues(Structure):
     _fields_ = [
         ("site", c_int),
@@ -933,6 +937,10 @@ FUNCTIONS = {
     "vitlrp_unit_name": (None, (POINTER(Unit), c_char_p)),
     "vitlrp_model_site_width": (c_int32, (ModelPointer, c_int)),
     "vitlrp_model_check_unit": (c_int, (ModelPointer, POINTER(Unit), POINTER(Error))),
+    "vitlrp_model_with_edits": (
+        c_int,
+        (ModelPointer, POINTER(Edit), c_size_t, POINTER(ModelPointer), POINTER(Error)),
+    ),
     "vitlrp_session_inside": (
         c_int,
         (

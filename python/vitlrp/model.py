@@ -20,6 +20,7 @@ from . import batch as _batch
 from . import image as _image
 from . import method as _method
 from ._comparing import Comparing
+from ._editing import Editing
 from ._explain import Explaining, Request, Wanted, check_contrast, check_level
 from ._handle import Handle
 from ._info import Fact, ModelInfo, describe, list_facts
@@ -43,7 +44,7 @@ _EXPLAIN = (
 )
 
 
-class Model(Comparing):
+class Model(Comparing, Editing):
     """A Vision Transformer. Immutable, and shared by any number of threads: every call that
     computes takes a session of its own from the model's pool.
 

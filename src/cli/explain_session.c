@@ -376,15 +376,12 @@ static void append_words(struct text *out, const struct explanation *explanation
     }
 }
 
-/* What the picture shows. */
-static enum vitlrp_status compose_caption(const struct explanation *explanation, struct text *out,
-                                          struct vitlrp_error *err) {
+/* What the picture shows, of the model of that name. */
+static enum vitlrp_status compose_of(const struct explanation *explanation, const char *name,
+                                     struct text *out, struct vitlrp_error *err) {
     char composed[VITLRP_CAPTION_SIZE];
     const struct vitlrp_method_info *method = &explanation->settings->method_info;
-    struct vitlrp_model_info model;
     struct vitlrp_caption caption;
-    vitlrp_model_info_init(&model);
-    vitlrp_model_describe(explanation->model, &model);
     vitlrp_caption_init(&caption);
     caption.target = likely_of(explanation, &explanation->target);
     caption.has_versus = explanation->has_versus ? 1 : 0;
@@ -392,7 +389,7 @@ static enum vitlrp_status compose_caption(const struct explanation *explanation,
         caption.versus = likely_of(explanation, &explanation->versus);
     }
     caption.method = method->name;
-    caption.model = model.name;
+    caption.model = name;
     caption.unit = explanation_unit(explanation);
     if (strcmp(caption.unit, "logit") == 0) {
         caption.unit = explanation_sum(explanation);
@@ -405,6 +402,22 @@ static enum vitlrp_status compose_caption(const struct explanation *explanation,
     text_append_string(out, composed);
     append_words(out, explanation);
     return text_check_memory(out, "the caption of a picture", err);
+}
+
+static enum vitlrp_status compose_caption(const struct explanation *explanation, struct text *out,
+                                          struct vitlrp_error *err) {
+    struct vitlrp_model_info model;
+    vitlrp_model_info_init(&model);
+    vitlrp_model_describe(explanation->model, &model);
+    if (explanation->before == NULL) {
+        return compose_of(explanation, model.name, out, err);
+    }
+    struct text name = {.limit = CAPTION_LIMIT};
+    text_printf(&name, "%s, edited", model.name);
+    enum vitlrp_status status =
+        compose_of(explanation, name.failed ? model.name : name.data, out, err);
+    text_free(&name);
+    return status;
 }
 
 /* What a picture says about itself: program, class, method and its options. */

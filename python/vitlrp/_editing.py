@@ -1,0 +1,98 @@
+"""Models whose hidden units are changed in every pass."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Union
+
+import numpy as np
+
+from . import _capi, _check
+from ._library import call, lib, words
+from .errors import UsageError
+
+if TYPE_CHECKING:
+    from ._info import ModelInfo
+    from .model import Model
+
+Constant = Union[float, "_check.Floats"]
+
+
+def _unit(name: str) -> _capi.Unit:
+    text = _check.text("a unit", name)
+    every = text.endswith(b":*")
+    unit = _capi.Unit()
+    call(lib.vitlrp_unit_parse, text[:-1] + b"0" if every else text, ctypes.byref(unit))
+    if every:
+        unit.index = -1
+    return unit
+
+
+def _constant(name: str, value: Any, outputs: int) -> _check.Floats:
+    """Of CLS and of other tokens, for each output of the unit."""
+    try:
+        given = np.asarray(value, np.float32)
+        return np.ascontiguousarray(np.broadcast_to(given, (outputs, 2)))
+    except (TypeError, ValueError):
+        raise UsageError(
+            f"the constant of {name} must be a number, two (of the CLS token and of the others), or "
+            f"an array of shape ({outputs}, 2), not {_check.shown(value)}"
+        ) from None
+
+
+class Editing:
+    """Of Model, which has all of this."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def info(self) -> ModelInfo: ...
+
+        def _in_use(self) -> AbstractContextManager[_capi.ModelPointer]: ...
+
+        @classmethod
+        def _made(cls, pointer: _capi.ModelPointer, passes: int) -> Model: ...
+
+    def edited(
+        self,
+        factors: Mapping[str, float] | None = None,
+        *,
+        constants: Mapping[str, Constant] | None = None,
+        passes: int = 1,
+    ) -> Model:
+        """A model whose hidden units have other values in every pass: x -> factor * x + constant.
+
+            off = model.edited({"4:fc1:136": 0, "5:head:2": 0})
+            off.explain("goldfish.jpg", "goldfish")
+
+        factors    of units, BLOCK:SITE:INDEX from 0: fc1, a neuron of an MLP behind its activation
+                   or gate, or head, an attention head before proj; "4:fc1:*" is every one there
+        constants  of units: a number, two numbers (of the CLS token and of all others, as for means),
+                   or for a head an array (outputs, 2); the factor is 0 where factors has no other
+        passes     as of the constructor
+
+        Relevance, measures and records are those of the edited model; configuration()["edits"] names
+        the edits. It shares the weights of this one, and is closed apart from it. UsageError for a
+        unit that the model has not, and for a model that is edited already.
+        """
+        scaled = dict(factors or {})
+        added = dict(constants or {})
+        names = list(scaled) + [name for name in added if name not in scaled]
+        edits = (_capi.Edit * max(len(names), 1))()
+        head = words("site").index("head")
+        kept = []
+        for name, edit in zip(names, edits):
+            edit.unit = _unit(name)
+            edit.factor = _check.real(
+                f"the factor of {name}", scaled.get(name, 0.0), -_check.FLOAT32_MAX, _check.FLOAT32_MAX
+            )
+            if name in added:
+                outputs = self.info.dim // self.info.heads if edit.unit.site == head else 1
+                kept.append(_constant(name, added[name], outputs))
+                edit.constant = _check.floats(kept[-1])
+        pointer = _capi.ModelPointer()
+        with self._in_use() as model:
+            call(lib.vitlrp_model_with_edits, model, edits, len(names), ctypes.byref(pointer))
+        return self._made(pointer, passes)
