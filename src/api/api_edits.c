@@ -1,4 +1,5 @@
 /* The public face of models with edited units: vit's, with everything else as it was. */
+#include <stdbool.h>
 #include <string.h>
 
 #include "api/api.h"
@@ -55,8 +56,10 @@ static enum vitlrp_status complete(const struct vitlrp_model *base, struct vit_m
     made->preprocess = base->preprocess;
     made->labels = labels_hold(base->labels);
     made->hash = model_hash_open();
+    made->text_facts = base->text_facts == NULL ? NULL : json_deep_copy(base->text_facts);
+    bool held = made->hash != NULL && (made->text_facts != NULL || base->text_facts == NULL);
     enum vitlrp_status status =
-        made->hash == NULL ? fail(err, VITLRP_NOMEM, "out of memory for a model") : VITLRP_OK;
+        held ? VITLRP_OK : fail(err, VITLRP_NOMEM, "out of memory for a model");
     if (status == VITLRP_OK && base->texts != NULL) {
         status = keep_texts(base, made, err);
     }

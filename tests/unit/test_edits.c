@@ -499,6 +499,13 @@ static void see_texts(const struct vitlrp_model *model, float logits[2]) {
     mem_free(input);
 }
 
+static size_t text_facts_of(const struct vitlrp_model *model) {
+    struct vitlrp_model_info info;
+    vitlrp_model_info_init(&info);
+    vitlrp_model_describe(model, &info);
+    return info.text_facts;
+}
+
 /* Edits before or after the texts are one model, whose texts still have their words. */
 static void texts_and_edits_come_in_any_order(void **state) {
     static const struct vitlrp_edit EDIT = {{VITLRP_SITE_FC1, 0, -1}, 0.5F, NULL};
@@ -521,6 +528,8 @@ static void texts_and_edits_come_in_any_order(void **state) {
     }
     check(vitlrp_model_class(models[4], 1, &found, &err), &err);
     assert_string_equal(found.label, "car");
+    assert_int_equal(text_facts_of(models[4]), text_facts_of(models[3]));
+    assert_true(text_facts_of(models[4]) > 0);
     assert_memory_equal(logits[0], logits[1], sizeof logits[0]);
     assert_true(fabsf(logits[0][0] - logits[2][0]) > 1e-4F);
     assert_string_equal(texts[0], texts[1]);
