@@ -110,6 +110,20 @@ static void append_fact(struct text *out, const char *name, const char *value) {
     text_append_string(out, "</b>");
 }
 
+/* What the edits of units did to the first class. */
+static void append_edits(const struct image_page *page, struct text *out) {
+    struct explanation first = *page->explanation;
+    struct text line = {.limit = TITLE_LIMIT};
+    first.target = page->classes[page->targets[0].class].found;
+    unedited_report(&line, &first);
+    if (line.length > 0 && !line.failed) {
+        text_append_string(out, "<p class=\"notice\">Hidden units of the model are ");
+        page_append_text(out, line.data);
+        text_append_string(out, "</p>\n");
+    }
+    text_free(&line);
+}
+
 static void append_header(const struct image_page *page, struct text *out) {
     const struct explanation *explanation = page->explanation;
     struct vitlrp_model_info model;
@@ -135,6 +149,7 @@ static void append_header(const struct image_page *page, struct text *out) {
         page_append_text(out, photo_warning(explanation->photo));
         text_append_string(out, "</p>\n");
     }
+    append_edits(page, out);
     text_append_string(out, "</header>\n");
 }
 
