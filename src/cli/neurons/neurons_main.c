@@ -186,8 +186,8 @@ static enum vitlrp_status choose_class(struct neurons *neurons, struct explanati
     if (explanation->has_label) {
         TRY(class_of_folder(state->model, explanation->image_path, &explanation->label, err));
     }
-    const struct class_image image = {state->model, &state->prediction,
-                                      explanation->has_label ? explanation->label.output : -1};
+    const struct class_image image =
+        explain_class_image(state, explanation->has_label ? explanation->label.output : -1);
     TRY(class_choice_take(&state->choice, &image, 0, &taken, err));
     explanation->target = taken.target;
     explanation->versus = taken.versus;
@@ -259,6 +259,7 @@ static enum exit_code explain_image(struct neurons *neurons, const char *path, b
                                       .preprocess = &state->preprocess,
                                       .settings = &neurons->settings,
                                       .prediction = &state->prediction,
+                                      .before = explain_before(state),
                                       .record = state->record,
                                       .image_sha256 = sha256};
     enum vitlrp_status status = operand_check_image(path, &err);

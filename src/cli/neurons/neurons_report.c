@@ -8,6 +8,7 @@
 #include "base/words.h"
 #include "cli/contrast.h"
 #include "cli/outputs.h"
+#include "cli/unedited.h"
 
 /* ---- For people ---- */
 
@@ -195,6 +196,9 @@ enum vitlrp_status neurons_record(const struct neurons_result *result,
     json_set(object, "model", json_text(info.name), &complete);
     set_image(object, explanation, &complete);
     set_target(object, explanation, &complete);
+    if (explanation->before != NULL) {
+        json_set(object, "before", unedited_json(explanation, &complete), &complete);
+    }
     set_units(object, result, explanation, &complete);
     json_set(object, "preprocess",
              json_seen(&explanation->photo->geometry,
