@@ -132,6 +132,21 @@ class Neurons(unittest.TestCase):
                 self.assertEqual(shape, (1, *record["grid"]))
                 self.assertAlmostEqual(math.fsum(patches), math.fsum(pixels), delta=1e-4 * abs(wanted["R_top"]))
 
+    def test_maps_of_all(self):
+        """The maps of all units of a block are in their order, and add up."""
+        for latent in FOLDERS:
+            for place, wanted in self.expected(latent)["conditional"].items():
+                block, site = place.split(":")
+                record = self.run_command(latent, 0, "--site", site, "--blocks", block, "--top", "1000", "--no-drops",
+                                          "--raw", "m.npy")
+                shape, maps = numpy_files.read_npy(self.path("m.npy"))
+                units = record["blocks"][0]["units"]
+                self.assertEqual(shape, (len(units), *record["grid"]))
+                size = math.prod(record["grid"])
+                for i, unit in enumerate(units):
+                    self.assertAlmostEqual(math.fsum(maps[i * size:][:size]), unit["map_sum"], places=5)
+                self.assertAlmostEqual(math.fsum(maps), wanted["sum_all"], delta=1e-4 * abs(wanted["R_all"]) + 1e-6)
+
     def test_tokens(self):
         """The token with the most activation, by name: CLS, registers, then patches."""
         for latent in FOLDERS:
