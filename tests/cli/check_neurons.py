@@ -147,6 +147,15 @@ class Neurons(unittest.TestCase):
                     self.assertAlmostEqual(math.fsum(maps[i * size:][:size]), unit["map_sum"], places=5)
                 self.assertAlmostEqual(math.fsum(maps), wanted["sum_all"], delta=1e-4 * abs(wanted["R_all"]) + 1e-6)
 
+    def test_edits(self):
+        """Of an edited model: the neuron that is gone has nothing, and what was said before is said."""
+        record = self.run_command("latent-vit", 0, "--edit", "1:fc1:134=0", "--top", "1000", "--no-maps", "--no-drops")
+        wanted = self.expected("latent-vit")["edits"]["ablate"]
+        self.assertAlmostEqual(record["before"]["logit"], wanted["logit_before"], places=4)
+        self.assertAlmostEqual(record["logit"], wanted["logit_after"], places=4)
+        gone = [unit for unit in record["blocks"][1]["units"] if unit["unit"] == "1:fc1:134"]
+        self.assertEqual([(unit["relevance"], unit["activation"]) for unit in gone], [(0, 0)])
+
     def test_tokens(self):
         """The token with the most activation, by name: CLS, registers, then patches."""
         for latent in FOLDERS:

@@ -161,6 +161,9 @@ static void set_target(json_t *object, const struct explanation *explanation, bo
         json_set(object, "versus", json_versus(&explanation->versus), complete);
         json_set(object, "versus_logit", json_number(contrast_logit(explanation)), complete);
     }
+    if (explanation->before != NULL) {
+        json_set(object, "before", unedited_json(explanation, complete), complete);
+    }
     json_set(object, "logit", json_number(prediction->logits[target->output]), complete);
     json_set(object, "probability", json_number(prediction->probability[target->output]), complete);
     json_set(object, "explained", json_number(explanation->explained), complete);
