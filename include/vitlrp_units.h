@@ -64,6 +64,15 @@ vitlrp_session_inside(struct vitlrp_session *session, const struct vitlrp_target
                       size_t target_count, const struct vitlrp_method_options *options,
                       struct vitlrp_inside *inside, struct vitlrp_error *error);
 
+/* Where each head looks: attention [depth, heads, tokens] of the last forward, from the tokens that
+ * the model's head reads (CLS; of a mean, by their shares in it) to all tokens, which adds up to 1.
+ * What a head looks at is not yet what it says: vitlrp_session_inside has its relevance. USAGE
+ * without a forward, and unless the session was opened for a method that reads attention, as
+ * "raw-attention" (vitlrp_session_options.methods). One thread at a time. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_session_attention(struct vitlrp_session *session, float *attention,
+                         struct vitlrp_error *error);
+
 /* Conditional maps: of what goes through the units of each group, and no other way, beside them
  * neither (equation 5 of Achtibat et al. 2023, "From attribution maps to human-understandable
  * explanations through Concept Relevance Propagation", here by the rules of a method). */

@@ -963,6 +963,7 @@ FUNCTIONS = {
             POINTER(Error),
         ),
     ),
+    "vitlrp_session_attention": (c_int, (SessionPointer, POINTER(c_float), POINTER(Error))),
     "vitlrp_session_embedding": (c_int, (SessionPointer, POINTER(c_float), POINTER(Error))),
     "vitlrp_model_close": (None, (ModelPointer,)),
     "vitlrp_model_info_init_sized": (None, (POINTER(ModelInfo), c_size_t)),

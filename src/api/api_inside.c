@@ -24,6 +24,13 @@ enum vitlrp_status vitlrp_session_inside(struct vitlrp_session *session,
                                inside->relevance == NULL ? &unwanted : inside->relevance, error);
 }
 
+enum vitlrp_status vitlrp_session_attention(struct vitlrp_session *session, float *attention,
+                                            struct vitlrp_error *error) {
+    API_NEEDS(session != NULL && attention != NULL, error);
+    TRY(vit_attributor_restore(session->attributor, session->input, error));
+    return vit_attributor_attention(session->attributor, attention, error);
+}
+
 enum vitlrp_status vitlrp_session_conditional(struct vitlrp_session *session,
                                               const struct vitlrp_target *targets,
                                               size_t target_count,

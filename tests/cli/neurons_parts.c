@@ -262,11 +262,32 @@ static void test_panel(void **unused) {
     unmake(&made);
 }
 
+/* Heads have a picture more: where they look. */
+static void test_heads(void **unused) {
+    struct made_up made;
+    struct figure figure;
+    float attention[2 * 14 * (2 + PATCHES)] = {0.25F};
+    size_t pictures = 0;
+    (void) unused;
+    make(&made);
+    made.result.width = 14;
+    made.result.attention = attention;
+    assert_int_equal(neurons_figure_draw(&made.result, &made.explanation, &figure, NULL),
+                     VITLRP_OK);
+    for (size_t i = 0; i < figure.count; i++) {
+        pictures += figure.items[i].kind == FIGURE_PICTURE ? 1 : 0;
+    }
+    assert_int_equal(pictures, 2 + 1 + 2 + 2 * 4);
+    figure_free(&figure);
+    unmake(&made);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_selection), cmocka_unit_test(test_blocks),
         cmocka_unit_test(test_ways),      cmocka_unit_test(test_tokens),
         cmocka_unit_test(test_report),    cmocka_unit_test(test_panel),
+        cmocka_unit_test(test_heads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,7 +9,8 @@
 
 #define LATENT TEST_DATA "/golden/latent"
 
-void latent_open(struct latent *latent, const char *folder, bool all_tokens) {
+static void open_latent(struct latent *latent, const char *folder, const char *methods,
+                        bool all_tokens) {
     char path[512];
     struct vitlrp_session_options options;
     struct vitlrp_model_info info;
@@ -27,11 +28,19 @@ void latent_open(struct latent *latent, const char *folder, bool all_tokens) {
     latent->depth = (size_t) info.depth;
     latent->pixels = (size_t) info.image_height * (size_t) info.image_width;
     vitlrp_session_options_init(&options);
-    options.methods = "attnlrp,attnlrp-eps,cp-lrp,input-x-gradient,rollout";
+    options.methods = methods;
     options.keep_all_tokens = all_tokens ? 1 : 0;
     if (vitlrp_session_open(latent->model, &options, &latent->session, &err) != VITLRP_OK) {
         fail_msg("%s: %s", folder, err.message);
     }
+}
+
+void latent_open(struct latent *latent, const char *folder, bool all_tokens) {
+    open_latent(latent, folder, "attnlrp,attnlrp-eps,cp-lrp,input-x-gradient,rollout", all_tokens);
+}
+
+void latent_open_for(struct latent *latent, const char *folder, const char *methods) {
+    open_latent(latent, folder, methods, false);
 }
 
 void latent_close(struct latent *latent) {

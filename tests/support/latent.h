@@ -18,6 +18,8 @@ struct latent {
 
 /* With all tokens kept, or not. Fails the test if that fails. */
 void latent_open(struct latent *latent, const char *folder, bool all_tokens);
+/* For these methods. */
+void latent_open_for(struct latent *latent, const char *folder, const char *methods);
 void latent_close(struct latent *latent);
 
 /* Input [3, height, width] of an image; owned: vitlrp_free. */

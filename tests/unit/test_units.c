@@ -513,6 +513,67 @@ static void wrong_requests_are_refused(void **state) {
     latent_close(&latent);
 }
 
+/* ---- Attention ---- */
+
+enum { MOST_ATTENTION = 1 << 12 };
+
+/* Of every head it adds up to 1; the mean over the heads of the last block is the map of
+ * raw-attention. */
+static void attention_is_what_methods_read(void **state) {
+    (void) state;
+    for (size_t f = 0; f < sizeof FOLDERS / sizeof FOLDERS[0]; f++) {
+        struct latent latent;
+        struct vitlrp_session_info info;
+        struct vitlrp_relevance map;
+        float attention[MOST_ATTENTION];
+        float patches[MOST_ATTENTION];
+        struct vitlrp_method_options method = method_of("raw-attention");
+        const struct vitlrp_target target = {.output = 0, .weight = 1.0F};
+        latent_open_for(&latent, FOLDERS[f], "raw-attention");
+        assert_int_equal(vitlrp_session_attention(latent.session, attention, NULL), VITLRP_USAGE);
+        latent_see(&latent, SEEN[0]);
+        vitlrp_session_info_init(&info);
+        vitlrp_session_describe(latent.session, &info);
+        size_t tokens = (size_t) info.tokens;
+        size_t count = (size_t) info.grid_height * (size_t) info.grid_width;
+        size_t heads = (size_t) vitlrp_model_site_width(latent.model, VITLRP_SITE_HEAD);
+        assert_true(latent.depth * heads * tokens <= MOST_ATTENTION);
+        vitlrp_relevance_init(&map);
+        map.patches = patches;
+        assert_int_equal(vitlrp_session_attribute(latent.session, &target, 1, &method, &map, NULL),
+                         VITLRP_OK);
+        assert_int_equal(vitlrp_session_attention(latent.session, attention, NULL), VITLRP_OK);
+        for (size_t row = 0; row < latent.depth * heads; row++) {
+            double sum = 0.0;
+            for (size_t t = 0; t < tokens; t++) {
+                sum += (double) attention[row * tokens + t];
+            }
+            assert_true(fabs(sum - 1.0) < 1e-5);
+        }
+        for (size_t p = 0; p < count; p++) {
+            double mean = 0.0;
+            for (size_t h = 0; h < heads; h++) {
+                size_t row = (latent.depth - 1) * heads + h;
+                mean += (double) attention[(row + 1) * tokens - count + p] / (double) heads;
+            }
+            assert_true(fabs(mean - (double) patches[p]) < 1e-6);
+        }
+        latent_close(&latent);
+    }
+}
+
+static void attention_needs_a_method_that_reads_it(void **state) {
+    (void) state;
+    struct latent latent;
+    struct vitlrp_error err = {0};
+    float attention[1];
+    latent_open_for(&latent, "latent-vit", "attnlrp");
+    latent_see(&latent, SEEN[0]);
+    assert_int_equal(vitlrp_session_attention(latent.session, attention, &err), VITLRP_USAGE);
+    assert_non_null(strstr(err.message, "raw-attention"));
+    latent_close(&latent);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_are_read_and_written),
@@ -526,6 +587,8 @@ int main(void) {
         cmocka_unit_test(conditional_maps_are_those_of_the_library),
         cmocka_unit_test(groups_do_not_disturb_each_other),
         cmocka_unit_test(wrong_requests_are_refused),
+        cmocka_unit_test(attention_is_what_methods_read),
+        cmocka_unit_test(attention_needs_a_method_that_reads_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

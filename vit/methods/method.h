@@ -140,6 +140,12 @@ double vit_attributor_work(const struct vit_attributor *attributor, const struct
 double vit_attributor_explained(struct vit_attributor *attributor,
                                 const struct vit_method_request *request);
 
+/* The attention of the last vit_attributor_forward, in the rows that the head reads (CLS, or by
+ * their shares in a mean): [depth, heads, tokens], where each head looks. USAGE unless the
+ * attributor was opened for a method that reads attention. */
+enum vitlrp_status vit_attributor_attention(struct vit_attributor *attributor, float *attention,
+                                            struct vitlrp_error *err);
+
 struct vit_session *vit_attributor_session(struct vit_attributor *attributor);
 struct vit_batch *
 vit_attributor_batch(struct vit_attributor *attributor); /* NULL if none is needed */

@@ -319,6 +319,39 @@ enum vitlrp_status method_raw_attention(struct vit_attributor *attributor,
     return vit_visit_attention(attributor->session, &visitor, err);
 }
 
+/* [depth, heads, tokens] of the rows that the head reads. */
+struct attention_rows {
+    const double *shares;
+    float *out;
+};
+
+static void keep_rows(void *user, const struct vit_attention_view *view) {
+    const struct attention_rows *rows = user;
+    for (size_t h = 0; h < view->heads; h++) {
+        const float *a = view->a + h * view->rows * view->tokens;
+        float *out = rows->out + ((size_t) view->block * view->heads + h) * view->tokens;
+        for (size_t t = 0; t < view->tokens; t++) {
+            double sum = 0.0;
+            for (size_t r = 0; r < view->rows; r++) {
+                sum += rows->shares[r] * (double) a[r * view->tokens + t];
+            }
+            out[t] = (float) sum;
+        }
+    }
+}
+
+enum vitlrp_status vit_attributor_attention(struct vit_attributor *attributor, float *attention,
+                                            struct vitlrp_error *err) {
+    if (attributor->scratch.row == NULL) {
+        return fail(err, VITLRP_USAGE,
+                    "the session was opened for no method that reads attention, as raw-attention");
+    }
+    read_shares(attributor, attributor->scratch.row);
+    struct attention_rows rows = {attributor->scratch.row, attention};
+    struct vit_attention_visitor visitor = {keep_rows, &rows};
+    return vit_visit_attention(attributor->session, &visitor, err);
+}
+
 /* The mean gradient of a head's attention from the rows that the head reads to the patches. */
 static double head_weight(const struct block_map *map, const struct vit_attention_view *view,
                           size_t head) {

@@ -98,6 +98,23 @@ static enum vitlrp_status add_masked(struct panel *panel, const float *values, d
     return figure_add_map(panel->figure, &panel->pane, &map, x, panel->y, err);
 }
 
+/* Of a head: what it looks at, below what its relevance comes from. */
+static enum vitlrp_status add_attention(struct panel *panel, const struct neurons_item *item,
+                                        double x, struct vitlrp_error *err) {
+    const struct neurons_result *result = panel->result;
+    size_t patches = (size_t) result->grid_height * (size_t) result->grid_width;
+    size_t tokens = (size_t) result->prefix + patches;
+    size_t row = (size_t) item->unit.block * (size_t) result->width + (size_t) item->unit.index;
+    struct figure_map map = map_of(panel, result->attention + row * tokens + result->prefix);
+    struct figure_range range = figure_range_none();
+    map.options.kind = VITLRP_MAP_UNSIGNED;
+    figure_range_add(&range, map.values, patches);
+    figure_range_set(&range, &map.options);
+    TRY(figure_add_map(panel->figure, &panel->pane, &map, x, panel->y, err));
+    panel->y += panel->pane.height + 4.0;
+    return VITLRP_OK;
+}
+
 static void add_bar(struct panel *panel, const struct neurons_item *item, double x) {
     double share = neurons_share(panel->explanation, item->relevance);
     double part = panel->peak > 0.0 ? fabs(share) / panel->peak : 0.0;
@@ -117,6 +134,9 @@ static enum vitlrp_status add_cell(struct panel *panel, size_t place, double x,
     char token[NEURONS_TOKEN_LIMIT];
     TRY(add_masked(panel, result->patches + place * patches, x, err));
     panel->y += panel->pane.height + 4.0;
+    if (result->attention != NULL) {
+        TRY(add_attention(panel, item, x, err));
+    }
     add_bar(panel, item, x);
     vitlrp_unit_name(&item->unit, name);
     neurons_token_name(result, item->activation_token, token);
@@ -213,20 +233,21 @@ static enum vitlrp_status add_head(struct panel *panel, struct vitlrp_error *err
 }
 
 static void add_notes(struct panel *panel) {
-    static const char *const NOTES[] = {
+    const char *const notes[] = {
         "First column: the relevance of the tokens that enter the block, in a scale of its own.",
         "A cell: the patches that the unit's relevance comes from (above a fifth of the largest);",
+        panel->result->attention == NULL
+            ? NULL
+            : "what the head attends to, from CLS or what is pooled, in a scale of its own;",
         "the unit and its share of what is explained; its largest activation, and at which token;",
         "what the output changes by without the unit, measured and to first order.",
-        "Blocks are in series: what leaves one enters the next, so their shares do not add up."};
-    for (size_t i = 0; i < sizeof NOTES / sizeof NOTES[0]; i++) {
-        text_append_string(&panel->words, NOTES[i]);
-        add_wide_line(panel, NOTE_SIZE, false);
-    }
-    const char *hatching = figure_pane_hatching(&panel->pane);
-    if (hatching != NULL) {
-        text_append_string(&panel->words, hatching);
-        add_wide_line(panel, NOTE_SIZE, false);
+        "Blocks are in series: what leaves one enters the next, so their shares do not add up.",
+        figure_pane_hatching(&panel->pane)};
+    for (size_t i = 0; i < sizeof notes / sizeof notes[0]; i++) {
+        if (notes[i] != NULL) {
+            text_append_string(&panel->words, notes[i]);
+            add_wide_line(panel, NOTE_SIZE, false);
+        }
     }
 }
 

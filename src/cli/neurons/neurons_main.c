@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <string.h>
 
 #include "cli/class_names.h"
@@ -15,9 +16,11 @@
 
 #define REPORT_LIMIT ((size_t) 1 << 24)
 
-/* What the sessions are opened for: one of the first, and the first-order drops. */
-static const char *const METHODS[] = {"attnlrp,input-x-gradient", "attnlrp-eps,input-x-gradient",
-                                      "cp-lrp,input-x-gradient", "libra,input-x-gradient"};
+/* Whose relevance there is inside the model. */
+static const char *const METHODS[] = {"attnlrp", "attnlrp-eps", "cp-lrp", "libra"};
+
+/* More than the names of the methods that a session is opened for. */
+#define NAMES_LIMIT 96
 
 /* The verb from its options to its files. */
 struct neurons {
@@ -27,23 +30,28 @@ struct neurons {
     struct explain_session state;
     struct model_record record;
     enum figure_format format; /* of the panel */
+    char methods[NAMES_LIMIT]; /* of the session */
 };
 
 /* ---- Options ---- */
 
-static enum vitlrp_status choose_methods(struct settings *settings, struct vitlrp_error *err) {
+/* The session is opened for the method, for the first-order drops and, where heads are drawn, for
+ * their attention. */
+static enum vitlrp_status choose_methods(struct neurons *neurons, struct vitlrp_error *err) {
+    struct settings *settings = &neurons->settings;
     const char *name = settings->method_info.name;
+    bool is_known = false;
     for (size_t i = 0; i < sizeof METHODS / sizeof METHODS[0]; i++) {
-        size_t length = strcspn(METHODS[i], ",");
-        if (strlen(name) == length && strncmp(METHODS[i], name, length) == 0) {
-            settings->method_names = METHODS[i];
-            return VITLRP_OK;
-        }
+        is_known = is_known || strcmp(name, METHODS[i]) == 0;
     }
-    return fail(
-        err, VITLRP_USAGE,
-        "--method %s: relevance of hidden units is that of attnlrp, attnlrp-eps, cp-lrp or libra",
-        name);
+    snprintf(neurons->methods, sizeof neurons->methods, "%s," NEURONS_FIRST_ORDER "%s", name,
+             neurons->choice.site == VITLRP_SITE_HEAD ? "," NEURONS_ATTENTION : "");
+    settings->method_names = neurons->methods;
+    return is_known ? VITLRP_OK
+                    : fail(err, VITLRP_USAGE,
+                           "--method %s: relevance of hidden units is that of attnlrp, "
+                           "attnlrp-eps, cp-lrp or libra",
+                           name);
 }
 
 static enum vitlrp_status check_panel(struct neurons *neurons, struct vitlrp_error *err) {
@@ -71,10 +79,11 @@ static enum vitlrp_status read_options(const struct args *args, struct neurons *
                     "no image is given (vitlrp neurons IMAGE..., see vitlrp neurons --help)");
     }
     TRY(settings_read(args, settings, err));
-    TRY(choose_methods(settings, err));
+    TRY(neurons_choice_read(args, &neurons->choice, err));
+    TRY(choose_methods(neurons, err));
     return settings_classes(settings) > 1
                ? fail(err, VITLRP_USAGE, "--class: neurons explains one class of an image")
-               : neurons_choice_read(args, &neurons->choice, err);
+               : VITLRP_OK;
 }
 
 static enum vitlrp_status plan(const struct args *args, struct neurons *neurons,

@@ -7,8 +7,6 @@
 #include "base/mem.h"
 #include "cli/contrast.h"
 
-static const char FIRST_ORDER[] = "input-x-gradient";
-
 void neurons_result_free(struct neurons_result *result) {
     mem_free(result->values.relevance);
     mem_free(result->values.relevance_max);
@@ -24,6 +22,7 @@ void neurons_result_free(struct neurons_result *result) {
     mem_free(result->pixels);
     mem_free(result->whole);
     mem_free(result->tokens);
+    mem_free(result->attention);
     *result = (struct neurons_result){0};
 }
 
@@ -108,7 +107,7 @@ static enum vitlrp_status take_first_order(const struct explain_session *state,
     struct vitlrp_unit_values values = {.site = out->choice->site, .relevance = out->first_order};
     struct vitlrp_inside inside = {.units = &values, .unit_sites = 1};
     struct vitlrp_method_options method;
-    TRY(vitlrp_method_options_init(&method, FIRST_ORDER, err));
+    TRY(vitlrp_method_options_init(&method, NEURONS_FIRST_ORDER, err));
     return vitlrp_session_inside(state->session, contrast->targets, contrast->count, &method,
                                  &inside, err);
 }
@@ -215,6 +214,15 @@ static enum vitlrp_status take_drops(struct explain_session *state, const float 
 
 /* ---- Their maps ---- */
 
+static enum vitlrp_status take_attention(struct explain_session *state, struct neurons_result *out,
+                                         struct vitlrp_error *err) {
+    out->attention = mem_calloc(unit_count(out), token_count(out) * sizeof *out->attention);
+    return out->attention == NULL
+               ? fail(err, VITLRP_NOMEM, "out of memory for the attention of %zu heads",
+                      unit_count(out))
+               : vitlrp_session_attention(state->session, out->attention, err);
+}
+
 static void sum_channels(const float *channels, size_t channel_count, size_t count, float *out) {
     for (size_t i = 0; i < count; i++) {
         double sum = 0.0;
@@ -296,6 +304,9 @@ static enum vitlrp_status compute(struct explain_session *state, struct explanat
     }
     if (status == VITLRP_OK && (maps->patches || maps->pixels)) {
         status = take_maps(state, contrast, maps, out, err);
+    }
+    if (status == VITLRP_OK && maps->patches && out->choice->site == VITLRP_SITE_HEAD) {
+        status = take_attention(state, out, err);
     }
     pass_watch_end(&state->watch);
     if (status == VITLRP_OK && out->choice->wants_drops) {

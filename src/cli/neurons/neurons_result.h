@@ -7,6 +7,10 @@
 #include "neurons_choice.h"
 #include "vitlrp_units.h"
 
+/* Methods that a session must be opened for: of the first-order drops, and of maps of heads. */
+#define NEURONS_FIRST_ORDER "input-x-gradient"
+#define NEURONS_ATTENTION "raw-attention"
+
 /* A unit that is shown. Drops are of the explained sum of logits: what it loses with the unit at 0
  * in every token. */
 struct neurons_item {
@@ -37,10 +41,11 @@ struct neurons_result {
     size_t block_count;
     struct neurons_item *items; /* [item_count], of a block together, in the order of the choice */
     size_t item_count;
-    float *patches; /* [item_count, grid_height, grid_width]; NULL without maps */
-    float *pixels;  /* [item_count, input_height, input_width]; NULL unless wanted */
-    float *whole;   /* [grid_height, grid_width]: the map of all that is explained */
-    float *tokens;  /* [depth + 1, tokens]: what enters each block, and what leaves the last */
+    float *patches;   /* [item_count, grid_height, grid_width]; NULL without maps */
+    float *pixels;    /* [item_count, input_height, input_width]; NULL unless wanted */
+    float *whole;     /* [grid_height, grid_width]: the map of all that is explained */
+    float *attention; /* [depth, width, tokens]: where each head looks; NULL: they are no heads */
+    float *tokens;    /* [depth + 1, tokens]: what enters each block, and what leaves the last */
     int32_t grid_height, grid_width, input_height, input_width;
     int32_t prefix; /* tokens before the patches; which are the rest */
 };
