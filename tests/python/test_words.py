@@ -181,7 +181,8 @@ class Texts(Case):
         model = self.open(CLIP, ["a bus"])
         facts = {fact.name: fact for fact in model.text_facts}
         self.assertEqual((facts["heads"].source, facts["causal"].value), ("file", "yes"))
-        self.assertNotIn("pool", facts)
+        for name in ("pool", "class_token", "pre_norm"):
+            self.assertNotIn(name, facts)
         other = self.open(CLIP, ["a bus"], norm_eps=0.01)
         self.assertEqual({fact.name: fact.source for fact in other.text_facts}["norm_eps"], "user")
         image = self.image(CLIP)

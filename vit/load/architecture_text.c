@@ -97,12 +97,15 @@ static enum vitlrp_status infer_projection(const struct layout_binding *binding,
 
 /* What the class of an image tower states, too, and texts do not have. */
 static void drop_of_images(struct model_facts *facts) {
-    struct fact *const of_images[] = {&facts->class_token, &facts->distillation_token,
-                                      &facts->registers,   &facts->resampling,
-                                      &facts->embed_norm,  &facts->pool,
-                                      &facts->pool_prefix};
+    struct fact *const of_images[] = {
+        &facts->class_token, &facts->distillation_token, &facts->registers, &facts->positions,
+        &facts->resampling,  &facts->embed_norm,         &facts->pre_norm,  &facts->final_norm,
+        &facts->pool,        &facts->pool_prefix};
     for (size_t i = 0; i < sizeof of_images / sizeof of_images[0]; i++) {
         *of_images[i] = (struct fact){0};
+    }
+    if (fact_whole(&facts->text_end, 0) != FACT_TEXT_END_FIRST_ID) {
+        facts->end_id = (struct fact){0}; /* no text is searched for it */
     }
 }
 
