@@ -10,6 +10,7 @@
 #include "eval/audit.h"
 #include "eval/concentration.h"
 #include "eval/eval_run_private.h"
+#include "eval/eval_units.h"
 #include "vit/math/kernels.h"
 
 /* Images that are asked for their patches before one gives up: where so many in a row cannot be
@@ -116,6 +117,12 @@ static enum vitlrp_status image_attribute(const struct run *run, struct worker *
     /* With one seed for all, a random map would be the same for every image, and the mean over
      * images that of one order and not of random orders. */
     options.seed = random_derive(options.seed, item->id);
+    if (method->method == &UNIT_ACTIVATION && worker->units == NULL) {
+        return VITLRP_OK; /* maps only: it has none */
+    }
+    if (worker->units != NULL) {
+        return eval_units_attribute(run, worker, &request, index, result, err);
+    }
     enum vitlrp_status status =
         vit_attributor_run(worker->attributor, method->method, &request, err);
     if (status != VITLRP_OK && failure_is_systemic(status, err)) {
@@ -126,13 +133,17 @@ static enum vitlrp_status image_attribute(const struct run *run, struct worker *
     return VITLRP_OK;
 }
 
+static bool has_map(const struct eval_method_result *result) {
+    return result->valid && result->patches != NULL;
+}
+
 /* How concentrated the maps are. */
 static enum vitlrp_status image_concentrate(const struct run *run, const struct eval_image *image,
                                             struct vitlrp_error *err) {
     for (size_t m = 0; m < run->options->method_count; m++) {
         struct eval_method_result *result = &image->methods[m];
         struct concentration found;
-        if (result->valid) {
+        if (has_map(result)) {
             TRY(concentration_of(result->patches, run->grid.rows * run->grid.columns, &found, err));
             result->sparseness = found.sparseness;
             result->complexity = found.complexity;
@@ -211,7 +222,7 @@ static enum vitlrp_status image_locate(const struct run *run, struct worker *wor
     for (size_t m = 0; m < run->options->method_count; m++) {
         struct eval_method_result *result = &image->methods[m];
         struct localization found;
-        if (result->valid) {
+        if (has_map(result)) {
             TRY(localize_map(&boxes, &run->grid, worker->coverage, result->patches, &found, err));
             result->pointing = found.pointing;
             result->mass = found.mass;
@@ -225,7 +236,7 @@ static enum vitlrp_status segment_all(const struct run *run, const uint8_t *mask
                                       const struct eval_image *image, struct vitlrp_error *err) {
     for (size_t m = 0; m < run->options->method_count; m++) {
         struct eval_method_result *result = &image->methods[m];
-        if (result->valid) {
+        if (has_map(result)) {
             TRY(segmentation_of(&run->grid, result->patches, mask, &result->segmentation, err));
         }
     }
@@ -284,7 +295,8 @@ static enum vitlrp_status image_measure(const struct run *run, struct worker *wo
     }
     if (!run->options->maps_only) {
         engine_watch_begin(&worker->watch);
-        TRY(curve_evaluate(worker->curves, &request, err));
+        TRY(worker->units == NULL ? curve_evaluate(worker->curves, &request, err)
+                                  : eval_units_curves(run, worker, &request, err));
     }
     TRY(image_segment(run, item, &loaded.plan, image, err));
     return image_locate(run, worker, item, &loaded.plan, image, err);

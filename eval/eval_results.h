@@ -100,6 +100,7 @@ struct evaluation {
     char **methods; /* names, owned */
     size_t method_count;
     int32_t grid_height, grid_width;
+    int32_t unit_count; /* hidden units that curves are over, all blocks together; 0: patches */
     struct eval_image *images; /* by ascending index, owned; NULL with a store */
     size_t image_count;
     struct eval_store *store;            /* owned; NULL: the images are in memory */

@@ -10,6 +10,7 @@
 #include "base/work_rate.h"
 #include "eval/agreement.h"
 #include "eval/eval_run_private.h"
+#include "eval/eval_units.h"
 #include "eval/protocol_table.h"
 #include "vit/math/packs.h"
 
@@ -113,6 +114,7 @@ static enum vitlrp_status check_options(const struct eval_run_options *options,
                                         struct vitlrp_error *err) {
     TRY(eval_protocol_check(&options->protocol, err));
     TRY(agreement_check(&options->protocol, err));
+    TRY(eval_units_check(options, err));
     if (options->method_count == 0) {
         return fail(err, VITLRP_USAGE, "an evaluation needs a method");
     }
@@ -133,6 +135,7 @@ static enum vitlrp_status describe_evaluation(const struct run *run, struct eval
     out->protocol.precision = run->precision;
     out->grid_height = (int32_t) run->grid.rows;
     out->grid_width = (int32_t) run->grid.columns;
+    out->unit_count = (int32_t) eval_units_count(options);
     out->manifest_count = options->manifest_count > 0 ? options->manifest_count : run->count;
     out->shards = 1;
     out->methods = mem_calloc(options->method_count, sizeof *out->methods);
@@ -274,7 +277,8 @@ enum vitlrp_status eval_run_thread_bytes(const struct eval_run_options *options,
     size_t part = 0;
     enum vitlrp_status status = vit_attributor_bytes(options->model, &wanted, &part, err);
     mem_free((void *) wanted.methods);
-    bool fits = checked_add(&total, total, part);
+    bool fits = checked_add(&total, total, part) && eval_units_bytes(options, &part) &&
+                checked_add(&total, total, part);
     /* Curves, and where they have fewer bits their audit. */
     size_t batches = options->maps_only ? 0 : run.precision == VITLRP_PRECISION_BF16 ? 2 : 1;
     for (size_t i = 0; i < batches && status == VITLRP_OK; i++) {

@@ -12,6 +12,7 @@
 #include "eval/localize.h"
 #include "eval/map_folder.h"
 #include "eval/mask_folder.h"
+#include "eval/unit_curve.h"
 #include "vit/math/engine.h"
 
 /* One thread's tools. */
@@ -21,10 +22,11 @@ struct worker {
     struct vit_batch *curve_batch; /* NULL if the attributor has one to share */
     struct vit_batch *audit_batch; /* NULL as well, and without audits */
     struct curve_evaluator *curves;
-    float *input;     /* [3, height, width] */
-    float *donor;     /* likewise; NULL if no replacement needs it */
-    float *logits;    /* [classes] */
-    double *coverage; /* [patches] */
+    struct unit_worker *units; /* eval/eval_units.c; NULL: curves are over patches */
+    float *input;              /* [3, height, width] */
+    float *donor;              /* likewise; NULL if no replacement needs it */
+    float *logits;             /* [classes] */
+    double *coverage;          /* [patches] */
 };
 
 /* What is known of an image beside its results. */

@@ -1,7 +1,7 @@
 /* What a thread of a run holds: an attributor, the batches of the curves, and room for an image. */
 #include "base/mem.h"
 #include "eval/agreement.h"
-#include "eval/eval_run_private.h"
+#include "eval/eval_units.h"
 #include "eval/protocol_table.h"
 
 /* Asks the observer, until it has said no once. */
@@ -41,12 +41,15 @@ enum vitlrp_status eval_worker_attributor(struct run *run, struct vit_attributor
                                           struct vitlrp_error *err) {
     const struct eval_run_options *options = run->options;
     size_t count = options->method_count;
-    const struct vit_method **methods = mem_calloc(count + 2, sizeof *methods);
+    const struct vit_method **methods = mem_calloc(count + 3, sizeof *methods);
     if (methods == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for a list of methods");
     }
     for (size_t m = 0; m < options->method_count; m++) {
         methods[m] = options->methods[m].method;
+    }
+    if (eval_units_are_wanted(options)) { /* activation is read in its pass */
+        methods[count++] = vit_method_find("input-x-gradient");
     }
     for (size_t i = 0; agreement_is_wanted(options) && agreement_method_at(i) != NULL; i++) {
         methods[count++] = agreement_method_at(i);
@@ -72,7 +75,8 @@ struct vit_batch_options eval_worker_batch(const struct run *run, enum vitlrp_pr
                                       .input_height = run->source.height,
                                       .input_width = run->source.width,
                                       .backend = run->options->backend,
-                                      .precision = precision};
+                                      .precision = precision,
+                                      .units = eval_units_are_wanted(run->options)};
 }
 
 static enum vitlrp_status worker_open_attributor(struct run *run, struct worker *worker,
@@ -97,7 +101,9 @@ static enum vitlrp_status choose_batch(const struct run *run, struct worker *wor
                                        struct vit_batch **out, struct vitlrp_error *err) {
     struct vit_batch_options options = eval_worker_batch(run, precision);
     options.watch = &worker->watch;
-    *out = precision == VITLRP_PRECISION_BF16 ? NULL : vit_attributor_batch(worker->attributor);
+    *out = precision == VITLRP_PRECISION_BF16 || options.units
+               ? NULL
+               : vit_attributor_batch(worker->attributor);
     if (*out == NULL) {
         TRY(vit_batch_open(run->options->model, &options, own, err));
         *out = *own;
@@ -119,7 +125,8 @@ static enum vitlrp_status worker_open_curves(const struct run *run, struct worke
         TRY(choose_batch(run, worker, VITLRP_PRECISION_FP32, &worker->audit_batch, &curves.audit,
                          err));
     }
-    return curve_evaluator_open(&curves, &worker->curves, err);
+    return eval_units_are_wanted(options) ? eval_units_open(run, worker, err)
+                                          : curve_evaluator_open(&curves, &worker->curves, err);
 }
 
 bool eval_run_has_donors(const struct run *run) {
@@ -160,6 +167,7 @@ enum vitlrp_status eval_worker_open(struct run *run, struct worker *worker,
 
 void eval_worker_close(struct worker *worker) {
     curve_evaluator_close(worker->curves);
+    eval_units_close(worker);
     vit_batch_close(worker->curve_batch);
     vit_batch_close(worker->audit_batch);
     vit_attributor_close(worker->attributor);

@@ -109,6 +109,9 @@ static const char *find_other_difference(const struct evaluation *a, const struc
         (a->grid_height != b->grid_height || a->grid_width != b->grid_width)) {
         return "its grid of patches differs";
     }
+    if (a->image_count > 0 && b->image_count > 0 && a->unit_count != b->unit_count) {
+        return "its number of hidden units differs";
+    }
     bool same = a->method_count == b->method_count;
     for (size_t m = 0; same && m < a->method_count; m++) {
         same = strcmp(a->methods[m], b->methods[m]) == 0;
@@ -386,6 +389,7 @@ enum vitlrp_status record_merge_head(const struct record *const *parts, size_t c
         if (parts[i]->evaluation.image_count > 0) {
             merged.evaluation.grid_height = parts[i]->evaluation.grid_height;
             merged.evaluation.grid_width = parts[i]->evaluation.grid_width;
+            merged.evaluation.unit_count = parts[i]->evaluation.unit_count;
         }
     }
     if (!copy_head(parts[0], &merged) || !copy_classes(parts, count, &merged) ||

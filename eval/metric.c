@@ -4,6 +4,7 @@
 
 #include "base/mem.h"
 #include "eval/protocol.h"
+#include "eval/unit_order.h"
 
 static const char *const METRIC_NAMES[EVAL_METRIC_COUNT] = {
     [EVAL_DELTA_LOGIT] = "delta_logit",
@@ -35,10 +36,26 @@ const char *eval_metric_name(enum eval_metric metric) {
     return METRIC_NAMES[metric];
 }
 
+double eval_share(const struct evaluation *evaluation, size_t point) {
+    return evaluation->unit_count > 0 ? unit_order_share(point, (size_t) evaluation->unit_count)
+                                      : (double) point / (double) evaluation->protocol.steps;
+}
+
+/* By the trapezoid rule over the shares. */
+static double area(const struct evaluation *evaluation, const float *curve) {
+    return evaluation->unit_count > 0 ? unit_order_area(curve, (size_t) evaluation->unit_count)
+                                      : protocol_area(curve, (size_t) evaluation->protocol.steps);
+}
+
 /* 1 / (K + 1) sum over k of f(x_0) - f(x_k) (Samek et al., "Evaluating the Visualization of What a
- * Deep Neural Network Has Learned", 2017, eq. 12). */
-static double mean_drop(const float *curve, size_t steps) {
+ * Deep Neural Network Has Learned", 2017, eq. 12). Where points are not evenly spaced, the mean
+ * over the shares is meant. */
+static double mean_drop(const struct evaluation *evaluation, const float *curve) {
+    size_t steps = (size_t) evaluation->protocol.steps;
     double sum = 0.0;
+    if (evaluation->unit_count > 0) {
+        return (double) curve[0] - area(evaluation, curve);
+    }
     for (size_t k = 0; k <= steps; k++) {
         sum += (double) curve[0] - (double) curve[k];
     }
@@ -50,10 +67,19 @@ bool eval_metric_is_of_curves(enum eval_metric metric) {
 }
 
 /* The value where that share of the patches is replaced, between points in proportion. */
-static double value_at(const float *curve, size_t steps, double share) {
+static double value_at(const struct evaluation *evaluation, const float *curve, double share) {
+    size_t steps = (size_t) evaluation->protocol.steps;
     double place = share * (double) steps;
     size_t below = (size_t) fmin(floor(place), (double) (steps - 1));
     double part = place - (double) below;
+    if (evaluation->unit_count > 0) {
+        for (below = 0; below + 2 <= steps && eval_share(evaluation, below + 1) < share;) {
+            below++;
+        }
+        double low = eval_share(evaluation, below);
+        double width = eval_share(evaluation, below + 1) - low;
+        part = width > 0.0 ? (share - low) / width : 0.0;
+    }
     return (1.0 - part) * (double) curve[below] + part * (double) curve[below + 1];
 }
 
@@ -63,56 +89,57 @@ enum { SHARE_COUNT = 5 };
 static const double SHARES[SHARE_COUNT] = {0.01, 0.05, 0.1, 0.2, 0.5};
 
 /* Mean over the shares of f(x) - f(x without the best). */
-static double comprehensiveness(const float *morf, size_t steps) {
+static double comprehensiveness(const struct evaluation *evaluation, const float *morf) {
     double sum = 0.0;
     for (size_t i = 0; i < SHARE_COUNT; i++) {
-        sum += (double) morf[0] - value_at(morf, steps, SHARES[i]);
+        sum += (double) morf[0] - value_at(evaluation, morf, SHARES[i]);
     }
     return sum / SHARE_COUNT;
 }
 
 /* Mean over the shares of f(x) - f(the best alone), where LeRF has taken out all others. */
-static double sufficiency(const float *lerf, size_t steps) {
+static double sufficiency(const struct evaluation *evaluation, const float *lerf) {
     double sum = 0.0;
     for (size_t i = 0; i < SHARE_COUNT; i++) {
-        sum += (double) lerf[0] - value_at(lerf, steps, 1.0 - SHARES[i]);
+        sum += (double) lerf[0] - value_at(evaluation, lerf, 1.0 - SHARES[i]);
     }
     return sum / SHARE_COUNT;
 }
 
-static double curve_value(const struct eval_curves *curves, size_t steps, enum eval_metric metric) {
+static double curve_value(const struct evaluation *evaluation, const struct eval_curves *curves,
+                          enum eval_metric metric) {
     float *const *of = curves->of;
     switch (metric) {
     case EVAL_DELTA_LOGIT:
-        return protocol_area(of[EVAL_CURVE_LERF_LOGIT], steps) -
-               protocol_area(of[EVAL_CURVE_MORF_LOGIT], steps);
+        return area(evaluation, of[EVAL_CURVE_LERF_LOGIT]) -
+               area(evaluation, of[EVAL_CURVE_MORF_LOGIT]);
     case EVAL_DELTA_PROB:
-        return protocol_area(of[EVAL_CURVE_LERF_PROB], steps) -
-               protocol_area(of[EVAL_CURVE_MORF_PROB], steps);
+        return area(evaluation, of[EVAL_CURVE_LERF_PROB]) -
+               area(evaluation, of[EVAL_CURVE_MORF_PROB]);
     case EVAL_MORF_LOGIT:
-        return protocol_area(of[EVAL_CURVE_MORF_LOGIT], steps);
+        return area(evaluation, of[EVAL_CURVE_MORF_LOGIT]);
     case EVAL_MORF_PROB:
     case EVAL_DELETION:
-        return protocol_area(of[EVAL_CURVE_MORF_PROB], steps);
+        return area(evaluation, of[EVAL_CURVE_MORF_PROB]);
     case EVAL_LERF_LOGIT:
-        return protocol_area(of[EVAL_CURVE_LERF_LOGIT], steps);
+        return area(evaluation, of[EVAL_CURVE_LERF_LOGIT]);
     case EVAL_LERF_PROB:
     case EVAL_INSERTION:
         /* Putting patches in, best first, passes through the sets of LeRF from its last point to
          * its first; the area is the same. */
-        return protocol_area(of[EVAL_CURVE_LERF_PROB], steps);
+        return area(evaluation, of[EVAL_CURVE_LERF_PROB]);
     case EVAL_AOPC_LOGIT:
-        return mean_drop(of[EVAL_CURVE_MORF_LOGIT], steps);
+        return mean_drop(evaluation, of[EVAL_CURVE_MORF_LOGIT]);
     case EVAL_AOPC_PROB:
-        return mean_drop(of[EVAL_CURVE_MORF_PROB], steps);
+        return mean_drop(evaluation, of[EVAL_CURVE_MORF_PROB]);
     case EVAL_MORF_TOP1:
-        return protocol_area(of[EVAL_CURVE_MORF_TOP1], steps);
+        return area(evaluation, of[EVAL_CURVE_MORF_TOP1]);
     case EVAL_LERF_TOP1:
-        return protocol_area(of[EVAL_CURVE_LERF_TOP1], steps);
+        return area(evaluation, of[EVAL_CURVE_LERF_TOP1]);
     case EVAL_COMPREHENSIVENESS:
-        return comprehensiveness(of[EVAL_CURVE_MORF_PROB], steps);
+        return comprehensiveness(evaluation, of[EVAL_CURVE_MORF_PROB]);
     case EVAL_SUFFICIENCY:
-        return sufficiency(of[EVAL_CURVE_LERF_PROB], steps);
+        return sufficiency(evaluation, of[EVAL_CURVE_LERF_PROB]);
     default:
         return NAN;
     }
@@ -156,8 +183,7 @@ double eval_metric_value(const struct evaluation *evaluation, const struct eval_
     }
     return result->curves == NULL /* maps only */
                ? NAN
-               : curve_value(&result->curves[measure.replacement],
-                             (size_t) evaluation->protocol.steps, measure.metric);
+               : curve_value(evaluation, &result->curves[measure.replacement], measure.metric);
 }
 
 void eval_metric_gather(const struct evaluation *evaluation, size_t method,

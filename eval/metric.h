@@ -55,6 +55,9 @@ static inline struct eval_measure eval_measure_first(enum eval_metric metric) {
     return (struct eval_measure){.metric = metric};
 }
 
+/* Of what is replaced, or off, at a point of the curves. */
+double eval_share(const struct evaluation *evaluation, size_t point);
+
 /* NaN if the image or the method failed, or the metric is not defined there. */
 double eval_metric_value(const struct evaluation *evaluation, const struct eval_image *image,
                          size_t method, struct eval_measure measure);

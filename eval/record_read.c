@@ -14,6 +14,7 @@
 #include "eval/record_file.h"
 #include "eval/record_image.h"
 #include "eval/record_json.h"
+#include "eval/unit_order.h"
 
 #define SETTINGS_LIMIT ((size_t) 1 << 20)
 #define MAX_GRID 10000
@@ -49,6 +50,20 @@ static enum vitlrp_status read_hash_of_file(const json_t *object, const char *ke
                                                    : record_fail_key(key, err);
 }
 
+/* Exactly where curves are over hidden units. */
+static enum vitlrp_status read_unit_count(const json_t *protocol, struct evaluation *evaluation,
+                                          struct vitlrp_error *err) {
+    const char *key = "unit_count";
+    int64_t count = 0;
+    if (evaluation->protocol.units == VITLRP_UNITS_PATCH) {
+        return json_object_get(protocol, key) == NULL ? VITLRP_OK : record_fail_key(key, err);
+    }
+    TRY(record_need_int(protocol, key, 1, INT32_MAX, &count, err));
+    evaluation->unit_count = (int32_t) count;
+    return evaluation->protocol.steps == UNIT_POINTS - 1 ? VITLRP_OK
+                                                         : record_fail_key("steps", err);
+}
+
 static enum vitlrp_status read_protocol(struct reading *reading, struct vitlrp_error *err) {
     struct evaluation *evaluation = &reading->record->evaluation;
     const json_t *object = json_object_get(reading->root, "protocol");
@@ -63,7 +78,7 @@ static enum vitlrp_status read_protocol(struct reading *reading, struct vitlrp_e
     }
     evaluation->grid_height = (int32_t) height;
     evaluation->grid_width = (int32_t) width;
-    return VITLRP_OK;
+    return read_unit_count(object, evaluation, err);
 }
 
 static enum vitlrp_status read_manifest(struct reading *reading, struct vitlrp_error *err) {

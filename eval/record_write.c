@@ -24,8 +24,12 @@ static void add_statistic(struct text *out, const char *key,
 }
 
 static void add_protocol(struct text *out, const struct evaluation *evaluation) {
-    text_append_string(out, "  \"protocol\": {\"unit\": \"patch\", ");
+    text_printf(out, "  \"protocol\": {\"unit\": \"%s\", ",
+                word_of(WORDS_EVAL_UNITS, evaluation->protocol.units));
     protocol_write(&evaluation->protocol, out);
+    if (evaluation->unit_count > 0) {
+        text_printf(out, ", \"unit_count\": %d", evaluation->unit_count);
+    }
     text_printf(out, ", \"grid\": [%d, %d]},\n", evaluation->grid_height, evaluation->grid_width);
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/page_frame.h"
 #include "base/words.h"
+#include "eval/eval_units.h"
 #include "eval/map_folder.h"
 #include "eval/protocol_table.h"
 #include "eval/regions.h"
@@ -346,6 +347,12 @@ static void append_facts(const struct report_page *page) {
     }
 }
 
+/* Of what is no method of the table. */
+static const char *summary_of_other(const char *name) {
+    return strcmp(name, UNIT_ACTIVATION.name) == 0 ? UNIT_ACTIVATION.summary
+                                                   : MAPS_OF_A_FOLDER.summary;
+}
+
 static void append_methods(const struct report_page *page) {
     struct text *out = page->out;
     text_append_string(out, "<section id=\"methods\">\n<h2>Methods</h2>\n<dl class=\"panel "
@@ -359,7 +366,7 @@ static void append_methods(const struct report_page *page) {
         text_printf(out, "<a href=\"#m-%zu\">", method);
         report_escape(out, name);
         text_append_string(out, "</a></dt><dd>");
-        report_escape(out, known == NULL ? MAPS_OF_A_FOLDER.summary : known->summary);
+        report_escape(out, known != NULL ? known->summary : summary_of_other(name));
         text_append_string(out, "</dd></div>\n");
     }
     text_append_string(out, "</dl>\n</section>\n");
@@ -426,10 +433,36 @@ static const char *measured_words(enum vitlrp_probability kind) {
     return "Logit and softmax probability";
 }
 
+/* Which hidden units are off, in which order, and at which points. */
+static void append_hidden_unit(const struct report_page *page) {
+    const struct evaluation *evaluation = &page->record->evaluation;
+    const struct eval_protocol *protocol = &evaluation->protocol;
+    bool is_head = protocol->units == VITLRP_UNITS_HEAD;
+    struct text *out = page->out;
+    text_printf(out, "<div><dt>Unit and order</dt><dd>One %s of %d, of ",
+                is_head ? "attention head" : "hidden neuron of the MLPs", evaluation->unit_count);
+    if (protocol->block_count > 0) {
+        text_printf(out, "blocks %d to %d", protocol->first_block,
+                    protocol->first_block + protocol->block_count - 1);
+    } else {
+        text_printf(out, "all blocks from %d on", protocol->first_block);
+    }
+    text_printf(out,
+                " in one ranking; by descending score, equal scores by block and index. Least "
+                "relevant first is exactly the reverse. Off: 0 in every token.</dd></div>\n"
+                "<div><dt>Points</dt><dd>%d, at 0, 1, 2, 5, 10, 20, 35, 50, 65, 80, 90, 95, 98, 99 "
+                "and 100 %% of the units; areas over the exact shares.</dd></div>\n",
+                protocol->steps + 1);
+}
+
 /* What is replaced at a time, in which order, and at which points. */
 static void append_unit(const struct report_page *page) {
     const struct evaluation *evaluation = &page->record->evaluation;
     const struct eval_protocol *protocol = &evaluation->protocol;
+    if (evaluation->unit_count > 0) {
+        append_hidden_unit(page);
+        return;
+    }
     const struct regions regions = {.rows = (size_t) evaluation->grid_height,
                                     .columns = (size_t) evaluation->grid_width,
                                     .side = (size_t) protocol->regions};
@@ -464,9 +497,10 @@ static void append_protocol(const struct report_page *page) {
     append_unit(page);
     text_printf(out,
                 "<div><dt>Measured</dt><dd>%s of the %s class; areas by the trapezoid rule over "
-                "k / K. Δ = area(LeRF) − area(MoRF).</dd></div>\n",
+                "%s. Δ = area(LeRF) − area(MoRF).</dd></div>\n",
                 measured_words(evaluation->probability),
-                protocol->target == VITLRP_EVAL_LABEL ? "labelled" : "predicted");
+                protocol->target == VITLRP_EVAL_LABEL ? "labelled" : "predicted",
+                evaluation->unit_count > 0 ? "the share of the units that are off" : "k / K");
     text_printf(out, "<div><dt>Precision</dt><dd>%s</dd></div>\n",
                 precision_words(protocol->precision));
     text_printf(out,

@@ -308,7 +308,7 @@ static void append_curve(const struct report_page *page, const struct curves *cu
     text_append_string(out, "\" points=\"");
     for (size_t k = 0; k < curves->points; k++) {
         text_append_string(out, k == 0 ? "" : " ");
-        number_fixed(out, PLOT_WIDTH * (double) k / (double) (curves->points - 1), 1);
+        number_fixed(out, PLOT_WIDTH * eval_share(&page->record->evaluation, k), 1);
         text_append_string(out, ",");
         number_fixed(out, PLOT_HEIGHT * (1.0 - place(axis, mean[k])), 1);
     }
@@ -317,10 +317,21 @@ static void append_curve(const struct report_page *page, const struct curves *cu
     text_append_string(out, "</title></polyline>");
 }
 
+static const char *unit_words(const struct eval_protocol *protocol) {
+    switch (protocol->units) {
+    case VITLRP_UNITS_FC1:
+        return " of the neurons off";
+    case VITLRP_UNITS_HEAD:
+        return " of the heads off";
+    case VITLRP_UNITS_PATCH:
+        break;
+    }
+    return protocol->regions == 1 ? " of the patches replaced" : " of the regions replaced";
+}
+
 static void append_labels(const struct report_page *page, const struct axis *axis) {
     static const char *const ENDS[] = {"xlabel start", "xlabel", "xlabel end"};
-    const char *unit = page->record->evaluation.protocol.regions == 1 ? " of the patches replaced"
-                                                                      : " of the regions replaced";
+    const char *unit = unit_words(&page->record->evaluation.protocol);
     struct text *out = page->out;
     for (int tick = 0; tick < axis->ticks; tick++) {
         text_append_string(out, "<span class=\"ylabel\" style=\"top:");
@@ -342,9 +353,11 @@ static size_t value_stride(const struct curves *curves) {
     return (curves->points - 2) / VALUE_POINTS + 1;
 }
 
-/* The share of the patches (or regions) that is replaced at a point: "25 %", "3.6 %". */
-static void append_share(struct text *out, const struct curves *curves, size_t point) {
-    double percent = 100.0 * (double) point / (double) (curves->points - 1);
+/* The share of the patches (or regions) that is replaced, or of the units off, at a point: "25 %",
+ * "3.6 %". */
+static void append_share(const struct report_page *page, size_t point) {
+    struct text *out = page->out;
+    double percent = 100.0 * eval_share(&page->record->evaluation, point);
     number_fixed(out, percent, fabs(percent - round(percent)) < 0.05 ? 0 : 1);
     text_append_string(out, " %");
 }
@@ -360,19 +373,19 @@ static void append_place(const struct report_page *page, const struct curves *cu
                          const struct series *series, size_t point) {
     struct text *out = page->out;
     size_t number = series_number(series);
-    double steps = (double) (curves->points - 1);
-    double width = 100.0 * (double) value_stride(curves) / steps;
+    const struct evaluation *evaluation = &page->record->evaluation;
+    double width = 100.0 * (double) value_stride(curves) / (double) (curves->points - 1);
     bool is_late = 2 * point >= curves->points;
     text_append_string(out, "<label style=\"left:");
-    number_fixed(out, 100.0 * (double) point / steps - 0.5 * width, 2);
+    number_fixed(out, 100.0 * eval_share(evaluation, point) - 0.5 * width, 2);
     text_append_string(out, "%;width:");
     number_fixed(out, width, 2);
     text_printf(out,
                 "%%\"><input type=\"radio\" name=\"at-%zu\" aria-labelledby=\"at-%zu-%zu\">"
                 "<span class=\"tip%s\" id=\"at-%zu-%zu\"><b>",
                 number, number, point, is_late ? " late" : "", number, point);
-    append_share(out, curves, point);
-    text_append_string(out, " replaced</b>");
+    append_share(page, point);
+    text_append_string(out, evaluation->unit_count > 0 ? " off</b>" : " replaced</b>");
     for (size_t i = 0; i < page->summary->method_count; i++) {
         size_t method = summary_ranking(page->summary, series->replacement)[i];
         const double *mean = mean_of(curves, method, series);
@@ -416,7 +429,7 @@ static void append_value_table(const struct report_page *page, const struct curv
     text_append_string(out, "</tr></thead><tbody>\n");
     for (size_t k = 0; k < curves->points; k += value_stride(curves)) {
         text_append_string(out, "<tr><th scope=\"row\">");
-        append_share(out, curves, k);
+        append_share(page, k);
         text_append_string(out, "</th>");
         for (size_t i = 0; i < summary->method_count; i++) {
             const double *mean = mean_of(curves, ranking[i], series);

@@ -83,6 +83,13 @@ static enum vitlrp_status open_buffers(struct unit_evaluator *e, struct vitlrp_e
     return VITLRP_OK;
 }
 
+bool unit_evaluator_bytes(size_t units, size_t method_count, size_t *bytes) {
+    size_t points = 0;
+    return checked_mul(&points, INNER_POINTS, method_count) &&
+           checked_add(&points, points, 3 + sizeof(struct ranked_patch)) &&
+           checked_mul(bytes, points, units);
+}
+
 enum vitlrp_status unit_evaluator_open(const struct unit_curve_options *options,
                                        struct unit_evaluator **out, struct vitlrp_error *err) {
     struct unit_evaluator *evaluator = mem_calloc(1, sizeof *evaluator);

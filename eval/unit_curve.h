@@ -34,6 +34,10 @@ enum vitlrp_status unit_evaluator_open(const struct unit_curve_options *options,
 /* NULL is ignored. */
 void unit_evaluator_close(struct unit_evaluator *evaluator);
 
+/* Bytes for the sets of so many methods over a ranking of `units`: most of what one takes. False if
+ * they cannot be counted. */
+bool unit_evaluator_bytes(size_t units, size_t method_count, size_t *bytes);
+
 /* Units of the ranking: blocks times the width of the site. */
 size_t unit_evaluator_units(const struct unit_evaluator *evaluator);
 

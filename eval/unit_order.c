@@ -8,6 +8,10 @@ size_t unit_order_count(size_t point, size_t units) {
     return (2 * PER_CENT[point] * units + 100) / 200;
 }
 
+double unit_order_share(size_t point, size_t units) {
+    return (double) unit_order_count(point, units) / (double) units;
+}
+
 double unit_order_area(const float *curve, size_t units) {
     double sum = 0.0;
     for (size_t k = 1; k < UNIT_POINTS; k++) {

@@ -13,6 +13,9 @@ enum { UNIT_POINTS = 15 };
 /* Units that are off at a point: floor(share * units + 1/2), exactly. */
 size_t unit_order_count(size_t point, size_t units);
 
+/* That count as a share of the units. */
+double unit_order_share(size_t point, size_t units);
+
 /* Trapezoid rule over count / units in [0, 1]; curve [UNIT_POINTS], at least one unit. */
 double unit_order_area(const float *curve, size_t units);
 

@@ -47,10 +47,11 @@ struct vitlrp_eval_options {
     int32_t shard, shards; /* only images i with i % shards == shard; default 0 of 1 */
 
     const char *const *methods; /* names; NULL: attnlrp, cp-lrp, attnlrp-eps, chefer, rollout,
-                                   input-x-gradient, random */
+                                   input-x-gradient, random; for units without chefer and rollout,
+                                   with activation */
     size_t method_count;
     const char *reference; /* the method that the others are compared with, image by image; NULL:
-                              rollout, if it is run */
+                              rollout, if it is run; for units input-x-gradient */
     const struct vitlrp_rule_changes *rules; /* for all methods with gammas of their own,
                                           attnlrp-eps excepted; NULL: none */
 
@@ -117,7 +118,16 @@ struct vitlrp_eval_options {
      * score, from the upper left corner on; those at the other edges may be smaller
      * (eval/PROTOCOL.md). 1 (default): single patches. USAGE if the grid is one square. */
     int32_t regions;
-    int32_t reserved;
+
+    /* Curves over hidden units in the place of patches: all neurons or heads of block_count blocks
+     * from first_block on (block_count 0: of all from there on) form one ranking, and units that
+     * are off are at 0 in every token. Curves have 15 points then, at set shares of the units
+     * (eval/PROTOCOL.md), so steps must be 14, or as it is by default; USAGE for another
+     * replacement than VITLRP_REPLACE_ZERO, for regions, coalitions and maps. Methods are attnlrp,
+     * attnlrp-eps, cp-lrp, libra, input-x-gradient (the gradient times the unit's value), random,
+     * and "activation": the sum of a unit's values over tokens. */
+    enum vitlrp_eval_units units;
+    int32_t first_block, block_count;
 };
 
 /* The defaults above; every other field is 0 or NULL. */
@@ -126,8 +136,9 @@ struct vitlrp_eval_options {
 VITLRP_API void vitlrp_eval_options_init_sized(struct vitlrp_eval_options *options, size_t size);
 
 /* A field of vitlrp_eval_options that is fixed for a whole evaluation and is in the "protocol" of
- * its record: steps, replacements, target, seed, precision, score, masks, coalitions, regions; more
- * may follow. For programs that offer them all to their users. */
+ * its record: steps, replacements, target, seed, precision, score, masks, coalitions, regions,
+ * units, first_block, block_count; more may follow. For programs that offer them all to their
+ * users. */
 struct vitlrp_eval_setting {
     size_t struct_size;
     const char *name;        /* in records and reports, and of the command's option: "steps" */

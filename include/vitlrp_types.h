@@ -327,6 +327,13 @@ struct vitlrp_unit {
     int32_t block, index; /* from 0 */
 };
 
+/* What an evaluation takes away. */
+enum vitlrp_eval_units {
+    VITLRP_UNITS_PATCH, /* patches of the picture */
+    VITLRP_UNITS_FC1,   /* hidden neurons of the MLPs, as VITLRP_SITE_FC1 */
+    VITLRP_UNITS_HEAD   /* attention heads, as VITLRP_SITE_HEAD */
+};
+
 /* Units of one model, in any order; the caller's. */
 struct vitlrp_unit_list {
     const struct vitlrp_unit *units;

@@ -610,7 +610,9 @@ class EvalOptions(Structure):
         ("retry_failed", c_int32),
         ("truth_masks", c_char_p),
         ("regions", c_int32),
-        ("reserved", c_int32),
+        ("units", c_int),
+        ("first_block", c_int32),
+        ("block_count", c_int32),
     ]
 
 

@@ -51,6 +51,9 @@ class MeasureOptions(RuleParameters, total=False):
     score: str
     masks: str
     regions: int
+    units: str
+    first_block: int
+    block_count: int
     replace: str | Sequence[str]
     journal: StrPath | None
 

@@ -671,6 +671,10 @@ class Model(Comparing, Editing):
         score          "logit", "log-odds" or "contrast", of the methods that read it
         masks          "random" or "halves", of attnlrp-masked
         regions        N: squares of N x N patches are replaced together (1: patches one by one)
+        units          "fc1" or "head": curves over hidden neurons or heads, at 15 set shares of
+                       them, in the place of "patch"; those of block_count blocks (0: all) from
+                       first_block on are one ranking. Methods: attnlrp, attnlrp-eps, cp-lrp, libra,
+                       input-x-gradient (the reference), activation, random
         coalitions     of an image, 1024 or more: rank correlation of every map with the drops of
                        single tokens ("rho_drop") and with Shapley values ("rho_shapley"); 0: none
 

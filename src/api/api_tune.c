@@ -170,6 +170,9 @@ static enum vitlrp_status search_read(const struct vitlrp_tune_options *options,
     if (evaluation->map_count > 0) {
         return fail(err, VITLRP_USAGE, "maps that are read have nothing to tune");
     }
+    if (evaluation->units != VITLRP_UNITS_PATCH) {
+        return fail(err, VITLRP_USAGE, "a search measures maps of patches: leave units out");
+    }
     if (evaluation->methods == NULL || evaluation->method_count == 0) {
         evaluation->methods = DEFAULT_METHOD;
     }

@@ -15,6 +15,7 @@
 #include "base/pool.h"
 #include "base/text.h"
 #include "base/words.h"
+#include "eval/eval_units.h"
 #include "eval/map_folder.h"
 #include "eval/protocol_table.h"
 #include "vit/math/gemm.h"
@@ -26,6 +27,11 @@
 
 static const char *const DEFAULT_METHODS[] = {
     "attnlrp", "cp-lrp", "attnlrp-eps", "chefer", "rollout", "input-x-gradient", "random"};
+
+/* Of hidden units; the hard one to beat within a block is the gradient, hence the reference. */
+static const char *const UNIT_METHODS[] = {"attnlrp",          "cp-lrp",     "attnlrp-eps",
+                                           "input-x-gradient", "activation", "random"};
+#define UNIT_REFERENCE "input-x-gradient"
 
 void vitlrp_rule_changes_init(struct vitlrp_rule_changes *changes) {
     if (changes == NULL) {
@@ -62,8 +68,9 @@ static enum vitlrp_status check_options(const struct vitlrp_eval_options *option
     return api_check_gammas(options->rules->gamma, options->rules->epsilon, true, err);
 }
 
+/* Curves over hidden units have points of their own, which the initial number of steps means. */
 static struct eval_protocol protocol_from_options(const struct vitlrp_eval_options *options) {
-    return (struct eval_protocol){
+    struct eval_protocol protocol = {
 #define WHOLE(type, member, ...) .member = options->member,
 #define CHOICE WHOLE
 #define SET WHOLE
@@ -72,6 +79,10 @@ static struct eval_protocol protocol_from_options(const struct vitlrp_eval_optio
 #undef CHOICE
 #undef SET
     };
+    if (protocol.units != VITLRP_UNITS_PATCH && protocol.steps == eval_protocol_default().steps) {
+        protocol.steps = UNIT_POINTS - 1;
+    }
+    return protocol;
 }
 
 static void set_if_given(float value, float *out) {
@@ -93,6 +104,10 @@ void eval_change_rules(const struct vitlrp_rule_changes *changes, struct vitlrp_
     }
 }
 
+static bool are_units(const struct eval_setup *setup) {
+    return setup->options.units != VITLRP_UNITS_PATCH;
+}
+
 static enum vitlrp_status add_method(struct eval_setup *setup, const char *name,
                                      struct vitlrp_error *err) {
     if (name == NULL) {
@@ -100,7 +115,11 @@ static enum vitlrp_status add_method(struct eval_setup *setup, const char *name,
     }
     const struct vit_method *method = NULL;
     struct eval_run_method *added = &setup->methods[setup->method_count];
-    TRY(method_named(name, strlen(name), &method, err));
+    if (are_units(setup) && strcmp(name, UNIT_ACTIVATION.name) == 0) {
+        method = &UNIT_ACTIVATION;
+    } else {
+        TRY(method_named(name, strlen(name), &method, err));
+    }
     for (size_t i = 0; i < setup->method_count; i++) {
         if (setup->methods[i].method == method) {
             return fail(err, VITLRP_USAGE, "method %s is listed twice", name);
@@ -162,8 +181,10 @@ static enum vitlrp_status add_maps(struct eval_setup *setup, const struct vitlrp
 static enum vitlrp_status list_methods(struct eval_setup *setup, struct vitlrp_error *err) {
     struct vitlrp_eval_options *options = &setup->options;
     if ((options->methods == NULL || options->method_count == 0) && options->map_count == 0) {
-        options->methods = DEFAULT_METHODS;
-        options->method_count = sizeof DEFAULT_METHODS / sizeof DEFAULT_METHODS[0];
+        options->methods = are_units(setup) ? UNIT_METHODS : DEFAULT_METHODS;
+        options->method_count = are_units(setup)
+                                    ? sizeof UNIT_METHODS / sizeof UNIT_METHODS[0]
+                                    : sizeof DEFAULT_METHODS / sizeof DEFAULT_METHODS[0];
     }
     size_t count = options->methods == NULL ? 0 : options->method_count;
     setup->methods = mem_calloc(count + options->map_count, sizeof *setup->methods);
@@ -182,7 +203,8 @@ static enum vitlrp_status list_methods(struct eval_setup *setup, struct vitlrp_e
 static enum vitlrp_status choose_methods(struct eval_setup *setup, struct vitlrp_error *err) {
     struct vitlrp_eval_options *options = &setup->options;
     TRY(list_methods(setup, err));
-    const char *wanted = options->reference == NULL ? "rollout" : options->reference;
+    const char *usual = are_units(setup) ? UNIT_REFERENCE : "rollout";
+    const char *wanted = options->reference == NULL ? usual : options->reference;
     const char *found = NULL;
     for (size_t i = 0; i < setup->method_count; i++) {
         found = strcmp(setup->methods[i].name, wanted) == 0 ? setup->methods[i].name : found;

@@ -42,6 +42,7 @@ static const struct {
     [WORDS_PICTURE_FORMAT] = {"picture_format", LIST("png", "jpeg", "svg")},
     [WORDS_REPLACEMENT] = {"replacement", REPLACEMENTS},
     [WORDS_EVAL_TARGET] = {"eval_target", LIST("predicted", "label")},
+    [WORDS_EVAL_UNITS] = {"eval_units", LIST("patch", "fc1", "head")},
     [WORDS_PATCH_GOAL] = {"patch_goal", LIST("suffices", "flips")},
     [WORDS_WEIGHTS] = {"weights", LIST("auto", "ema", "raw")},
     [WORDS_ACTIVATION] = {"activation", LIST("stated", "gelu", "gelu_tanh", "quick_gelu", "silu")},

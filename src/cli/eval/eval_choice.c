@@ -1,6 +1,7 @@
 #include "eval_choice.h"
 
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,8 +19,14 @@
 /* Of --agreement without --coalitions. */
 #define LEAST_COALITIONS 1024
 
-static bool is_method(const char *name) {
+/* What ranks hidden units and has no map, beside the methods. */
+#define ACTIVATION "activation"
+
+static bool is_method(const struct args *args, const char *name) {
     struct vitlrp_method_info info;
+    if (args->value[OPTION_UNITS] != NULL && strcmp(name, ACTIVATION) == 0) {
+        return true;
+    }
     vitlrp_method_info_init(&info);
     return vitlrp_method_describe(name, &info, NULL) == VITLRP_OK;
 }
@@ -62,7 +69,7 @@ static enum vitlrp_status read_methods(const struct args *args, struct eval_choi
         if (choice->methods[i][0] == '\0') {
             return option_fail("--methods", value, "names, separated by commas", err);
         }
-        if (!is_method(choice->methods[i])) {
+        if (!is_method(args, choice->methods[i])) {
             return method_fail_name(option, choice->methods[i], err);
         }
     }
@@ -104,12 +111,25 @@ int64_t eval_setting_get(const struct vitlrp_eval_setting *setting,
     return field_get(options, (struct field){setting->offset, setting->size});
 }
 
-/* A setting of the evaluation, by the option of its name. */
+/* Longest name of a setting, with its end. */
+#define SETTING_NAME 32
+
+/* The option of a setting's name, whose words it joins with hyphens. */
+static enum option_id option_of(const char *setting) {
+    char name[SETTING_NAME];
+    snprintf(name, sizeof name, "%s", setting);
+    for (char *at = name; (at = strchr(at, '_')) != NULL;) {
+        *at = '-';
+    }
+    return option_by_name(name);
+}
+
+/* A setting of the evaluation, by its option. */
 static enum vitlrp_status read_setting(const struct args *args,
                                        const struct vitlrp_eval_setting *setting,
                                        struct vitlrp_eval_options *options,
                                        struct vitlrp_error *err) {
-    enum option_id option = option_by_name(setting->name);
+    enum option_id option = option_of(setting->name);
     int64_t number = 0;
     int choice = 0;
     if (option == OPTION_COUNT || args->value[option] == NULL) {
@@ -135,6 +155,10 @@ static enum vitlrp_status read_protocol(const struct args *args,
     vitlrp_eval_setting_init(&setting);
     for (size_t i = 0; vitlrp_eval_setting_at(i, &setting, NULL) == VITLRP_OK; i++) {
         TRY(read_setting(args, &setting, options, err));
+    }
+    if (options->units != VITLRP_UNITS_PATCH && args->value[OPTION_STEPS] != NULL) {
+        return fail(err, VITLRP_USAGE,
+                    "--steps: curves over hidden units have points of their own: leave it out");
     }
     if (args->value[OPTION_AGREEMENT] != NULL && options->coalitions == 0) {
         options->coalitions = LEAST_COALITIONS;

@@ -1,0 +1,305 @@
+/* Evaluations over hidden units, through the public header: curves and Delta of each image against
+ * float64 programs (golden/latent, "curves" of expected.json), and their way through records. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/handles.h"
+#include "base/file.h"
+#include "eval/metric.h"
+#include "support/latent.h"
+#include "support/scratch.h"
+#include "vitlrp_eval.h"
+
+#include "support/unit.h"
+
+enum { IMAGES = 2, METHODS = 4, POINTS = 15 };
+
+static const char *const FOLDERS[] = {"latent-vit", "latent-registers"};
+static const int SHOWN[IMAGES] = {0, 5};
+static const char *const NAMES[METHODS] = {"attnlrp", "input-x-gradient", "activation", "random"};
+
+static const struct range {
+    const char *name; /* in the keys of "curves" */
+    enum vitlrp_eval_units units;
+    int32_t first_block, block_count;
+} RANGES[] = {{"fc1_all", VITLRP_UNITS_FC1, 0, 0},
+              {"fc1_block1", VITLRP_UNITS_FC1, 1, 1},
+              {"head_all", VITLRP_UNITS_HEAD, 0, 0}};
+
+/* A folder with the two images that have curves. */
+static struct scratch pictures(const char *folder) {
+    struct scratch scratch = scratch_open();
+    for (size_t i = 0; i < IMAGES; i++) {
+        struct bytes bytes;
+        struct vitlrp_error err = {0};
+        char path[512];
+        char name[16];
+        snprintf(name, sizeof name, "%02d.png", SHOWN[i]);
+        snprintf(path, sizeof path, TEST_DATA "/golden/latent/%s/images/%s", folder, name);
+        assert_int_equal(file_read(path, 1 << 20, &bytes, &err), VITLRP_OK);
+        scratch_write(&scratch, name, bytes.data, bytes.size);
+        bytes_free(&bytes);
+    }
+    return scratch;
+}
+
+struct bench {
+    struct latent latent;
+    struct scratch scratch;
+    struct vitlrp_eval_options options;
+    struct vitlrp_evaluation *evaluation;
+};
+
+static void bench_open(struct bench *bench, const char *folder, const struct range *range) {
+    latent_open(&bench->latent, folder, false);
+    bench->scratch = pictures(folder);
+    bench->evaluation = NULL;
+    vitlrp_eval_options_init(&bench->options);
+    bench->options.dataset = bench->scratch.path;
+    bench->options.methods = NAMES;
+    bench->options.method_count = METHODS;
+    bench->options.threads = 2;
+    bench->options.units = range->units;
+    bench->options.first_block = range->first_block;
+    bench->options.block_count = range->block_count;
+}
+
+static void bench_close(struct bench *bench) {
+    vitlrp_evaluation_close(bench->evaluation);
+    scratch_close(&bench->scratch);
+    latent_close(&bench->latent);
+}
+
+static struct vitlrp_evaluation *evaluate(const struct bench *bench) {
+    struct vitlrp_evaluation *evaluation = NULL;
+    struct vitlrp_error err = {0};
+    if (vitlrp_evaluate(bench->latent.model, &bench->options, &evaluation, &err) != VITLRP_OK) {
+        fail_msg("%s", err.message);
+    }
+    return evaluation;
+}
+
+static const json_t *wanted_of(const struct bench *bench, const struct range *range, size_t image,
+                               size_t method) {
+    char key[128];
+    snprintf(key, sizeof key, "%d_%s_%s", SHOWN[image], range->name, NAMES[method]);
+    const json_t *wanted = json_object_get(json_object_get(bench->latent.expected, "curves"), key);
+    assert_non_null(wanted);
+    return wanted;
+}
+
+static void check_curve(const float *curve, const json_t *wanted) {
+    const json_t *points = json_object_get(wanted, "logit");
+    for (size_t k = 0; k < POINTS; k++) {
+        double difference = (double) curve[k] - json_number_value(json_array_get(points, k));
+        assert_true(fabs(difference) < 1e-4);
+    }
+}
+
+static void check_method(const struct bench *bench, const struct range *range, size_t image,
+                         size_t method) {
+    const struct evaluation *evaluation = &bench->evaluation->record.evaluation;
+    const struct eval_image *found = &evaluation->images[image];
+    const struct eval_curves *curves = &found->methods[method].curves[0];
+    const json_t *wanted = wanted_of(bench, range, image, method);
+    const json_t *morf = json_object_get(wanted, "morf");
+    const struct {
+        enum eval_metric metric;
+        double wanted;
+    } metrics[] = {
+        {EVAL_DELTA_LOGIT, json_number_value(json_object_get(wanted, "delta_logit"))},
+        {EVAL_DELTA_PROB, json_number_value(json_object_get(wanted, "delta_probability"))},
+        {EVAL_MORF_LOGIT, json_number_value(json_object_get(morf, "auc_logit"))},
+        {EVAL_AOPC_LOGIT, json_number_value(json_array_get(json_object_get(morf, "logit"), 0)) -
+                              json_number_value(json_object_get(morf, "auc_logit"))}};
+    check_curve(curves->of[EVAL_CURVE_MORF_LOGIT], morf);
+    check_curve(curves->of[EVAL_CURVE_LERF_LOGIT], json_object_get(wanted, "lerf"));
+    for (size_t i = 0; i < sizeof metrics / sizeof metrics[0]; i++) {
+        double value =
+            eval_metric_value(evaluation, found, method, eval_measure_first(metrics[i].metric));
+        assert_true(fabs(value - metrics[i].wanted) < 1e-4);
+    }
+}
+
+static void test_curves_of_the_fixtures(void **unused) {
+    struct bench bench;
+    (void) unused;
+    for (size_t i = 0; i < 2 * sizeof RANGES / sizeof RANGES[0]; i++) {
+        const struct range *range = &RANGES[i / 2];
+        bench_open(&bench, FOLDERS[i % 2], range);
+        bench.evaluation = evaluate(&bench);
+        const struct evaluation *evaluation = &bench.evaluation->record.evaluation;
+        const json_t *wanted = wanted_of(&bench, range, 0, 0);
+        assert_int_equal(evaluation->image_count, IMAGES);
+        assert_int_equal(evaluation->unit_count,
+                         json_integer_value(json_object_get(wanted, "units")));
+        for (size_t m = 0; m < 2; m++) {
+            check_method(&bench, range, 0, m);
+            check_method(&bench, range, 1, m);
+        }
+        bench_close(&bench);
+    }
+}
+
+/* activation ranks by the fixtures' activations: the ends of its curves are those of all methods,
+ * and what it has no map for is not there. */
+static void test_activation_and_random(void **unused) {
+    struct bench bench;
+    (void) unused;
+    bench_open(&bench, FOLDERS[0], &RANGES[0]);
+    bench.evaluation = evaluate(&bench);
+    const struct eval_method_result *methods =
+        bench.evaluation->record.evaluation.images[0].methods;
+    for (size_t m = 0; m < METHODS; m++) {
+        const float *first = methods[0].curves[0].of[EVAL_CURVE_MORF_LOGIT];
+        const float *curve = methods[m].curves[0].of[EVAL_CURVE_MORF_LOGIT];
+        assert_true(methods[m].valid);
+        assert_true(curve[0] == first[0] && curve[POINTS - 1] == first[POINTS - 1]);
+        assert_true(m == 0 || memcmp(curve, first, POINTS * sizeof *curve) != 0);
+        assert_true((methods[m].patches == NULL) == (m == 2));
+        assert_true((isnan(methods[m].sparseness) != 0) == (m == 2));
+    }
+    bench_close(&bench);
+}
+
+static char *json_of(const struct vitlrp_evaluation *evaluation, size_t *size) {
+    char *data = NULL;
+    struct vitlrp_error err = {0};
+    assert_int_equal(vitlrp_evaluation_json(evaluation, &data, size, &err), VITLRP_OK);
+    return data;
+}
+
+/* A record that is read, and shards that are merged, have the bytes of the whole run. */
+static void test_records_and_shards(void **unused) {
+    struct bench bench;
+    struct vitlrp_evaluation *parts[2];
+    struct vitlrp_evaluation *merged = NULL;
+    struct vitlrp_evaluation *read = NULL;
+    struct vitlrp_error err = {0};
+    size_t sizes[3];
+    (void) unused;
+    bench_open(&bench, FOLDERS[0], &RANGES[1]);
+    bench.evaluation = evaluate(&bench);
+    bench.options.shards = 2;
+    for (int32_t i = 0; i < 2; i++) {
+        bench.options.shard = i;
+        parts[i] = evaluate(&bench);
+    }
+    const struct vitlrp_evaluation *const both[] = {parts[0], parts[1]};
+    assert_int_equal(vitlrp_evaluation_merge(both, 2, &merged, &err), VITLRP_OK);
+    char *whole = json_of(bench.evaluation, &sizes[0]);
+    char *joined = json_of(merged, &sizes[1]);
+    assert_int_equal(vitlrp_evaluation_read(whole, sizes[0], &read, &err), VITLRP_OK);
+    char *again = json_of(read, &sizes[2]);
+    assert_true(sizes[0] == sizes[1] && memcmp(whole, joined, sizes[0]) == 0);
+    assert_true(sizes[0] == sizes[2] && memcmp(whole, again, sizes[0]) == 0);
+    assert_non_null(strstr(whole, "\"unit\": \"fc1\""));
+    assert_non_null(strstr(whole, "\"first_block\": 1, \"block_count\": 1, \"unit_count\": 192"));
+    vitlrp_free(whole);
+    vitlrp_free(joined);
+    vitlrp_free(again);
+    vitlrp_evaluation_close(parts[0]);
+    vitlrp_evaluation_close(parts[1]);
+    vitlrp_evaluation_close(merged);
+    vitlrp_evaluation_close(read);
+    bench_close(&bench);
+}
+
+/* What a reader is told. */
+static void test_reports(void **unused) {
+    struct bench bench;
+    char *page = NULL;
+    char *table = NULL;
+    size_t size = 0;
+    struct vitlrp_error err = {0};
+    (void) unused;
+    bench_open(&bench, FOLDERS[0], &RANGES[2]);
+    bench.evaluation = evaluate(&bench);
+    assert_int_equal(vitlrp_evaluation_html(bench.evaluation, &page, &size, &err), VITLRP_OK);
+    assert_non_null(strstr(page, "One attention head of 12, of all blocks from 0 on in one"));
+    assert_non_null(strstr(page, " of the heads off"));
+    assert_non_null(strstr(page, "how large a hidden unit"));
+    assert_null(strstr(page, "floor(k T / K"));
+    assert_int_equal(vitlrp_evaluation_table(bench.evaluation, &table, &size, &err), VITLRP_OK);
+    assert_non_null(strstr(table, "14 steps"));
+    assert_non_null(strstr(table, ", units head"));
+    vitlrp_free(page);
+    vitlrp_free(table);
+    bench_close(&bench);
+}
+
+static void test_defaults(void **unused) {
+    struct bench bench;
+    struct vitlrp_evaluation_info info;
+    (void) unused;
+    bench_open(&bench, FOLDERS[0], &RANGES[0]);
+    bench.options.methods = NULL;
+    bench.options.method_count = 0;
+    bench.evaluation = evaluate(&bench);
+    vitlrp_evaluation_info_init(&info);
+    vitlrp_evaluation_describe(bench.evaluation, &info);
+    assert_int_equal(bench.evaluation->record.evaluation.method_count, 6);
+    assert_string_equal(bench.evaluation->record.reference, "input-x-gradient");
+    bench_close(&bench);
+}
+
+static void refuse(const struct bench *bench, const char *word) {
+    struct vitlrp_evaluation *evaluation = NULL;
+    struct vitlrp_error err = {0};
+    assert_int_equal(vitlrp_evaluate(bench->latent.model, &bench->options, &evaluation, &err),
+                     VITLRP_USAGE);
+    if (strstr(err.message, word) == NULL) {
+        fail_msg("no \"%s\": %s", word, err.message);
+    }
+}
+
+static void test_refusals(void **unused) {
+    static const char *const CHEFER[] = {"chefer"};
+    static const char *const ACTIVATION[] = {"activation"};
+    struct bench bench;
+    (void) unused;
+    bench_open(&bench, FOLDERS[0], &RANGES[0]);
+    const struct vitlrp_eval_options good = bench.options;
+    bench.options.steps = 7;
+    refuse(&bench, "steps");
+    bench.options = good;
+    bench.options.replacements = VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_BLUR);
+    refuse(&bench, "replace");
+    bench.options = good;
+    bench.options.regions = 2;
+    refuse(&bench, "regions");
+    bench.options = good;
+    bench.options.coalitions = 1024;
+    refuse(&bench, "coalitions");
+    bench.options = good;
+    bench.options.first_block = 2;
+    bench.options.block_count = 2;
+    refuse(&bench, "blocks 0 to 2");
+    bench.options = good;
+    bench.options.methods = CHEFER;
+    bench.options.method_count = 1;
+    refuse(&bench, "chefer says nothing of hidden units");
+    bench.options.units = VITLRP_UNITS_PATCH;
+    bench.options.methods = ACTIVATION;
+    refuse(&bench, "activation");
+    bench.options = good;
+    bench.options.units = VITLRP_UNITS_PATCH;
+    bench.options.methods = CHEFER;
+    bench.options.method_count = 1;
+    bench.options.block_count = 1;
+    refuse(&bench, "block_count");
+    bench_close(&bench);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_curves_of_the_fixtures),
+        cmocka_unit_test(test_activation_and_random),
+        cmocka_unit_test(test_records_and_shards),
+        cmocka_unit_test(test_reports),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_refusals),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
