@@ -6,6 +6,7 @@
 
 #include "api/handles.h"
 #include "base/file.h"
+#include "eval/audit.h"
 #include "eval/metric.h"
 #include "support/latent.h"
 #include "support/scratch.h"
@@ -206,6 +207,55 @@ static void test_records_and_shards(void **unused) {
     bench_close(&bench);
 }
 
+/* Of curves in bf16, where the processor has it, an audited image has the areas of fp32 too. */
+static void test_audit(void **unused) {
+    struct bench bench;
+    (void) unused;
+    bench_open(&bench, FOLDERS[0], &RANGES[0]);
+    bench.evaluation = evaluate(&bench);
+    bench.options.precision = VITLRP_PRECISION_BF16;
+    struct vitlrp_evaluation *fewer = evaluate(&bench);
+    const struct evaluation *exact = &bench.evaluation->record.evaluation;
+    const struct evaluation *rounded = &fewer->record.evaluation;
+    size_t audited = 0;
+    for (size_t i = 0; i < IMAGES && rounded->protocol.precision == VITLRP_PRECISION_BF16; i++) {
+        for (size_t m = 0; audit_covers(rounded, i) && m < METHODS; m++) {
+            const struct eval_curves *curves = &rounded->images[i].methods[m].curves[0];
+            const struct eval_measure morf = eval_measure_first(EVAL_MORF_LOGIT);
+            double area = eval_metric_value(exact, &exact->images[i], m, morf);
+            assert_true(curves->fp32_areas[EVAL_CURVE_MORF_LOGIT] == area);
+            assert_true(eval_metric_value(rounded, &rounded->images[i], m, morf) != area);
+            audited++;
+        }
+    }
+    assert_true(audited == METHODS || rounded->protocol.precision == VITLRP_PRECISION_FP32);
+    vitlrp_evaluation_close(fewer);
+    bench_close(&bench);
+}
+
+/* A run that was ended goes on, of what its folder has; as a run without one. */
+static void test_journal(void **unused) {
+    struct bench bench;
+    char folder[128];
+    size_t sizes[2];
+    (void) unused;
+    struct scratch scratch = scratch_open();
+    bench_open(&bench, FOLDERS[1], &RANGES[2]);
+    bench.evaluation = evaluate(&bench);
+    scratch_path(&scratch, "journal", folder, sizeof folder);
+    bench.options.journal = folder;
+    vitlrp_evaluation_close(evaluate(&bench));
+    struct vitlrp_evaluation *again = evaluate(&bench);
+    char *whole = json_of(bench.evaluation, &sizes[0]);
+    char *kept = json_of(again, &sizes[1]);
+    assert_true(sizes[0] == sizes[1] && memcmp(whole, kept, sizes[0]) == 0);
+    vitlrp_free(whole);
+    vitlrp_free(kept);
+    vitlrp_evaluation_close(again);
+    bench_close(&bench);
+    scratch_close(&scratch);
+}
+
 /* What a reader is told. */
 static void test_reports(void **unused) {
     struct bench bench;
@@ -298,6 +348,8 @@ int main(void) {
         cmocka_unit_test(test_activation_and_random),
         cmocka_unit_test(test_records_and_shards),
         cmocka_unit_test(test_reports),
+        cmocka_unit_test(test_audit),
+        cmocka_unit_test(test_journal),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_refusals),
     };
