@@ -356,6 +356,9 @@ struct vitlrp_unit_values {
     float *activation;     /* sum over tokens of a, of a head of the norm of its outputs */
     float *activation_max; /* the largest, and where */
     int32_t *activation_token;
+    float *activation_mean; /* [depth, units, 2]: at CLS, and the mean over all other tokens; 0
+                               where there is none */
+    float *column_mean;     /* [depth, width, 2]: likewise of a, for each column as of `baseline` */
     const void *reserved[2];
 };
 

@@ -110,6 +110,28 @@ static void take_tokens(const struct unit_rows *units, const struct unit_reading
     }
 }
 
+/* For each unit its activation at CLS, and the mean over all other tokens. */
+static void take_means(struct unit_rows units, size_t count, float *means) {
+    for (units.first = 0; units.first < count; units.first += UNITS_AT_ONCE) {
+        double sums[2][UNITS_AT_ONCE] = {{0}};
+        double values[UNITS_AT_ONCE];
+        size_t tokens[2] = {0, 0};
+        units.count = size_min(UNITS_AT_ONCE, count - units.first);
+        for (size_t t = 0; t < units.array->rows; t++) {
+            size_t kind = units.has_cls && t == 0 ? 0 : 1;
+            activation_at(&units, t, values);
+            tokens[kind]++;
+            for (size_t u = 0; u < units.count; u++) {
+                sums[kind][u] += values[u];
+            }
+        }
+        for (size_t u = 0; u < 2 * units.count; u++) {
+            double of = tokens[u % 2] == 0 ? 1.0 : (double) tokens[u % 2];
+            means[2 * units.first + u] = (float) (sums[u % 2][u / 2] / of);
+        }
+    }
+}
+
 static void take_units(const struct units_view *view, const struct vitlrp_unit_values *values,
                        size_t block, const struct op_array *array) {
     const struct unit_results relevance = {values->relevance, values->relevance_max,
@@ -130,6 +152,13 @@ static void take_units(const struct units_view *view, const struct vitlrp_unit_v
         size_t at = block * count + units.first;
         take_tokens(&units, &readings[0], &relevance, at);
         take_tokens(&units, &readings[1], &activation, at);
+    }
+    if (values->activation_mean != NULL) {
+        take_means(units, count, values->activation_mean + 2 * block * count);
+    }
+    if (values->column_mean != NULL) {
+        units.columns = 1;
+        take_means(units, array->width, values->column_mean + 2 * block * array->width);
     }
 }
 
