@@ -24,6 +24,9 @@
 #define FORMAT_BATCH_2_OLD "vitlrp batch 2" /* without the model's configuration: still read */
 #define FORMAT_BATCH_OLD "vitlrp batch 1"   /* of program 0.1: still read */
 
+#define FORMAT_CONCEPTS "vitlrp concepts 1"
+#define FORMAT_CONCEPTS_IMAGE "vitlrp concepts image 1"
+
 #define FORMAT_BENCH "vitlrp bench 1"
 #define FORMAT_BENCH_BATCH "vitlrp bench batch 1"
 #define FORMAT_BENCH_EVALUATION "vitlrp bench eval 1"

@@ -48,10 +48,10 @@ static const bool IS_JOINED[OPTION_COUNT] = {
 };
 
 static const char *const VERBS[VERB_COUNT] = {
-    [VERB_EXPLAIN] = "explain", [VERB_COMPARE] = "compare", [VERB_NEURONS] = "neurons",
-    [VERB_BATCH] = "batch",     [VERB_EVAL] = "eval",       [VERB_MERGE] = "merge",
-    [VERB_TUNE] = "tune",       [VERB_INFO] = "info",       [VERB_BENCH] = "bench",
-    [VERB_HELP] = "help"};
+    [VERB_EXPLAIN] = "explain", [VERB_COMPARE] = "compare",   [VERB_NEURONS] = "neurons",
+    [VERB_BATCH] = "batch",     [VERB_CONCEPTS] = "concepts", [VERB_EVAL] = "eval",
+    [VERB_MERGE] = "merge",     [VERB_TUNE] = "tune",         [VERB_INFO] = "info",
+    [VERB_BENCH] = "bench",     [VERB_HELP] = "help"};
 
 /* 1 + the option's number among those that are repeated; 0: it is not. */
 static const int REPEATED_PLACE[OPTION_COUNT] = {

@@ -14,6 +14,7 @@ enum verb {
     VERB_COMPARE,
     VERB_NEURONS,
     VERB_BATCH,
+    VERB_CONCEPTS,
     VERB_EVAL,
     VERB_MERGE,
     VERB_TUNE,
@@ -28,17 +29,19 @@ enum verb_set {
     FOR_COMPARE = 1 << VERB_COMPARE,
     FOR_NEURONS = 1 << VERB_NEURONS,
     FOR_BATCH = 1 << VERB_BATCH,
+    FOR_CONCEPTS = 1 << VERB_CONCEPTS,
     FOR_EVAL = 1 << VERB_EVAL,
     FOR_MERGE = 1 << VERB_MERGE,
     FOR_TUNE = 1 << VERB_TUNE,
     FOR_INFO = 1 << VERB_INFO,
     FOR_BENCH = 1 << VERB_BENCH,
     FOR_HELP = 1 << VERB_HELP,
-    FOR_MAPS = FOR_EXPLAIN | FOR_COMPARE | FOR_BATCH,          /* heat maps are made */
-    FOR_DATASET = FOR_BATCH | FOR_EVAL | FOR_TUNE,             /* there is a dataset */
-    FOR_IMAGES = FOR_MAPS | FOR_NEURONS | FOR_EVAL | FOR_TUNE, /* photographs become inputs */
-    FOR_RULES = FOR_IMAGES | FOR_BENCH,                        /* something is attributed */
-    FOR_MODEL = FOR_RULES | FOR_INFO,                          /* there is a model */
+    FOR_MAPS = FOR_EXPLAIN | FOR_COMPARE | FOR_BATCH, /* heat maps are made */
+    FOR_DATASET = FOR_BATCH | FOR_EVAL | FOR_TUNE,    /* there is a dataset */
+    FOR_IMAGES =
+        FOR_MAPS | FOR_NEURONS | FOR_CONCEPTS | FOR_EVAL | FOR_TUNE, /* photographs become inputs */
+    FOR_RULES = FOR_IMAGES | FOR_BENCH,                              /* something is attributed */
+    FOR_MODEL = FOR_RULES | FOR_INFO,                                /* there is a model */
     FOR_ALL = FOR_MODEL | FOR_MERGE | FOR_HELP
 };
 

@@ -43,6 +43,9 @@ static const char EXAMPLES_BATCH[] =
     "  vitlrp batch imagenet/val -o maps           heat maps of a tree; again: resumes\n"
     "  vitlrp batch val -o maps --shard 0/4        a quarter of it; then vitlrp merge maps\n"
     "  vitlrp batch val -o maps --class label      of each image's own label\n";
+static const char EXAMPLES_CONCEPTS[] =
+    "  vitlrp concepts imagenet/val -o units       what neurons stand for; again: resumes\n"
+    "  vitlrp concepts val -o a --shard 0/2        half of it; then vitlrp merge a b -o units\n";
 static const char EXAMPLES_EVAL[] =
     "  vitlrp eval imagenet/val --limit 500 --html r.html   how faithful methods are\n"
     "  vitlrp eval val --methods attnlrp,rise --shard 0/4 --json 0.json   a quarter of it\n";
@@ -66,11 +69,12 @@ static const char EXAMPLES_HELP[] =
     "  vitlrp help all                             every option\n";
 
 static const char *const EXAMPLES[VERB_COUNT] = {
-    [VERB_EXPLAIN] = EXAMPLES_EXPLAIN, [VERB_COMPARE] = EXAMPLES_COMPARE,
-    [VERB_NEURONS] = EXAMPLES_NEURONS, [VERB_BATCH] = EXAMPLES_BATCH,
-    [VERB_EVAL] = EXAMPLES_EVAL,       [VERB_MERGE] = EXAMPLES_MERGE,
-    [VERB_TUNE] = EXAMPLES_TUNE,       [VERB_INFO] = EXAMPLES_INFO,
-    [VERB_BENCH] = EXAMPLES_BENCH,     [VERB_HELP] = EXAMPLES_HELP,
+    [VERB_EXPLAIN] = EXAMPLES_EXPLAIN,   [VERB_COMPARE] = EXAMPLES_COMPARE,
+    [VERB_NEURONS] = EXAMPLES_NEURONS,   [VERB_BATCH] = EXAMPLES_BATCH,
+    [VERB_CONCEPTS] = EXAMPLES_CONCEPTS, [VERB_EVAL] = EXAMPLES_EVAL,
+    [VERB_MERGE] = EXAMPLES_MERGE,       [VERB_TUNE] = EXAMPLES_TUNE,
+    [VERB_INFO] = EXAMPLES_INFO,         [VERB_BENCH] = EXAMPLES_BENCH,
+    [VERB_HELP] = EXAMPLES_HELP,
 };
 
 static const char USAGE_EXPLAIN[] =
@@ -84,6 +88,8 @@ static const char USAGE_NEURONS[] =
 static const char USAGE_BATCH[] =
     "  vitlrp batch DIR -o FOLDER [options]   DIR as for eval; the same command\n"
     "                                         resumes a run that was stopped\n";
+static const char USAGE_CONCEPTS[] =
+    "  vitlrp concepts DIR -o FOLDER [options]   DIR as for eval; resumes likewise\n";
 static const char USAGE_EVAL[] =
     "  vitlrp eval DIR [options]              a folder for each class, or one folder with\n"
     "                                         val.txt, or a file with a path (and a tab\n"
@@ -102,9 +108,11 @@ static const char USAGE_HELP[] =
     "                                         all, or a verb\n";
 
 static const char *const USAGE[VERB_COUNT] = {
-    [VERB_EXPLAIN] = USAGE_EXPLAIN, [VERB_COMPARE] = USAGE_COMPARE, [VERB_NEURONS] = USAGE_NEURONS,
-    [VERB_BATCH] = USAGE_BATCH,     [VERB_EVAL] = USAGE_EVAL,       [VERB_MERGE] = USAGE_MERGE,
-    [VERB_TUNE] = USAGE_TUNE,       [VERB_INFO] = USAGE_INFO,       [VERB_BENCH] = USAGE_BENCH,
+    [VERB_EXPLAIN] = USAGE_EXPLAIN,   [VERB_COMPARE] = USAGE_COMPARE,
+    [VERB_NEURONS] = USAGE_NEURONS,   [VERB_BATCH] = USAGE_BATCH,
+    [VERB_CONCEPTS] = USAGE_CONCEPTS, [VERB_EVAL] = USAGE_EVAL,
+    [VERB_MERGE] = USAGE_MERGE,       [VERB_TUNE] = USAGE_TUNE,
+    [VERB_INFO] = USAGE_INFO,         [VERB_BENCH] = USAGE_BENCH,
     [VERB_HELP] = USAGE_HELP,
 };
 
@@ -113,8 +121,9 @@ static const char *const SUMMARIES[VERB_COUNT] = {
     [VERB_COMPARE] = "methods or gammas side by side, in one figure",
     [VERB_NEURONS] = "the hidden neurons or heads that a decision went through",
     [VERB_BATCH] = "heat maps of a dataset, resumable and in shards",
+    [VERB_CONCEPTS] = "the images that each hidden neuron or head stands for",
     [VERB_EVAL] = "measure how faithful methods are, over a set of images",
-    [VERB_MERGE] = "join the parts of an evaluation or a batch",
+    [VERB_MERGE] = "join the parts of an evaluation, a batch or an index",
     [VERB_TUNE] = "find gammas for a model",
     [VERB_INFO] = "show what is in a weights file",
     [VERB_BENCH] = "measure how fast this machine is",

@@ -141,9 +141,11 @@ static enum exit_code help_main(const struct args *args, struct console *console
 
 static enum exit_code verb_run(const struct args *args) {
     static enum exit_code (*const VERBS[VERB_COUNT])(const struct args *, struct console *) = {
-        [VERB_EXPLAIN] = explain_main, [VERB_COMPARE] = compare_main, [VERB_NEURONS] = neurons_main,
-        [VERB_BATCH] = batch_main,     [VERB_EVAL] = eval_main,       [VERB_MERGE] = merge_main,
-        [VERB_TUNE] = tune_main,       [VERB_INFO] = info_main,       [VERB_BENCH] = bench_main,
+        [VERB_EXPLAIN] = explain_main,   [VERB_COMPARE] = compare_main,
+        [VERB_NEURONS] = neurons_main,   [VERB_BATCH] = batch_main,
+        [VERB_CONCEPTS] = concepts_main, [VERB_EVAL] = eval_main,
+        [VERB_MERGE] = merge_main,       [VERB_TUNE] = tune_main,
+        [VERB_INFO] = info_main,         [VERB_BENCH] = bench_main,
         [VERB_HELP] = help_main,
     };
     struct console console = {.verbosity = args->verbosity};

@@ -18,10 +18,13 @@ enum exit_code neurons_main(const struct args *args, struct console *console);
 /* Every image of a dataset, into a folder. */
 enum exit_code batch_main(const struct args *args, struct console *console);
 
+/* What the hidden units of a model stand for: an index over a dataset. */
+enum exit_code concepts_main(const struct args *args, struct console *console);
+
 /* Methods over a dataset, and how faithful their maps are. */
 enum exit_code eval_main(const struct args *args, struct console *console);
 
-/* The shards of one evaluation, or of one batch, together. */
+/* The shards of one evaluation, of one batch or of one index of units, together. */
 enum exit_code merge_main(const struct args *args, struct console *console);
 
 /* Gammas for a model, found on images and judged on others. */

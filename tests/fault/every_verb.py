@@ -34,14 +34,14 @@ def model_options(threads="2"):
 
 
 def make_inputs(program, folder):
-    """Pictures, a list of them, and what merge reads: records and batches of two shards."""
+    """Pictures, a list of them, and what merge reads: records, batches and indexes of two shards."""
     with open(os.path.join(folder, "list.txt"), "w", encoding="ascii") as file:
         for i in range(IMAGES):
             write_picture(os.path.join(folder, f"{i}.ppm"), i)
             file.write(f"{i}.ppm\t{i}\n")
     for i in range(2):
         for verb, options in (("eval", ["--steps", "2", "--methods", "attnlrp,random", "--json", f"{i}.json"]),
-                              ("batch", ["-o", f"part{i}"])):
+                              ("batch", ["-o", f"part{i}"]), ("concepts", ["-o", f"units{i}"])):
             subprocess.run([program, verb, "list.txt", "-q", "--shard", f"{i}/2", *options,
                             *model_options()], cwd=folder, check=True)
 
@@ -61,12 +61,14 @@ def every_verb(threads="2"):
         "neurons": Verb(["neurons", "0.ppm", *model, "--top", "1", "-o", "n.svg", "--raw", "n.npy", "--scores", "s.npy",
                          "--json", "n.json"], ["n.svg", "n.npy", "s.npy", "n.json"]),
         "batch": Verb(["batch", "list.txt", *model, "-o", "maps"], ["maps"]),
+        "concepts": Verb(["concepts", "list.txt", *model, "--site", "head", "-o", "units"], ["units"]),
         "eval": Verb(["eval", "list.txt", *model, "--steps", "2", "--methods", "attnlrp,rise,chefer",
                       "--json", "e.json", "--csv", "e.csv", "--html", "e.html"], ["e.json", "e.csv", "e.html"]),
         "tune": Verb(["tune", "list.txt", *model, "--steps", "2", "-o", "t.json"], ["t.json"]),
         "merge": Verb(["merge", "0.json", "1.json", "--json", "m.json", "--csv", "m.csv", "--html", "m.html"],
                       ["m.json", "m.csv", "m.html"]),
         "merge of folders": Verb(["merge", "part0", "part1", "-o", "together"], ["together"]),
+        "merge of indexes": Verb(["merge", "units0", "units1", "-o", "index"], ["index"]),
         "bench": Verb(["bench", *model, "--runs", "1", "--json", "b.json"], ["b.json"]),
         "bench --eval": Verb(["bench", *model, "--eval", "--limit", "1", "--json", "be.json"], ["be.json"]),
         "bench --throughput": Verb(["bench", *model, "--throughput", "--runs", "1", "--json", "bt.json"], ["bt.json"]),

@@ -47,6 +47,7 @@ def verbs(program, data, folder):
     return {
         "explain": [program, picture, "-q", "-o", "a.png"],
         "batch": [program, "batch", "list.txt", "-q", "-o", "batch"],
+        "concepts": [program, "concepts", "list.txt", "-q", "-o", "units"],
         "eval": record + ["attnlrp,rise,chefer", "--html", "a.html"],
         "tune": [program, "tune", *few],
         "merge": [program, "merge", "record.json", "-q", "--html", "b.html"],
@@ -62,7 +63,7 @@ RESUMED = "eval resumed"
 # Verbs without products or with a journal of one backend, those that measure for long, and those that need one thread.
 NO_BACKEND = ("merge", "info", "eval in a journal", RESUMED, "merge of a journal")
 ONE_BACKEND = ("bench --eval", "bench --throughput")
-NO_THREADS = ("merge", "merge of folders", "info")
+NO_THREADS = ("merge", "merge of folders", "merge of indexes", "info")
 
 MOST_OUTPUTS = 4
 NOBODY = 65534
@@ -86,7 +87,7 @@ def journals(program, folder):
 
 def set_up(name, folder):
     """No results of earlier runs; the journal of a run that was ended."""
-    for results in ("batch", "journal"):
+    for results in ("batch", "units", "journal"):
         shutil.rmtree(os.path.join(folder, results), ignore_errors=True)
     for results in ("journal.json", "merge.json"):
         if os.path.exists(os.path.join(folder, results)):

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/text.h"
 #include "cli/batch/batch_merge.h"
+#include "cli/concepts/concepts_merge.h"
 #include "cli/eval/eval_files.h"
 #include "cli/eval/eval_report.h"
 #include "cli/verbs.h"
@@ -50,8 +51,11 @@ enum exit_code merge_main(const struct args *args, struct console *console) {
     struct vitlrp_evaluation_info info;
     if (args->operand_count == 0) {
         console_error("merge takes the JSON files of an evaluation's shards, or the folders of a "
-                      "batch's (see vitlrp merge --help)");
+                      "batch's or an index's (see vitlrp merge --help)");
         return CODE_USAGE;
+    }
+    if (concepts_merge_is_meant(args)) {
+        return concepts_merge_main(args, console);
     }
     if (batch_merge_is_meant(args) && !is_journal(args->operands[0])) {
         return batch_merge_main(args, console);

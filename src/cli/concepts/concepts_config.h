@@ -1,0 +1,63 @@
+/* What a run over hidden units is: its options, and run.json, by which it knows its own. */
+#ifndef CLI_CONCEPTS_CONFIG_H
+#define CLI_CONCEPTS_CONFIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "base/sha256.h"
+#include "base/status.h"
+#include "base/text.h"
+#include "cli/args.h"
+#include "cli/batch/batch_plan.h"
+#include "cli/explain_session.h"
+#include "vitlrp_units.h"
+
+enum concepts_statistic {
+    CONCEPTS_SUM, /* T of a unit: its relevance over all tokens */
+    CONCEPTS_MAX  /* that of the token where it is largest */
+};
+
+struct concepts_choice {
+    struct batch_choice images; /* writes nothing for each image */
+    enum vitlrp_site site;
+    int32_t keep; /* images of each unit and kind */
+    enum concepts_statistic statistic;
+};
+
+/* Reads the one operand and the options that are the verb's alone. USAGE names the option, as for a
+ * method that shows no hidden units and for several classes of an image. */
+enum vitlrp_status concepts_choose(const struct args *args, const struct settings *settings,
+                                   struct concepts_choice *choice, struct vitlrp_error *err);
+
+/* The record of a run; `state` has an open session. *out is owned: json_decref. */
+enum vitlrp_status concepts_config_make(const struct concepts_choice *choice,
+                                        const struct batch_plan *plan,
+                                        const struct explain_session *state, json_t **out,
+                                        struct vitlrp_error *err);
+
+/* Reads one. FORMAT for another record. *out is owned: json_decref. */
+enum vitlrp_status concepts_config_parse(const char *bytes, size_t size, json_t **out,
+                                         struct vitlrp_error *err);
+
+/* Its file. */
+enum vitlrp_status concepts_config_write(const json_t *config, struct text *out,
+                                         struct vitlrp_error *err);
+
+/* Of all that decides about the values, so that it is that of every shard of the run. */
+enum vitlrp_status concepts_config_hash(const json_t *config, char digest[SHA256_TEXT],
+                                        struct vitlrp_error *err);
+
+/* Its shard; 0 of 1 of a whole run. FORMAT for none. */
+enum vitlrp_status concepts_config_shard(const json_t *config, int32_t *shard, int32_t *shards,
+                                         struct vitlrp_error *err);
+
+/* The word of its site; NULL if it states none. */
+const char *concepts_config_site(const json_t *config);
+
+/* FORMAT for a line of results that is of another format. */
+enum vitlrp_status concepts_line_check(const json_t *line, struct vitlrp_error *err);
+
+#endif

@@ -1,0 +1,214 @@
+#include "concepts_item.h"
+
+#include <string.h>
+
+#include "base/file.h"
+#include "base/formats.h"
+#include "base/mem.h"
+#include "base/settings_json.h"
+#include "cli/batch/batch_line.h"
+#include "cli/explanation.h"
+#include "cli/names.h"
+
+#define LINE_LIMIT ((size_t) 1 << 20)
+
+void concepts_shape(const struct vitlrp_model *model, const struct concepts_choice *choice,
+                    size_t images, struct unit_index_shape *out) {
+    struct vitlrp_model_info info;
+    vitlrp_model_info_init(&info);
+    vitlrp_model_describe(model, &info);
+    bool of_heads = choice->site == VITLRP_SITE_HEAD;
+    *out = (struct unit_index_shape){.blocks = (size_t) info.depth,
+                                     .width = (size_t) vitlrp_model_site_width(model, choice->site),
+                                     .parts = of_heads ? (size_t) (info.dim / info.heads) : 1,
+                                     .keep = (size_t) choice->keep,
+                                     .images = images};
+}
+
+/* ---- Values ---- */
+
+enum vitlrp_status concepts_values_open(const struct unit_index_shape *shape,
+                                        const struct concepts_choice *choice,
+                                        struct concepts_values *out, struct vitlrp_error *err) {
+    size_t count = unit_index_units(shape);
+    *out = (struct concepts_values){.shape = *shape, .statistic = choice->statistic};
+    struct vitlrp_unit_values *units = &out->units;
+    units->site = choice->site;
+    units->relevance = mem_calloc(count, sizeof *units->relevance);
+    units->relevance_max = mem_calloc(count, sizeof *units->relevance_max);
+    units->relevance_token = mem_calloc(count, sizeof *units->relevance_token);
+    units->activation_max = mem_calloc(count, sizeof *units->activation_max);
+    units->activation_token = mem_calloc(count, sizeof *units->activation_token);
+    units->activation_mean = mem_calloc(count, 2 * sizeof *units->activation_mean);
+    units->column_mean = mem_calloc(unit_index_part_sums(shape), sizeof *units->column_mean);
+    out->flow = mem_calloc(shape->blocks, sizeof *out->flow);
+    bool complete = units->relevance != NULL && units->relevance_max != NULL &&
+                    units->relevance_token != NULL && units->activation_max != NULL &&
+                    units->activation_token != NULL && units->activation_mean != NULL &&
+                    units->column_mean != NULL && out->flow != NULL;
+    return complete ? VITLRP_OK
+                    : fail(err, VITLRP_NOMEM, "out of memory for the values of %zu units", count);
+}
+
+void concepts_values_close(struct concepts_values *values) {
+    struct vitlrp_unit_values *units = &values->units;
+    mem_free(units->relevance);
+    mem_free(units->relevance_max);
+    mem_free(units->relevance_token);
+    mem_free(units->activation_max);
+    mem_free(units->activation_token);
+    mem_free(units->activation_mean);
+    mem_free(units->column_mean);
+    mem_free(values->flow);
+    *values = (struct concepts_values){0};
+}
+
+/* ---- The image ---- */
+
+static enum vitlrp_status read_image(struct concepts_item *item, struct explain_session *state,
+                                     struct vitlrp_error *err) {
+    struct batch_item *of = &item->item;
+    const struct settings *settings = state->settings;
+    TRY(file_read(of->image.path, settings->image.limits.max_file_bytes, &of->bytes, err));
+    TRY(sha256_bytes(of->bytes.data, of->bytes.size, of->sha256, err));
+    TRY(photo_decode(of->bytes.data, of->bytes.size, &state->preprocess, &settings->image,
+                     &item->photo, err));
+    bytes_free(&of->bytes);
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status see_image(struct concepts_item *item, struct explain_session *state,
+                                    struct vitlrp_error *err) {
+    const struct vitlrp_geometry *geometry = &item->photo.geometry;
+    TRY(explain_session_fit(state, geometry->input_height, geometry->input_width, err));
+    TRY(explain_forward(state, item->photo.input, err));
+    TRY(prediction_rank(&state->prediction, state->model, err));
+    const struct class_image image = {state->model, &state->prediction, item->item.image.label};
+    struct class_taken taken;
+    TRY(class_choice_take(&state->choice, &image, 0, &taken, err));
+    item->target = taken.target;
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status fill_values(const struct concepts_item *item,
+                                      struct explain_session *state, struct concepts_values *values,
+                                      struct vitlrp_error *err) {
+    const struct vitlrp_target target = {.output = item->target.output, .weight = 1.0F};
+    struct vitlrp_unit_values *units = &values->units;
+    struct vitlrp_inside inside = {.units = units, .unit_sites = 1, .flow = values->flow};
+    TRY(vitlrp_session_inside(state->session, &target, 1, &state->settings->method, &inside, err));
+    const float *scores =
+        values->statistic == CONCEPTS_MAX ? units->relevance_max : units->relevance;
+    unit_index_share(scores, values->shape.blocks, values->shape.width, units->relevance);
+    return VITLRP_OK;
+}
+
+static enum vitlrp_status explain_item(struct concepts_item *item, struct explain_session *state,
+                                       struct concepts_values *values, struct vitlrp_error *err) {
+    TRY(read_image(item, state, err));
+    TRY(see_image(item, state, err));
+    return fill_values(item, state, values, err);
+}
+
+/* A failure of the kind that every image would meet, with the image's name in front. */
+static enum vitlrp_status forward_failure(const struct batch_item *item, struct vitlrp_error *err) {
+    const char *message = batch_item_message(item);
+    enum vitlrp_status status = error_forward(err, &item->err);
+    memcpy(err->message, message, strlen(message) + 1);
+    return error_prefix(err, status, item->image.id);
+}
+
+enum vitlrp_status concepts_item_explain(struct concepts_item *item, const struct batch_plan *plan,
+                                         struct explain_session *state,
+                                         struct concepts_values *values, struct vitlrp_error *err) {
+    struct batch_item *of = &item->item;
+    of->status = explain_item(item, state, values, &of->err);
+    bytes_free(&of->bytes);
+    if (of->status == VITLRP_IO && batch_plan_is_gone(plan)) {
+        return error_prefix(err, fail(err, VITLRP_IO, "the dataset is no longer there"),
+                            plan->choice->dataset);
+    }
+    return of->status == VITLRP_CANCELLED || error_is_systemic(of->status, &of->err)
+               ? forward_failure(of, err)
+               : VITLRP_OK;
+}
+
+struct unit_index_image concepts_item_image(const struct concepts_item *item,
+                                            const struct concepts_values *values) {
+    const struct vitlrp_unit_values *units = &values->units;
+    return (struct unit_index_image){.image = (uint32_t) item->item.image.index,
+                                     .target = (uint32_t) item->target.index,
+                                     .relevance = units->relevance,
+                                     .activation = units->activation_max,
+                                     .relevance_token = units->relevance_token,
+                                     .activation_token = units->activation_token,
+                                     .means = units->activation_mean,
+                                     .parts = values->shape.parts > 1 ? units->column_mean : NULL};
+}
+
+/* ---- Its line ---- */
+
+/* What went through the branch of the site in each block, in logits. */
+static json_t *json_branches(const struct concepts_values *values, bool *complete) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < values->shape.blocks; i++) {
+        const struct vitlrp_block_flow *flow = &values->flow[i];
+        double branch = values->units.site == VITLRP_SITE_FC1    ? flow->mlp_branch
+                        : values->units.site == VITLRP_SITE_HEAD ? flow->attention_branch
+                                                                 : flow->leaving;
+        *complete = *complete && json_array_append_new(list, json_number(branch)) == 0;
+    }
+    return list;
+}
+
+static void set_results(json_t *line, const struct concepts_item *item,
+                        const struct explain_session *state, const struct concepts_values *values,
+                        bool *complete) {
+    int32_t output = item->target.output;
+    batch_set_prediction(line, state, complete);
+    if (photo_warning(&item->photo) != NULL) {
+        json_set(line, "warning", json_string(photo_warning(&item->photo)), complete);
+    }
+    json_set(line, "class", json_integer(item->target.index), complete);
+    json_set(line, "wnid", json_text(item->target.wnid), complete);
+    json_set(line, "name", json_text(item->target.label), complete);
+    json_set(line, "probability", json_number(state->prediction.probability[output]), complete);
+    json_set(line, "logit", json_float32(state->prediction.logits[output]), complete);
+    json_set(line, "branches", json_branches(values, complete), complete);
+}
+
+enum vitlrp_status concepts_item_end(struct concepts_item *item,
+                                     const struct explain_session *state,
+                                     const struct concepts_values *values,
+                                     struct vitlrp_error *err) {
+    struct batch_item *of = &item->item;
+    bool done = of->status == VITLRP_OK;
+    struct vitlrp_class label = {0};
+    bool labelled = of->image.label >= 0 &&
+                    vitlrp_model_class(state->model, of->image.label, &label, NULL) == VITLRP_OK;
+    bool complete = true;
+    const struct batch_line_head head = {.image = &of->image,
+                                         .status = done ? "ok" : vitlrp_status_name(of->status),
+                                         .sha256 = of->sha256,
+                                         .label = labelled ? label.index : -1,
+                                         .method = state->settings->method_info.name};
+    json_t *line = batch_line_begin(&head, &complete);
+    json_set(line, "format", json_string(FORMAT_CONCEPTS_IMAGE), &complete);
+    if (done) {
+        set_results(line, item, state, values, &complete);
+    } else {
+        json_set(line, "message", json_text(batch_item_message(of)), &complete);
+    }
+    of->state = done ? JOURNAL_DONE : JOURNAL_FAILED;
+    of->line = (struct text){.limit = LINE_LIMIT};
+    json_append(&of->line, line, 0);
+    text_append_string(&of->line, "\n");
+    json_decref(line);
+    return complete ? text_check(&of->line, "the results of an image", err)
+                    : fail(err, VITLRP_NOMEM, "out of memory for the results of an image");
+}
+
+void concepts_item_free(struct concepts_item *item) {
+    photo_close(&item->photo);
+    batch_item_free(&item->item);
+}

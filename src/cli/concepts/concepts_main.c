@@ -1,0 +1,284 @@
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "base/checked.h"
+#include "base/clock.h"
+#include "base/left_out.h"
+#include "cli/batch/batch_config.h"
+#include "cli/batch/batch_run.h"
+#include "cli/guard.h"
+#include "cli/machine.h"
+#include "cli/run_watch.h"
+#include "cli/verbs.h"
+#include "concepts_config.h"
+#include "concepts_item.h"
+#include "concepts_run.h"
+
+#define MEGABYTE 1048576.0
+#define REPORT_LIMIT ((size_t) 1 << 16)
+
+/* A run from its options to its end. */
+struct concepts {
+    struct settings settings;
+    struct concepts_choice choice;
+    struct guard guard; /* of what is read */
+    struct batch_plan plan;
+    struct run_folder folder;
+    struct unit_index index;
+    struct vitlrp_model *model; /* owned */
+    struct model_record record;
+    struct explain_session first;
+    size_t threads;
+    json_t *config; /* owned */
+    char identity[SHA256_TEXT];
+    size_t resumed; /* images that an earlier run has done */
+    double start;
+};
+
+static void warn_skipped(const struct concepts *run, const struct console *console) {
+    const struct vitlrp_dataset_info *info = &run->plan.info;
+    left_out_warn(&(struct left_out){.unread = info->unread,
+                                     .first_unread = info->first_unread,
+                                     .skipped = info->skipped,
+                                     .found = info->found,
+                                     .own = info->own_pictures,
+                                     .not_read = info->not_read,
+                                     .kinds = info->not_read_kinds},
+                  &(struct vitlrp_log){console_log, (void *) console});
+}
+
+static enum vitlrp_status open_index(struct concepts *run, struct vitlrp_error *err) {
+    struct unit_index_shape shape;
+    if (run->plan.info.images == 0) {
+        return fail(err, VITLRP_USAGE, "%s holds no images", run->choice.images.dataset);
+    }
+    concepts_shape(run->model, &run->choice, run->plan.info.images, &shape);
+    return unit_index_open(&shape, &run->index, err);
+}
+
+static enum vitlrp_status open_run(const struct args *args, struct concepts *run,
+                                   struct console *console, struct vitlrp_error *err) {
+    TRY(settings_read(args, &run->settings, err));
+    TRY(concepts_choose(args, &run->settings, &run->choice, err));
+    run->settings.inputs = guard_inputs(&run->guard);
+    TRY(guard_words(&run->guard, args, run->settings.model_path, err));
+    run->threads = batch_take_threads(&run->settings);
+    TRY(model_choose(&run->settings, console, &run->model, err));
+    TRY(model_record_take(run->model, &run->record, err));
+    TRY(batch_plan_open(&run->choice.images, &run->settings, run->model, &run->plan, err));
+    warn_skipped(run, console);
+    TRY(batch_session_open(&run->settings, &run->plan, run->model, console, &run->first, err));
+    run->first.record = &run->record;
+    TRY(concepts_config_make(&run->choice, &run->plan, &run->first, &run->config, err));
+    TRY(concepts_config_hash(run->config, run->identity, err));
+    return open_index(run, err);
+}
+
+/* ---- The folder ---- */
+
+/* As run_folder_compare: `user` is the run's own record. */
+static enum vitlrp_status compare_runs(void *user, const char *bytes, size_t size,
+                                       struct text *difference, struct vitlrp_error *err) {
+    const json_t *own = user;
+    json_t *old = NULL;
+    struct vitlrp_error differs;
+    TRY(concepts_config_parse(bytes, size, &old, err));
+    enum vitlrp_status status = batch_config_compare(old, own, "the folder", "this run", &differs);
+    if (status == VITLRP_OK) {
+        status = batch_config_compare_content(old, own, &differs);
+    }
+    json_decref(old);
+    if (status == VITLRP_MISMATCH) {
+        text_append_string(difference, differs.message);
+        return VITLRP_OK;
+    }
+    return status == VITLRP_OK ? status : error_forward(err, &differs);
+}
+
+static enum vitlrp_status look_folder(struct concepts *run, const struct journal_shard *images,
+                                      struct vitlrp_error *err) {
+    struct stat info;
+    if (stat(run->choice.images.folder, &info) != 0) {
+        return run_folder_look_results(&run->folder, images, err);
+    }
+    TRY(run_folder_look(run->choice.images.folder, &run->folder, err));
+    return run_folder_look_results(&run->folder, images, err);
+}
+
+static enum vitlrp_status open_folder(struct concepts *run, struct vitlrp_error *err) {
+    const struct batch_choice *choice = &run->choice.images;
+    struct text text = {.limit = (size_t) 1 << 24};
+    struct run_folder_run own = {
+        .images = {run->plan.count, choice->shard, choice->shards, concepts_line_check},
+        .text = &text,
+        .compare = compare_runs,
+        .user = run->config};
+    enum vitlrp_status status = concepts_config_write(run->config, &text, err);
+    if (status == VITLRP_OK) {
+        status = choice->dry_run ? look_folder(run, &own.images, err)
+                                 : run_folder_open(choice->folder, &own, &run->folder, err);
+    }
+    if (status == VITLRP_OK) {
+        status = concepts_resume(&run->folder, &run->plan, run->identity, &run->index, err);
+    }
+    text_free(&text);
+    return status;
+}
+
+/* ---- What is said ---- */
+
+static enum vitlrp_status forecast(const struct concepts *run, const struct console *console,
+                                   struct vitlrp_error *err) {
+    const struct journal *journal = &run->folder.journal;
+    const struct unit_index_shape *shape = &run->index.shape;
+    const struct vitlrp_session_info *info = &run->first.info;
+    struct text out = {.limit = REPORT_LIMIT};
+    size_t bytes = 0;
+    TRY(explain_session_bytes(&run->first, info->input_height, info->input_width, &bytes, err));
+    text_printf(&out, "images        %zu of %zu\ndone          %zu\nfailed        %zu\n",
+                run->plan.count, run->plan.info.images, journal_count(journal, JOURNAL_DONE),
+                journal_count(journal, JOURNAL_FAILED));
+    text_printf(&out, "to do         %zu\nunits         %zu blocks of %zu, %zu images of each\n",
+                journal_count(journal, JOURNAL_OPEN), shape->blocks, shape->width, shape->keep);
+    text_printf(&out, "threads       %zu, with a session of %.1f MB each\n", run->threads,
+                (double) bytes / MEGABYTE);
+    enum vitlrp_status status = console->verbosity > 0 ? console_write(&out, err) : VITLRP_OK;
+    text_free(&out);
+    return status;
+}
+
+static void append_failures(struct text *out, const struct concepts_run *work) {
+    for (size_t i = 0; i < work->failed && i < BATCH_TOLD_FAILURES; i++) {
+        text_printf(out, "  %s: %s\n", work->failures[i].image, work->failures[i].message);
+    }
+    if (work->failed > BATCH_TOLD_FAILURES) {
+        text_printf(out, "  and %zu more: see the results\n", work->failed - BATCH_TOLD_FAILURES);
+    }
+}
+
+static enum vitlrp_status report(const struct concepts *run, const struct concepts_run *work,
+                                 const struct console *console, struct vitlrp_error *err) {
+    const struct journal *journal = &run->folder.journal;
+    const struct unit_index_shape *shape = &run->index.shape;
+    struct text out = {.limit = REPORT_LIMIT};
+    char shown[200];
+    double seconds = clock_seconds() - run->start;
+    size_t left = journal_count(journal, JOURNAL_OPEN);
+    if (console->verbosity == 0) {
+        return VITLRP_OK;
+    }
+    text_escape_name(shown, sizeof shown, run->choice.images.folder);
+    text_printf(&out, "%s: %zu of %zu images, %zu failed; %zu units of %zu blocks", shown,
+                journal->count - left, journal->count, journal_count(journal, JOURNAL_FAILED),
+                unit_index_units(shape), shape->blocks);
+    if (run->resumed > 0) {
+        text_printf(&out, "; %zu already there", run->resumed);
+    }
+    if (work->done > 0 && seconds > 0.0) {
+        text_printf(&out, "; %zu in %.1f s, %.1f images/s", work->done, seconds,
+                    (double) work->done / seconds);
+    }
+    text_append_string(&out, left > 0 ? "; the same command resumes the run\n" : "\n");
+    append_failures(&out, work);
+    enum vitlrp_status status = console_write(&out, err);
+    text_free(&out);
+    return status;
+}
+
+/* ---- The run ---- */
+
+/* Of a run that is complete; a shard's index is for merge. */
+static enum vitlrp_status finish(struct concepts *run, struct vitlrp_error *err) {
+    const struct draft_place place = {
+        .folder = run->folder.folder, .name = RUN_FOLDER_RESULTS, .staging = -1};
+    TRY(journal_finish(&run->folder.journal, &place, err));
+    if (run->choice.images.shards > 1) {
+        return VITLRP_OK;
+    }
+    enum vitlrp_status status = unit_index_write_arrays(
+        &run->index, concepts_config_site(run->config), run->folder.folder, err);
+    return error_prefix(err, status, run->folder.path);
+}
+
+static enum exit_code conclude(struct concepts *run, const struct concepts_run *work,
+                               const struct console *console) {
+    struct vitlrp_error err;
+    enum exit_code code = console_check(work->status, work->stage, &work->err);
+    size_t failed = journal_count(&run->folder.journal, JOURNAL_FAILED);
+    if (code == CODE_DONE && !work->cancelled && !work->gave_up) {
+        code = console_check(finish(run, &err), CODE_OUTPUT, &err);
+    }
+    enum exit_code said = console_check(report(run, work, console, &err), CODE_OUTPUT, &err);
+    if (work->gave_up) {
+        char message[200];
+        snprintf(message, sizeof message,
+                 "given up: %zu of %zu images failed (--max-failures %s); what was done is written",
+                 work->failed, work->done, run->choice.images.max_failures.text);
+        console_error(message);
+    }
+    if (code != CODE_DONE || said != CODE_DONE) {
+        return code != CODE_DONE ? code : said;
+    }
+    return failed > 0 ? CODE_ITEMS : CODE_DONE;
+}
+
+static enum exit_code do_images(struct concepts *run, struct console *console) {
+    struct run_watch watch;
+    run_watch_start(run->settings.progress, console, &watch);
+    run->start = clock_seconds();
+    struct concepts_run work = {.choice = &run->choice,
+                                .plan = &run->plan,
+                                .folder = &run->folder,
+                                .index = &run->index,
+                                .identity = run->identity,
+                                .first = &run->first,
+                                .threads = run->threads,
+                                .console = console,
+                                .observer = run_watch_observer(&watch),
+                                .stage = CODE_OUTPUT};
+    concepts_run(&work);
+    run_watch_end();
+    enum exit_code code = conclude(run, &work, console);
+    if (work.cancelled && code != CODE_OUTPUT) {
+        console_warn(console, "stopped; what was done is written");
+        code = run_watch_code();
+    }
+    return code;
+}
+
+static enum exit_code process(const struct args *args, struct concepts *run,
+                              struct console *console) {
+    struct vitlrp_error err;
+    enum exit_code code = console_check(open_run(args, run, console, &err), CODE_INPUT, &err);
+    if (code == CODE_DONE) {
+        code = console_check(open_folder(run, &err), CODE_OUTPUT, &err);
+    }
+    if (code != CODE_DONE) {
+        return code;
+    }
+    size_t left = journal_count(&run->folder.journal, JOURNAL_OPEN);
+    run->resumed = run->folder.journal.count - left;
+    code = console_check(
+        batch_session_workers(&run->first, size_min(run->threads, left), &run->threads, &err),
+        CODE_INPUT, &err);
+    if (code != CODE_DONE) {
+        return code;
+    }
+    return run->choice.images.dry_run
+               ? console_check(forecast(run, console, &err), CODE_OUTPUT, &err)
+               : do_images(run, console);
+}
+
+enum exit_code concepts_main(const struct args *args, struct console *console) {
+    struct concepts run = {.folder = run_folder_closed()};
+    enum exit_code code = process(args, &run, console);
+    json_decref(run.config);
+    run_folder_close(&run.folder);
+    unit_index_close(&run.index);
+    batch_plan_close(&run.plan);
+    guard_free(&run.guard);
+    explain_session_close(&run.first);
+    model_record_free(&run.record);
+    vitlrp_model_close(run.model);
+    return code;
+}

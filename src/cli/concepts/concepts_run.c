@@ -1,0 +1,247 @@
+#define _GNU_SOURCE
+#include "concepts_run.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/folder.h"
+#include "base/mem.h"
+#include "base/thread.h"
+#include "concepts_item.h"
+
+/* ---- State ---- */
+
+/* The lines first: an image that the state holds has one, unless the disk has lost it. */
+static enum vitlrp_status save(const struct concepts_run *run, struct vitlrp_error *err) {
+    TRY(journal_sync(&run->folder->journal, err));
+    enum vitlrp_status status =
+        unit_index_write(run->index, run->identity, run->folder->folder, CONCEPTS_STATE, err);
+    return error_prefix(err, status, run->folder->path);
+}
+
+static enum vitlrp_status read_state(const struct run_folder *folder, const char *identity,
+                                     struct unit_index *index, struct vitlrp_error *err) {
+    char settings[SHA256_TEXT];
+    struct unit_index found;
+    enum vitlrp_status status =
+        unit_index_read(folder->folder, CONCEPTS_STATE, settings, &found, err);
+    if (status == VITLRP_OK && strcmp(settings, identity) != 0) {
+        status = fail(err, VITLRP_MISMATCH, "is the state of another run (remove it)");
+        error_prefix(err, status, CONCEPTS_STATE);
+    }
+    if (status == VITLRP_OK) {
+        status = unit_index_merge(index, &found, err);
+    }
+    unit_index_close(&found);
+    return error_prefix(err, status, folder->path);
+}
+
+enum vitlrp_status concepts_resume(struct run_folder *folder, const struct batch_plan *plan,
+                                   const char *identity, struct unit_index *index,
+                                   struct vitlrp_error *err) {
+    struct journal *journal = &folder->journal;
+    if (folder->folder >= 0 && folder_has(folder->folder, CONCEPTS_STATE) &&
+        journal_count(journal, JOURNAL_OPEN) < journal->count) {
+        TRY(read_state(folder, identity, index, err));
+    }
+    for (size_t place = 0; place < journal->count; place++) {
+        bool lost = journal->entries[place].state == JOURNAL_DONE &&
+                    !unit_index_has(index, batch_plan_image(plan, place).index);
+        bool again = journal->entries[place].state == JOURNAL_FAILED && plan->choice->retry_failed;
+        if (lost || again) {
+            journal_reopen(journal, place);
+        }
+    }
+    return VITLRP_OK;
+}
+
+/* ---- Workers ---- */
+
+struct engine {
+    struct concepts_run *run;
+    size_t total; /* images to do */
+
+    pthread_mutex_t mutex; /* over everything below, the run's results, its journal and its index */
+    size_t next;           /* place to look for the next image at */
+    bool stopped;
+};
+
+struct worker {
+    struct engine *engine;
+    struct explain_session state;
+    struct concepts_values values;
+    struct console console; /* silent: the run's first session has said everything */
+    pthread_t thread;
+};
+
+/* The first failure counts; nothing new is begun after it. */
+static void engine_stop(struct engine *engine, enum vitlrp_status status, enum exit_code stage,
+                        const struct vitlrp_error *err) {
+    pthread_mutex_lock(&engine->mutex);
+    if (engine->run->status == VITLRP_OK) {
+        engine->run->status = status;
+        engine->run->stage = stage;
+        engine->run->err = *err;
+    }
+    engine->stopped = true;
+    pthread_mutex_unlock(&engine->mutex);
+}
+
+static bool is_cancelled(const struct engine *engine) {
+    const struct vitlrp_eval_observer *observer = &engine->run->observer;
+    return observer->cancelled != NULL && observer->cancelled(observer->user);
+}
+
+/* The next image without a result; false where the run ends. */
+static bool take_next(struct engine *engine, struct concepts_item *item) {
+    const struct journal *journal = &engine->run->folder->journal;
+    pthread_mutex_lock(&engine->mutex);
+    if (!engine->stopped && is_cancelled(engine)) {
+        engine->run->cancelled = true;
+        engine->stopped = true;
+    }
+    while (engine->next < journal->count && journal->entries[engine->next].state != JOURNAL_OPEN) {
+        engine->next++;
+    }
+    bool found = !engine->stopped && engine->next < journal->count;
+    if (found) {
+        *item = (struct concepts_item){.item = {.place = engine->next++}};
+        item->item.image = batch_plan_image(engine->run->plan, item->item.place);
+    }
+    pthread_mutex_unlock(&engine->mutex);
+    return found;
+}
+
+static void note_failure(struct concepts_run *run, const struct batch_item *item) {
+    if (run->failed < BATCH_TOLD_FAILURES) {
+        struct batch_failure *failure = &run->failures[run->failed];
+        text_escape_name(failure->image, sizeof failure->image, item->image.id);
+        snprintf(failure->message, sizeof failure->message, "%.*s",
+                 (int) sizeof failure->message - 1, batch_item_message(item));
+    }
+    run->failed++;
+}
+
+/* The image is in the index when its line is in the journal; only the state file makes that last.
+ */
+static enum vitlrp_status add_item(struct engine *engine, struct worker *worker,
+                                   struct concepts_item *item, struct vitlrp_error *err) {
+    struct concepts_run *run = engine->run;
+    struct batch_item *of = &item->item;
+    if (of->status == VITLRP_OK) {
+        const struct unit_index_image image = concepts_item_image(item, &worker->values);
+        of->status = unit_index_add(run->index, &image, &of->err);
+    }
+    TRY(concepts_item_end(item, &worker->state, &worker->values, err));
+    TRY(run_folder_add(run->folder, of->place, of->state, &of->line, err));
+    run->done++;
+    if (of->state == JOURNAL_FAILED) {
+        note_failure(run, of);
+    }
+    if (!engine->stopped &&
+        batch_limit_is_passed(&run->choice->images.max_failures, run->failed, run->done)) {
+        run->gave_up = true;
+        engine->stopped = true;
+    }
+    if (run->observer.progress != NULL) {
+        run->observer.progress(run->observer.user, run->done, engine->total, run->failed);
+    }
+    return run->done % CONCEPTS_ROUND == 0 ? save(run, err) : VITLRP_OK;
+}
+
+static enum vitlrp_status open_worker(struct worker *worker, struct vitlrp_error *err) {
+    const struct concepts_run *run = worker->engine->run;
+    const struct explain_session *first = run->first;
+    worker->state.passes = first->passes;
+    worker->state.observer = (struct vitlrp_session_observer){.cancelled = run->observer.cancelled,
+                                                              .user = run->observer.user};
+    TRY(concepts_values_open(&run->index->shape, run->choice, &worker->values, err));
+    return explain_session_open_on(first->settings, &worker->console, first->model, &worker->state,
+                                   err);
+}
+
+static enum vitlrp_status do_item(struct worker *worker, struct concepts_item *item,
+                                  struct vitlrp_error *err) {
+    struct engine *engine = worker->engine;
+    enum vitlrp_status status =
+        concepts_item_explain(item, engine->run->plan, &worker->state, &worker->values, err);
+    if (status == VITLRP_CANCELLED && is_cancelled(engine)) {
+        return VITLRP_OK; /* the next look for an image ends the run */
+    }
+    if (status == VITLRP_OK) {
+        pthread_mutex_lock(&engine->mutex);
+        status = add_item(engine, worker, item, err);
+        pthread_mutex_unlock(&engine->mutex);
+    }
+    return status;
+}
+
+static void *explain_some(void *context) {
+    struct worker *worker = context;
+    struct vitlrp_error err;
+    struct concepts_item item;
+    enum vitlrp_status status = open_worker(worker, &err);
+    if (status != VITLRP_OK) {
+        engine_stop(worker->engine, status, CODE_INPUT, &err);
+    }
+    while (status == VITLRP_OK && take_next(worker->engine, &item)) {
+        status = do_item(worker, &item, &err);
+        concepts_item_free(&item);
+        if (status != VITLRP_OK) {
+            engine_stop(worker->engine, status, CODE_OUTPUT, &err);
+        }
+    }
+    return NULL;
+}
+
+/* Fewer threads than wanted are a warning, none a failure. */
+static void run_threads(struct engine *engine, struct worker *workers, size_t wanted) {
+    struct vitlrp_error err;
+    size_t started = 0;
+    explain_session_release(engine->run->first);
+    while (started < wanted) {
+        workers[started] = (struct worker){.engine = engine};
+        if (!thread_start(&workers[started].thread, explain_some, &workers[started])) {
+            break;
+        }
+        started++;
+    }
+    if (started == 0) {
+        engine_stop(engine, fail(&err, VITLRP_LIMIT, "the system gives no threads"), CODE_OUTPUT,
+                    &err);
+    } else if (started < wanted) {
+        console_warn(engine->run->console, "the system gives no more than %zu thread%s", started,
+                     started == 1 ? "" : "s");
+    }
+    for (size_t i = 0; i < started; i++) {
+        pthread_join(workers[i].thread, NULL);
+        explain_session_close(&workers[i].state);
+        concepts_values_close(&workers[i].values);
+    }
+}
+
+void concepts_run(struct concepts_run *run) {
+    const struct journal *journal = &run->folder->journal;
+    struct engine engine = {.run = run,
+                            .total = journal_count(journal, JOURNAL_OPEN),
+                            .mutex = PTHREAD_MUTEX_INITIALIZER};
+    size_t count = run->threads < engine.total ? run->threads : engine.total;
+    struct vitlrp_error err;
+    if (count > 0) {
+        struct worker *workers = mem_calloc(count, sizeof *workers);
+        if (workers == NULL) {
+            run->status = fail(&run->err, VITLRP_NOMEM, "out of memory for %zu threads", count);
+            run->stage = CODE_OUTPUT;
+            return;
+        }
+        run_threads(&engine, workers, count);
+        mem_free(workers);
+    }
+    /* Over the last images there is nothing left to be given up. */
+    run->gave_up = run->gave_up && journal_count(journal, JOURNAL_OPEN) > 0;
+    enum vitlrp_status status = save(run, &err);
+    if (status != VITLRP_OK) {
+        engine_stop(&engine, status, CODE_OUTPUT, &err);
+    }
+}

@@ -1,0 +1,54 @@
+/* The work of a run over hidden units: images on several threads, all of which add to one index. */
+#ifndef CLI_CONCEPTS_RUN_H
+#define CLI_CONCEPTS_RUN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/run_folder.h"
+#include "base/sha256.h"
+#include "base/status.h"
+#include "base/unit_index.h"
+#include "cli/batch/batch_plan.h"
+#include "cli/batch/batch_run.h"
+#include "cli/console.h"
+#include "cli/explain_session.h"
+#include "concepts_config.h"
+
+#define CONCEPTS_STATE "state.bin"
+
+/* Images between two times that the state is written: what a killed process loses. */
+#define CONCEPTS_ROUND 512
+
+struct concepts_run {
+    const struct concepts_choice *choice;
+    const struct batch_plan *plan;
+    struct run_folder *folder;
+    struct unit_index *index;
+    const char *identity;          /* concepts_config_hash of the run */
+    struct explain_session *first; /* with the model of all; its session is given up */
+    size_t threads;
+    struct console *console;
+    struct vitlrp_eval_observer observer; /* progress, and whether to end early */
+
+    /* What came of it. */
+    size_t done, failed; /* images of this run */
+    bool cancelled;
+    bool gave_up;                                       /* too many failed, and some are left */
+    struct batch_failure failures[BATCH_TOLD_FAILURES]; /* the first `failed` of this run */
+    enum vitlrp_status status;
+    struct vitlrp_error err;
+    enum exit_code stage; /* of the failure that stopped the run */
+};
+
+/* Does every image that is open in the journal, and writes the state. The result is in the run: its
+ * status is that of what stopped it, or OK. */
+void concepts_run(struct concepts_run *run);
+
+/* Reads the state of a run that is resumed: images with a line that it does not hold are open
+ * again. Without a state all are. MISMATCH for the state of another run. *index is open. */
+enum vitlrp_status concepts_resume(struct run_folder *folder, const struct batch_plan *plan,
+                                   const char *identity, struct unit_index *index,
+                                   struct vitlrp_error *err);
+
+#endif

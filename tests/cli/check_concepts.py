@@ -1,0 +1,228 @@
+"""vitlrp concepts: the index of a program in float64; the same bytes by threads, by shards that are merged, and by runs
+that were interrupted and killed; and what is refused. usage: check_concepts.py VITLRP LATENT [TEST...]
+
+VITLRP_KILLS is how often a run is ended (4)."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+import numpy_files  # noqa: E402
+import records  # noqa: E402
+import small_model  # noqa: E402
+
+PROGRAM, LATENT = map(os.path.abspath, sys.argv[1:3])
+MODEL = os.path.join(LATENT, "latent-vit")
+KILLS = int(os.environ.get("VITLRP_KILLS", "4"))
+SCALES = (2 ** 32, 2 ** 32, 2 ** 20, 2 ** 20)
+ARRAYS = {f"{kind}.{what}" for kind in ("relevance", "activation") for what in ("score", "image", "token", "class")}
+
+
+def read_array(*path):
+    return numpy_files.read_npy(os.path.join(*path))
+
+
+def content(folder):
+    """Every file of a run; run.json as its numbers, since it names the dataset as it was called."""
+    found = {}
+    for name in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, name), "rb") as file:
+            found[name] = file.read()
+    return found
+
+
+class Concepts(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = scratch.name
+        small_model.use(os.path.join(MODEL, "model.safetensors"), "openblas")
+
+    def path(self, *names):
+        return os.path.join(self.folder, *names)
+
+    def make_images(self, count):
+        """The reference's images, over and over."""
+        os.mkdir(self.path("set"))
+        for i in range(count):
+            os.symlink(os.path.join(MODEL, "images", f"{i % 12:02}.png"), self.path("set", f"{i:04}.png"))
+
+    def run_command(self, *words, code=0):
+        result = subprocess.run([PROGRAM, *words], cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                check=False, text=True)
+        self.assertEqual(result.returncode, code, result.stderr)
+        return result.stdout + result.stderr
+
+    def index(self, images, folder, *words, code=0):
+        return self.run_command("concepts", images, "-o", folder, "--resize", "none", *words, code=code)
+
+    def expect_same(self, name, whole):
+        found = content(self.path(name))
+        self.assertEqual(found.keys(), whole.keys())
+        for file, data in whole.items():
+            self.assertEqual(found[file], data, file)
+
+    # ---- The numbers ----
+
+    def check_index(self, site):
+        for kind in ("relevance", "activation"):
+            for what in ("image", "token", "class"):
+                found = read_array(self.path(site), f"{site}.{kind}.{what}.npy")
+                self.assertEqual(found, read_array(MODEL, f"index_{site}_{kind}_{what}.npy"), (kind, what))
+            shape, found = read_array(self.path(site), f"{site}.{kind}.score.npy")
+            expected, wanted = read_array(MODEL, f"index_{site}_{kind}_score.npy")
+            self.assertEqual(shape, expected)
+            largest = max(abs(value) for value in wanted)
+            self.assertLess(max(abs(a - b) for a, b in zip(found, wanted)), 1e-5 * largest)
+
+    def check_sums(self, site):
+        """In the last block the reference's means are over all tokens; only CLS leaves that."""
+        shape, found = read_array(self.path(site), f"{site}.sums.npy")
+        expected, wanted = read_array(MODEL, f"index_{site}_sums.npy")
+        self.assertEqual(shape, expected)
+        last = (shape[0] - 1) * shape[1] * 4
+        for place, (value, number) in enumerate(zip(found, wanted)):
+            if place >= last and place % 4 == 3:
+                self.assertEqual(value, 0)
+            else:
+                self.assertLess(abs(value / SCALES[place % 4] - number), 1e-4 * max(1, abs(number)))
+
+    def check_means(self, site, outputs):
+        """The reference has [.., kind, output], and in the last block the means of all tokens."""
+        shape, found = read_array(self.path(site), f"{site}.mean.npy")
+        _, wanted = read_array(MODEL, f"{site}_means.npy")
+        self.assertEqual(shape[-1], 2)
+        for place, value in enumerate(found):
+            unit, output, kind = place // (2 * outputs), place // 2 % outputs, place % 2
+            is_cut = kind == 1 and place >= len(found) // shape[0] * (shape[0] - 1)
+            number = 0 if is_cut else wanted[(2 * unit + kind) * outputs + output]
+            self.assertAlmostEqual(value, number, 4)
+
+    def test_reference(self):
+        for site in ("fc1", "head"):
+            with self.subTest(site):
+                self.index(os.path.join(MODEL, "images"), site, "--site", site, "--keep", "5")
+                self.check_index(site)
+                self.check_sums(site)
+        self.check_means("fc1", 1)
+        self.check_means("head", 12)
+        self.assertEqual(records.check_folder(self.folder), [])
+
+    def test_statistic(self):
+        images = os.path.join(MODEL, "images")
+        self.index(images, "sum", "--limit", "3", "--keep", "2")
+        self.index(images, "max", "--limit", "3", "--keep", "2", "--statistic", "max", "--site", "stream")
+        with open(self.path("max", "run.json"), encoding="utf-8") as file:
+            self.assertEqual(json.load(file)["settings"]["units"], {"site": "stream", "statistic": "max", "keep": 2})
+        names = {name[len("stream."):-len(".npy")] for name in os.listdir(self.path("max")) if name.endswith(".npy")}
+        self.assertEqual(names, ARRAYS | {"sums", "mean"})
+
+    # ---- The same bytes ----
+
+    def test_threads_and_shards(self):
+        self.make_images(30)
+        self.index("set", "whole", "--threads", "1", "--site", "head")
+        whole = content(self.path("whole"))
+        self.index("set", "four", "--threads", "4", "--site", "head")
+        self.expect_same("four", whole)
+        for shard in range(4):
+            self.index("set", f"part{shard}", "--shard", f"{shard}/4", "--site", "head")
+        parts = [f"part{shard}" for shard in (2, 0, 3, 1)]
+        self.run_command("merge", *parts, "-o", "joined")
+        self.expect_same("joined", whole)
+        self.run_command("merge", *parts, "-o", "joined")
+        self.expect_same("joined", whole)
+        self.assertIn("not the shards 0 to 3", self.run_command("merge", *parts[:3], "-o", "other", code=3))
+        self.assertIn("-o FOLDER", self.run_command("merge", *parts, code=2))
+        self.assertIn("--json", self.run_command("merge", *parts, "-o", "other", "--json", "x", code=2))
+        self.assertFalse(os.path.exists(self.path("other")))
+        self.assertEqual(records.check_folder(self.folder), [])
+
+    def end_when(self, lines, number):
+        process = subprocess.Popen([PROGRAM, "concepts", "set", "-o", "ended", "--resize", "none", "-q"],
+                                   cwd=self.folder, stderr=subprocess.DEVNULL)
+        name = self.path("ended", "results.jsonl")
+        while process.poll() is None:
+            if os.path.exists(name):
+                with open(name, "rb") as file:
+                    if file.read().count(b"\n") >= lines:
+                        break
+            time.sleep(0.001)
+        process.send_signal(number)
+        return process.wait()
+
+    def test_ended(self):
+        """A run that was interrupted has its images in the state; one that was killed does some again."""
+        self.make_images(240)
+        self.index("set", "whole")
+        ended = 0
+        for i in range(KILLS):
+            number = (signal.SIGINT, signal.SIGKILL)[i % 2]
+            ended += self.end_when((i + 1) * 240 // (KILLS + 2), number) in (130, -9)
+        self.assertGreater(ended, 0)
+        report = self.index("set", "ended")
+        self.assertIn("already there", report)
+        self.expect_same("ended", content(self.path("whole")))
+
+    # ---- What is refused ----
+
+    def test_failed_images(self):
+        self.make_images(5)
+        os.remove(self.path("set", "0002.png"))
+        with open(self.path("set", "0002.png"), "w", encoding="ascii") as file:
+            file.write("no picture")
+        self.assertIn("0002.png", self.index("set", "found", code=1))
+        self.assertIn("1 failed", self.index("set", "found", code=1))
+        self.assertEqual(records.check_folder(self.folder), [])
+        self.assertIn("given up", self.index("set", "given", "--max-failures", "0", "--threads", "1", code=1))
+        images = set(read_array(self.path("found"), "fc1.relevance.image.npy")[1])
+        self.assertEqual(images, {0, 1, 3, 4, 2 ** 32 - 1})  # the last: places that are empty
+        before = content(self.path("found"))
+        self.index("set", "found", "--retry-failed", code=1)
+        self.expect_same("found", before)
+
+    def test_other_runs(self):
+        self.make_images(4)
+        self.assertIn("to do         4", self.index("set", "run", "--dry-run"))
+        self.assertFalse(os.path.exists(self.path("run")))
+        self.index("set", "run")
+        self.assertIn("done          4", self.index("set", "run", "--dry-run"))
+        self.assertIn("settings.units.keep is 16", self.index("set", "run", "--keep", "3", code=2))
+        with open(self.path("run", "state.bin"), "r+b") as file:
+            file.seek(1000)
+            byte = file.read(1)
+            file.seek(1000)
+            file.write(bytes([byte[0] ^ 1]))
+        self.assertIn("state.bin: damaged", self.index("set", "run", code=4))
+        whole = content(self.path("run"))
+        os.remove(self.path("run", "state.bin"))
+        self.index("set", "run")
+        self.assertEqual({name for name, data in content(self.path("run")).items() if data != whole[name]},
+                         {"state.bin"})
+        shutil.copytree(self.path("run"), self.path("copy"))
+        with open(self.path("copy", "results.jsonl"), encoding="utf-8") as file:
+            lines = file.readlines()
+        with open(self.path("copy", "results.jsonl"), "w", encoding="utf-8") as file:
+            file.writelines(lines[:3])
+        self.assertIn("1 of its 4 images still to do", self.run_command("merge", "copy", "-o", "other", code=3))
+
+    def test_options(self):
+        self.make_images(1)
+        for words, message in ((("--method", "gradcam"), "which show hidden units"),
+                               (("--class", "top:2"), "counts once"), (("--keep", "0"), "--keep"),
+                               (("--site", "patch"), "--site"), (("--statistic", "mean"), "--statistic")):
+            with self.subTest(words):
+                self.assertIn(message, self.index("set", "run", *words, code=2))
+        self.assertIn("needs a folder", self.run_command("concepts", "set", code=2))
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1] + sys.argv[3:])
