@@ -419,6 +419,8 @@ class UnitValues(Structure):
         ("activation", POINTER(c_float)),
         ("activation_max", POINTER(c_float)),
         ("activation_token", POINTER(c_int32)),
+        ("activation_mean", POINTER(c_float)),
+        ("column_mean", POINTER(c_float)),
         ("reserved", c_void_p * 2),
     ]
 
