@@ -434,6 +434,7 @@ static const struct work WORKS[] = {
     {"take templates as classes", torture_with_templates},
     {"take token ids as classes", torture_with_token_ids},
     {"take a text's words apart", torture_words},
+    {"likewise by a tower that was kept", torture_kept_words},
     {"evaluate", torture_evaluate},
     {"evaluate in a journal", torture_evaluate_in_journal},
     {"merge journals", torture_merge_journals},

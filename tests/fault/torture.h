@@ -88,6 +88,8 @@ enum vitlrp_status torture_with_token_ids(const struct bench *bench, struct resu
                                           struct vitlrp_error *error);
 
 /* The words of a text, and a model of them. */
+enum vitlrp_status torture_kept_words(const struct bench *bench, struct result *result,
+                                      struct vitlrp_error *error);
 enum vitlrp_status torture_words(const struct bench *bench, struct result *result,
                                  struct vitlrp_error *error);
 

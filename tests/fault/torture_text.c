@@ -243,13 +243,13 @@ static enum vitlrp_status keep_words(const struct vitlrp_model *texts, struct re
     return status;
 }
 
-enum vitlrp_status torture_words(const struct bench *bench, struct result *result,
-                                 struct vitlrp_error *error) {
-    const struct vitlrp_text_options options = text_options();
+static enum vitlrp_status take_words(int32_t keep_tower, struct result *result,
+                                     struct vitlrp_error *error) {
+    struct vitlrp_text_options options = text_options();
     struct vitlrp_model *texts = NULL;
     struct vitlrp_model *words = NULL;
     struct vitlrp_class first;
-    (void) bench;
+    options.keep_tower = keep_tower;
     enum vitlrp_status status = open_texts(WORDS "clip-eos2/huggingface", &options, &texts, error);
     if (status == VITLRP_OK) {
         status = keep_words(texts, result, error);
@@ -264,4 +264,16 @@ enum vitlrp_status torture_words(const struct bench *bench, struct result *resul
     vitlrp_model_close(words);
     vitlrp_model_close(texts);
     return status;
+}
+
+enum vitlrp_status torture_words(const struct bench *bench, struct result *result,
+                                 struct vitlrp_error *error) {
+    (void) bench;
+    return take_words(0, result, error);
+}
+
+enum vitlrp_status torture_kept_words(const struct bench *bench, struct result *result,
+                                      struct vitlrp_error *error) {
+    (void) bench;
+    return take_words(1, result, error);
 }
