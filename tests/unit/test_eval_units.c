@@ -6,8 +6,10 @@
 
 #include "api/handles.h"
 #include "base/file.h"
+#include "base/mem.h"
 #include "eval/audit.h"
 #include "eval/metric.h"
+#include "eval/unit_curve.h"
 #include "support/latent.h"
 #include "support/scratch.h"
 #include "vitlrp_eval.h"
@@ -143,13 +145,42 @@ static void test_curves_of_the_fixtures(void **unused) {
     }
 }
 
-/* activation ranks by the fixtures' activations: the ends of its curves are those of all methods,
+/* The curve that a ranking by the fixture's activations has. */
+static void rank_by_activation(const struct bench *bench, size_t units, struct unit_curves *out) {
+    const struct vit_model *model = bench->latent.model->vit;
+    const struct vit_batch_options options = {.threads = 1, .backend = "auto", .units = true};
+    struct vitlrp_error err = {0};
+    struct vit_batch *batch = NULL;
+    struct unit_evaluator *evaluator = NULL;
+    float *scores = latent_read(&bench->latent, "0_fc1_activation", 2, units);
+    float *input = latent_input(&bench->latent, bench->latent.model, 0);
+    int32_t output = bench->evaluation->record.evaluation.images[0].output;
+    assert_int_equal(vit_batch_open(model, &options, &batch, &err), VITLRP_OK);
+    const struct unit_curve_options curves = {.model = model,
+                                              .batch = batch,
+                                              .site = VITLRP_SITE_FC1,
+                                              .blocks = bench->latent.depth,
+                                              .method_count = 1};
+    assert_int_equal(unit_evaluator_open(&curves, &evaluator, &err), VITLRP_OK);
+    const float *const of[] = {scores};
+    const struct unit_curve_request request = {
+        .input = input, .question = {output, output, false, 0}, .scores = of, .method_count = 1};
+    assert_int_equal(unit_curve_evaluate(evaluator, &request, out, &err), VITLRP_OK);
+    unit_evaluator_close(evaluator);
+    vit_batch_close(batch);
+    vitlrp_free(input);
+    mem_free(scores);
+}
+
+/* activation ranks by the fixtures' activations; the ends of its curves are those of all methods,
  * and what it has no map for is not there. */
 static void test_activation_and_random(void **unused) {
     struct bench bench;
+    struct unit_curves wanted;
     (void) unused;
-    bench_open(&bench, FOLDERS[0], &RANGES[0]);
+    bench_open(&bench, FOLDERS[1], &RANGES[0]);
     bench.evaluation = evaluate(&bench);
+    rank_by_activation(&bench, (size_t) bench.evaluation->record.evaluation.unit_count, &wanted);
     const struct eval_method_result *methods =
         bench.evaluation->record.evaluation.images[0].methods;
     for (size_t m = 0; m < METHODS; m++) {
@@ -158,6 +189,10 @@ static void test_activation_and_random(void **unused) {
         assert_true(methods[m].valid);
         assert_true(curve[0] == first[0] && curve[POINTS - 1] == first[POINTS - 1]);
         assert_true(m == 0 || memcmp(curve, first, POINTS * sizeof *curve) != 0);
+        for (size_t k = 0; m == 2 && k < POINTS; k++) {
+            double difference = (double) curve[k] - (double) wanted.of[EVAL_CURVE_MORF_LOGIT][k];
+            assert_true(fabs(difference) < 1e-4);
+        }
         assert_true((methods[m].patches == NULL) == (m == 2));
         assert_true((isnan(methods[m].sparseness) != 0) == (m == 2));
     }
