@@ -1,5 +1,5 @@
-"""The figures of README.md and vit/METHODS.md, made by the built command: goldfish.panel.jpg, methods.jpg,
-every_method.jpg and benchmark.jpg.
+"""The figures of README.md, vit/METHODS.md and docs/UNITS.md, made by the built command: goldfish.panel.jpg,
+goldfish.neurons.jpg, methods.jpg, every_method.jpg and benchmark.jpg.
 
 usage: make_figures.py VITLRP VAL [WORK]
     VITLRP   the command: build/vitlrp
@@ -9,7 +9,7 @@ usage: make_figures.py VITLRP VAL [WORK]
 It may be stopped at any moment. The same command then does what is left: a file in WORK is complete as soon as
 it has its name, and is made again only for another build, model or recipe, which lie beside it; the parts of the
 evaluation, three minutes of a processor, only for another version. A new figure takes its place here when it is
-complete. Chromium makes all but the first. What is left out, and why, is said, and the exit code is 1."""
+complete. Chromium makes all but the first two. What is left out, and why, is said, and the exit code is 1."""
 
 import hashlib
 import json
@@ -124,6 +124,10 @@ def panel(maker, _):
     return maker.command("goldfish.panel.jpg", PHOTOGRAPH, "--style", "panel")
 
 
+def neurons(maker, _):
+    return maker.command("goldfish.neurons.jpg", "neurons", PHOTOGRAPH, "--blocks", "0,11", "--top", "3")
+
+
 def methods(maker, _):
     figures = FIGURE.format("file://" + PHOTOGRAPH, "goldfish.jpg")
     for method in SHOWN:
@@ -165,7 +169,7 @@ def main():
     work = sys.argv[3] if len(sys.argv) > 3 else os.path.join(os.path.dirname(HERE), "build", "figures")
     maker = Maker(program, os.path.abspath(work))
     left_out = 0
-    for figure in (panel, methods, every_method, benchmark):
+    for figure in (panel, neurons, methods, every_method, benchmark):
         try:
             path = figure(maker, val)
         except LeftOut as reason:
