@@ -144,7 +144,7 @@ def address_space(commands, folder, whole):
 
 def fresh(command, folder):
     """The command, with the folders of results of earlier runs gone: they would have nothing to do."""
-    for name in ("maps", "together"):
+    for name in ("maps", "together", "units", "index"):
         shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
     return command
 
@@ -183,8 +183,9 @@ def stack(commands, folder):
 
 
 def threads_codes(name):
-    """A batch has threads that wait for disks: without any it says so. All else works in the one it has."""
-    return (5,) if "batch" in name else (0,)
+    """A batch has threads that wait for disks, an index those that compute: without any they say so. All else works in
+    the one it has."""
+    return (5,) if "batch" in name or name == "concepts" else (0,)
 
 
 def figure(program, picture):
