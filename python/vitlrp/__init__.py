@@ -25,6 +25,7 @@ from .explanation import Class, Explanation, LedgerEntry, Prediction
 from .image import Geometry, Preprocessing
 from .method import Method, Parameters, RuleParameters, methods, read_settings
 from .model import Model, file_tensors, prepare_threads
+from .neurons import Block, Neurons, Unit
 from .text import Cosines, Token, Word, Words
 
 __version__ = "0.2.0"
@@ -32,6 +33,7 @@ __version__ = "0.2.0"
 __all__ = [
     "METRICS",
     "Batch",
+    "Block",
     "Class",
     "Cosines",
     "Evaluation",
@@ -42,6 +44,7 @@ __all__ = [
     "Method",
     "Model",
     "ModelInfo",
+    "Neurons",
     "Parameters",
     "Prediction",
     "Preprocessing",
@@ -50,6 +53,7 @@ __all__ = [
     "Token",
     "Tuning",
     "Under",
+    "Unit",
     "VitlrpError",
     "Word",
     "Words",

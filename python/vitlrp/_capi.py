@@ -409,6 +409,10 @@ class Edit(Structure):
     _fields_ = [("unit", Unit), ("factor", c_float), ("constant", POINTER(c_float))]
 
 
+class UnitList(Structure):
+    _fields_ = [("units", POINTER(Unit)), ("count", c_size_t)]
+
+
 class UnitValues(Structure):
     _fields_ = [
         ("site", c_int),
@@ -944,6 +948,17 @@ FUNCTIONS = {
     "vitlrp_model_with_edits": (
         c_int,
         (ModelPointer, POINTER(Edit), c_size_t, POINTER(ModelPointer), POINTER(Error)),
+    ),
+    "vitlrp_unit_effects": (
+        c_int,
+        (
+            ModelPointer,
+            POINTER(SessionOptions),
+            POINTER(c_float),
+            POINTER(UnitList),
+            POINTER(c_float),
+            POINTER(Error),
+        ),
     ),
     "vitlrp_session_inside": (
         c_int,

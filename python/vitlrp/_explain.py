@@ -164,10 +164,8 @@ class Explaining:
             hidden=self._hidden,
         )
 
-    def _attribute(
-        self, relevance: _capi.Relevance, target: Class, versus: Class | None
-    ) -> tuple[LedgerEntry, ...] | None:
-        """Fills the record's maps; returns the ledger, if the method has one."""
+    def _targets(self, target: Class, versus: Class | None) -> Any:
+        """The outputs whose weighted sum is explained."""
         targets = [_capi.Target(target.output, 1.0)]
         if versus == OTHERS:
             shares = others_of(self._shown(), target.output)
@@ -175,7 +173,14 @@ class Explaining:
             targets += [_capi.Target(output, weight) for output, weight in weights.items() if weight != 0]
         elif versus is not None:
             targets.append(_capi.Target(versus.output, -1.0))
-        what: Any = (self._session, (_capi.Target * len(targets))(*targets), len(targets))
+        return (_capi.Target * len(targets))(*targets)
+
+    def _attribute(
+        self, relevance: _capi.Relevance, target: Class, versus: Class | None
+    ) -> tuple[LedgerEntry, ...] | None:
+        """Fills the record's maps; returns the ledger, if the method has one."""
+        targets = self._targets(target, versus)
+        what: Any = (self._session, targets, len(targets))
         ledger = None
         if self._method.has_ledger:
             ledger = (_capi.LedgerEntry * lib.vitlrp_ledger_length(self._model))()

@@ -25,6 +25,7 @@ from ._explain import Explaining, Request, Wanted, check_contrast, check_level
 from ._handle import Handle
 from ._info import Fact, ModelInfo, describe, list_facts
 from ._library import call, lib, logger, new_record, take_bytes, words
+from ._looking import Seeing
 from ._opening import JsonLike, LabelsLike, Opening
 from ._options import BatchOptions, ClassLike, EvaluateOptions, ExplainOptions, TuneOptions
 from ._sessions import SessionPool, SessionSettings
@@ -44,7 +45,7 @@ _EXPLAIN = (
 )
 
 
-class Model(Comparing, Editing):
+class Model(Comparing, Editing, Seeing):
     """A Vision Transformer. Immutable, and shared by any number of threads: every call that
     computes takes a session of its own from the model's pool.
 

@@ -20,5 +20,7 @@ clip = model.with_texts(["a", "b"], contrast="", journal="rows.journal")
 assert_type(clip.cosines("a.jpg").empty, Union[float, None])
 assert_type(clip.explain("a.jpg", versus="others"), vitlrp.Explanation)
 assert_type(model.with_token_ids([[1, 2]], ["a"]), vitlrp.Model)
+assert_type(model.neurons("a.jpg", 3, site="head").blocks[0].units[0].drop, Union[float, None])
+assert_type(model.edited({"4:fc1:3": 0}), vitlrp.Model)
 assert_type(model.tune("photos").gain, vitlrp.Statistic)
 model.explain("a.jpg", smaples=100)  # type: ignore[call-overload]
