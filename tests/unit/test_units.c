@@ -253,7 +253,7 @@ static void blocks_divide_relevance(void **state) {
         assert_int_equal(vitlrp_session_inside(latent.session, &target, 1, &method, &inside, NULL),
                          VITLRP_OK);
         for (size_t b = 0; b < latent.depth; b++) {
-            char key[8];
+            char key[24];
             snprintf(key, sizeof key, "%zu", b);
             const json_t *block =
                 json_object_get(json_object_get(values_of(&latent, SEEN[1]), "blocks"), key);
