@@ -21,6 +21,7 @@
 #include "names.h"
 
 #define MEGABYTE 1048576.0
+#define MANY_MAPS 2 /* of what more there are, it is enough that they follow */
 
 enum vitlrp_status session_choose(const struct settings *settings, const struct vitlrp_model *model,
                                   int32_t input_height, int32_t input_width,
@@ -46,7 +47,7 @@ enum vitlrp_status session_choose(const struct settings *settings, const struct 
         settings->method_names == NULL ? settings->method.method : settings->method_names;
     options->input_height = input_height;
     options->input_width = input_width;
-    options->attributions = settings_classes(settings);
+    options->attributions = settings->many_maps ? MANY_MAPS : settings_classes(settings);
     return VITLRP_OK;
 }
 

@@ -93,8 +93,9 @@ struct settings {
     struct vitlrp_method_info method_info;
     struct vitlrp_method_options method; /* its defaults with the options over them */
     const char *method_names;            /* of a list for a page; NULL: that one alone */
-    const struct method_list *methods;   /* of a page: the verb's */
-    bool without_drops;                  /* of a page, and the next one too */
+    bool many_maps; /* an attribution is followed by others of the same forward pass */
+    const struct method_list *methods; /* of a page: the verb's */
+    bool without_drops;                /* of a page, and the next one too */
     enum vitlrp_replacement replacement;
 
     struct preprocess_changes preprocess;

@@ -95,6 +95,7 @@ static enum vitlrp_status plan(const struct args *args, struct neurons *neurons,
     neurons->maps.pixels = has_raw && neurons->settings.level == LEVEL_PIXEL;
     neurons->maps.patches =
         outputs->pattern[OUTPUT_PICTURE] != NULL || (has_raw && !neurons->maps.pixels);
+    neurons->settings.many_maps = neurons->maps.pixels || neurons->maps.patches;
     if (args->value[OPTION_NO_MAPS] != NULL && (neurons->maps.patches || neurons->maps.pixels)) {
         return fail(err, VITLRP_USAGE, "--no-maps: -o and --raw are made of maps");
     }
