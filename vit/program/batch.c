@@ -9,27 +9,12 @@
  */
 #define TOKENS_AT_ONCE 1024
 
-/* True if some operation from `cut` on reads the value. */
-static bool is_read_behind(const struct program *program, size_t cut, size_t value) {
-    for (size_t i = cut; i < program->op_count; i++) {
-        const struct op *op = &program->ops[i];
-        bool reads = op->residual == value;
-        for (size_t k = 0; k < OP_INPUTS; k++) {
-            reads = reads || op->in[k] == value;
-        }
-        if (reads) {
-            return true;
-        }
-    }
-    return false;
-}
-
 size_t vit_batch_crossing(const struct program *program, size_t cut,
                           size_t values[BATCH_MAX_SHARED]) {
     size_t count = 0;
     for (size_t i = 0; i < cut; i++) {
         size_t value = program->ops[i].out;
-        if (is_read_behind(program, cut, value)) {
+        if (program_reads_behind(program, cut, value)) {
             assert(count < BATCH_MAX_SHARED); /* one left out would be another input's */
             values[count++] = value;
         }

@@ -6,6 +6,7 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "vit/program/batch_private.h"
+#include "vit/program/units.h"
 
 /* What the versions of a call have in common. */
 struct units_call {
@@ -15,11 +16,6 @@ struct units_call {
     size_t begins;     /* the first of the versions' blocks that has a unit off in any of them */
     size_t first;      /* the version of the first image of the pass under way */
 };
-
-static size_t site_units(const struct program *program, enum vitlrp_site site, size_t value) {
-    return site == VITLRP_SITE_HEAD ? (size_t) program->model->config.heads
-                                    : program->values[value].width;
-}
 
 static size_t site_value(const struct units_call *call, size_t block) {
     const struct vit_unit_versions *versions = call->versions;
@@ -54,7 +50,7 @@ void vit_batch_units_lay_out(struct vit_batch *batch, const struct runner *runne
         for (size_t block = 0; block < program->depth; block++) {
             size_t value = program->units[SITES[i]][block];
             floats = size_max(floats, crossing_floats(program, cut_behind(runner, value)));
-            width = size_max(width, site_units(program, SITES[i], value));
+            width = size_max(width, unit_count(program, SITES[i]));
         }
     }
     batch->beginning = arena_take_floats(arena, 1, floats);
@@ -223,7 +219,7 @@ enum vitlrp_status vit_batch_forward_units(struct vit_batch *batch, const float 
     struct gemm_entry saved;
     TRY(check(batch, versions, err));
     size_t value = site_value(&call, 0);
-    call.width = site_units(program, versions->site, value);
+    call.width = unit_count(program, versions->site);
     call.dim = program->values[value].width / call.width;
     call.begins = first_off(&call);
     backend->enter(&saved);
@@ -267,7 +263,7 @@ static enum vitlrp_status check_unit(const struct vit_batch *batch, const struct
     const struct vit_unit_versions versions = {
         .site = unit->site, .first_block = (size_t) unit->block, .blocks = 1};
     TRY(check(batch, &versions, err));
-    *width = site_units(program, unit->site, program->units[unit->site][unit->block]);
+    *width = unit_count(program, unit->site);
     return unit->index >= 0 && (size_t) unit->index < *width
                ? VITLRP_OK
                : fail(err, VITLRP_USAGE, "unit %d of block %d: there are %zu", (int) unit->index,
@@ -318,7 +314,7 @@ static enum vitlrp_status forward_group(struct vit_batch *batch, const float *in
                                         struct vitlrp_error *err) {
     const struct vitlrp_unit *of = &units[0].unit;
     const struct program *program = batch->runner.program;
-    size_t width = site_units(program, of->site, program->units[of->site][of->block]);
+    size_t width = unit_count(program, of->site);
     const struct vit_unit_versions versions = {.site = of->site,
                                                .first_block = (size_t) of->block,
                                                .blocks = 1,

@@ -698,6 +698,23 @@ size_t program_find(const struct program *program, const struct op_kind *kind, i
     return OP_NONE;
 }
 
+static bool reads(const struct op *op, size_t value) {
+    bool found = op->residual == value;
+    for (size_t k = 0; k < OP_INPUTS; k++) {
+        found = found || op->in[k] == value;
+    }
+    return found;
+}
+
+bool program_reads_behind(const struct program *program, size_t cut, size_t value) {
+    for (size_t i = cut; i < program->op_count; i++) {
+        if (reads(&program->ops[i], value)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct op_array program_array(const struct program *program, size_t value) {
     if (value == OP_NONE) {
         return (struct op_array){0};

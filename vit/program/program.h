@@ -51,6 +51,9 @@ size_t program_ledger_lines(const struct vit_model *model);
 /* The only operation of that kind in a block, or OP_NONE. */
 size_t program_find(const struct program *program, const struct op_kind *kind, int32_t block);
 
+/* True if an operation from `cut` on reads the value. */
+bool program_reads_behind(const struct program *program, size_t cut, size_t value);
+
 /* The value as its operation's neighbours see it, without memory. */
 struct op_array program_array(const struct program *program, size_t value);
 

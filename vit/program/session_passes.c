@@ -230,9 +230,11 @@ static void choose_watchers(const struct vit_session *session, struct vit_releva
         const struct vit_inside *inside = relevance->inside;
         watchers->units = (struct units_view){program, inside->units, inside->unit_sites};
         watchers->flow = (struct flow_view){program, inside->flow, inside->tokens};
-        flow_begin(&watchers->flow);
         watch(watchers, observe_units, &watchers->units);
-        watch(watchers, observe_flow, &watchers->flow);
+        if (inside->flow != NULL || inside->tokens != NULL) {
+            flow_begin(&watchers->flow);
+            watch(watchers, observe_flow, &watchers->flow);
+        }
     }
 }
 

@@ -22,27 +22,12 @@ static size_t floats_of(const struct program *program, size_t value) {
     return program->values[value].rows * program->values[value].width;
 }
 
-static bool reads(const struct op *op, size_t value) {
-    bool found = op->residual == value;
-    for (size_t k = 0; k < OP_INPUTS; k++) {
-        found = found || op->in[k] == value;
-    }
-    return found;
-}
-
 /* True if an operation before the cut, or nobody, makes the value, and one behind reads it. */
 static bool crosses(const struct cut_pass *cut, size_t value) {
     const struct runner *runner = &cut->session->runner;
     size_t producer = runner->memory.values[value].producer;
-    if (producer != OP_NONE && producer >= cut->cut) {
-        return false;
-    }
-    for (size_t i = cut->cut; i < runner->program->op_count; i++) {
-        if (reads(&runner->program->ops[i], value)) {
-            return true;
-        }
-    }
-    return false;
+    return (producer == OP_NONE || producer < cut->cut) &&
+           program_reads_behind(runner->program, cut->cut, value);
 }
 
 /* Every value that crosses the cut; how many numbers they have. */
@@ -124,7 +109,7 @@ static void seed_group(const struct cut_pass *cut, struct vitlrp_unit_group *gro
     struct op_array site = program_array(runner->program, value);
     site.x = memory_value(&runner->memory, value, true);
     site.g = memory_g(&runner->memory, value);
-    size_t count = group->indices == NULL ? site.width / columns : group->count;
+    size_t count = group->indices == NULL ? unit_count(runner->program, group->site) : group->count;
     const float *before = saved_of(cut, value);
     each_crossing(cut, clear);
     for (size_t i = 0; i < count; i++) {
@@ -208,8 +193,7 @@ static enum vitlrp_status check_group(const struct program *program,
         return fail(err, VITLRP_USAGE, "block %d is out of range: 0 to %d", (int) group->block,
                     depth - 1);
     }
-    size_t value = program->units[group->site][group->block];
-    size_t width = program->values[value].width / unit_columns(program, group->site);
+    size_t width = unit_count(program, group->site);
     for (size_t i = 0; group->indices != NULL && i < group->count; i++) {
         if (group->indices[i] < 0 || (size_t) group->indices[i] >= width) {
             return fail(err, VITLRP_USAGE, "unit %d of block %d is out of range: 0 to %zu",

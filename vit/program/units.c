@@ -16,11 +16,17 @@ static size_t block_of(const struct program *program, enum vitlrp_site site, siz
     return block;
 }
 
+static size_t site_width(const struct program *program, enum vitlrp_site site) {
+    return program->values[program->units[site][0]].width;
+}
+
+size_t unit_count(const struct program *program, enum vitlrp_site site) {
+    return site == VITLRP_SITE_HEAD ? (size_t) program->model->config.heads
+                                    : site_width(program, site);
+}
+
 size_t unit_columns(const struct program *program, enum vitlrp_site site) {
-    const struct vit_config *config = &program->model->config;
-    return site == VITLRP_SITE_HEAD
-               ? program->values[program->units[site][0]].width / (size_t) config->heads
-               : 1;
+    return site_width(program, site) / unit_count(program, site);
 }
 
 /* ---- Units ---- */
@@ -204,7 +210,8 @@ void flow_begin(const struct flow_view *view) {
 
 /* The stream that enters block `index`, or leaves the last one. */
 static void take_stream(const struct flow_view *view, size_t index, const struct op_array *array) {
-    double sum = relevance_of(array->x, array->g, array->rows * array->width);
+    double sum =
+        view->flow == NULL ? 0.0 : relevance_of(array->x, array->g, array->rows * array->width);
     if (view->flow != NULL && index < view->program->depth) {
         view->flow[index].entering = sum;
     }

@@ -24,7 +24,8 @@ struct flow_view {
 void flow_begin(const struct flow_view *view);
 void observe_flow(void *user, const struct op_call *call);
 
-/* Columns of a value for one unit of that site, in a model. */
+/* Units of that site in a block, and the columns that each has of their value. */
+size_t unit_count(const struct program *program, enum vitlrp_site site);
 size_t unit_columns(const struct program *program, enum vitlrp_site site);
 
 #endif

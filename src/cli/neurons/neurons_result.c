@@ -173,43 +173,33 @@ static double explained_of(const struct contrast *contrast, const float *logits)
     return sum;
 }
 
-/* Of a block's items: their passes have the blocks before in common. */
-static enum vitlrp_status take_drops_of(struct explain_session *state, const float *input,
-                                        const struct contrast *contrast,
-                                        const struct neurons_block *block,
-                                        struct neurons_result *out, struct vitlrp_error *err) {
+static enum vitlrp_status take_drops(struct explain_session *state, const float *input,
+                                     const struct contrast *contrast, struct neurons_result *out,
+                                     struct vitlrp_error *err) {
     size_t outputs = prediction_outputs(&state->prediction);
     struct vitlrp_session_options options;
-    struct vitlrp_unit *units = mem_calloc(block->count, sizeof *units);
-    float *logits = mem_calloc(block->count, outputs * sizeof *logits);
+    struct vitlrp_unit *units = mem_calloc(out->item_count, sizeof *units);
+    float *logits = mem_calloc(out->item_count, outputs * sizeof *logits);
     enum vitlrp_status status =
         units != NULL && logits != NULL
             ? session_choose(state->settings, state->model, out->input_height, out->input_width,
                              &options, err)
-            : fail(err, VITLRP_NOMEM, "out of memory for the logits of %zu passes", block->count);
-    for (size_t i = 0; status == VITLRP_OK && i < block->count; i++) {
-        units[i] = out->items[block->first + i].unit;
+            : fail(err, VITLRP_NOMEM, "out of memory for the logits of %zu passes",
+                   out->item_count);
+    for (size_t i = 0; status == VITLRP_OK && i < out->item_count; i++) {
+        units[i] = out->items[i].unit;
     }
     if (status == VITLRP_OK) {
-        const struct vitlrp_unit_list list = {units, block->count};
+        const struct vitlrp_unit_list list = {units, out->item_count};
         status = vitlrp_unit_effects(state->model, &options, input, &list, logits, err);
     }
-    for (size_t i = 0; status == VITLRP_OK && i < block->count; i++) {
-        out->items[block->first + i].drop = explained_of(contrast, state->prediction.logits) -
-                                            explained_of(contrast, logits + i * outputs);
+    for (size_t i = 0; status == VITLRP_OK && i < out->item_count; i++) {
+        out->items[i].drop = explained_of(contrast, state->prediction.logits) -
+                             explained_of(contrast, logits + i * outputs);
     }
     mem_free(logits);
     mem_free(units);
     return status;
-}
-
-static enum vitlrp_status take_drops(struct explain_session *state, const float *input,
-                                     const struct contrast *contrast, struct neurons_result *out,
-                                     struct vitlrp_error *err) {
-    for (size_t b = 0; b < out->block_count; b++) {
-        TRY(take_drops_of(state, input, contrast, &out->blocks[b], out, err));
-    }
-    return VITLRP_OK;
 }
 
 /* ---- Their maps ---- */
