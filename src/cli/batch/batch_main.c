@@ -4,7 +4,6 @@
 
 #include "base/checked.h"
 #include "base/journal.h"
-#include "base/left_out.h"
 #include "base/status.h"
 #include "batch_config.h"
 #include "batch_plan.h"
@@ -99,18 +98,6 @@ struct batch {
     double start_ms;
 };
 
-static void batch_warn_skipped(const struct batch *batch, const struct console *console) {
-    const struct vitlrp_dataset_info *info = &batch->plan.info;
-    left_out_warn(&(struct left_out){.unread = info->unread,
-                                     .first_unread = info->first_unread,
-                                     .skipped = info->skipped,
-                                     .found = info->found,
-                                     .own = info->own_pictures,
-                                     .not_read = info->not_read,
-                                     .kinds = info->not_read_kinds},
-                  &(struct vitlrp_log){console_log, (void *) console});
-}
-
 static enum vitlrp_status batch_open_first(struct batch *batch, struct console *console,
                                            struct vitlrp_error *err) {
     batch->first.unedited.model = batch->unedited;
@@ -142,20 +129,12 @@ static enum vitlrp_status batch_open(const struct args *args, struct batch *batc
     TRY(model_choose_both(&batch->settings, console, &batch->model, &batch->unedited, err));
     TRY(model_record_take(batch->model, &batch->record, err));
     TRY(batch_plan_open(&batch->choice, &batch->settings, batch->model, &batch->plan, err));
-    batch_warn_skipped(batch, console);
+    batch_plan_warn(&batch->plan, console);
     return batch_open_first(batch, console, err);
 }
 
-static void append_failures(struct text *out, const struct batch_run *run) {
-    for (size_t i = 0; i < run->failed && i < BATCH_TOLD_FAILURES; i++) {
-        text_printf(out, "  %s: %s\n", run->failures[i].image, run->failures[i].message);
-    }
-    if (run->failed > BATCH_TOLD_FAILURES) {
-        text_printf(out, "  and %zu more: see the results\n", run->failed - BATCH_TOLD_FAILURES);
-    }
-}
-
-static enum vitlrp_status batch_report(const struct batch *batch, const struct batch_run *run,
+static enum vitlrp_status batch_report(const struct batch *batch,
+                                       const struct batch_outcome *outcome,
                                        const struct console *console, struct vitlrp_error *err) {
     char shown[200];
     struct text out = {.limit = SUMMARY_LIMIT};
@@ -168,15 +147,7 @@ static enum vitlrp_status batch_report(const struct batch *batch, const struct b
     text_escape_name(shown, sizeof shown, batch->choice.folder);
     text_printf(&out, "%s: %zu of %zu images, %zu failed", shown, batch->journal.count - left,
                 batch->journal.count, failed);
-    if (batch->resumed > 0) {
-        text_printf(&out, "; %zu already there", batch->resumed);
-    }
-    if (run->done > 0 && seconds > 0.0) {
-        text_printf(&out, "; %zu in %.1f s, %.1f images/s", run->done, seconds,
-                    (double) run->done / seconds);
-    }
-    text_append_string(&out, left > 0 ? "; the same command resumes the run\n" : "\n");
-    append_failures(&out, run);
+    batch_outcome_append(outcome, batch->resumed, left, seconds, &out);
     if (batch->has_page) {
         text_printf(&out, "to look at them: %s/" BATCH_PAGE "\n", shown);
     }
@@ -185,30 +156,23 @@ static enum vitlrp_status batch_report(const struct batch *batch, const struct b
     return status;
 }
 
-static enum exit_code batch_conclude(struct batch *batch, const struct batch_run *run,
+static enum exit_code batch_conclude(struct batch *batch, const struct batch_outcome *outcome,
                                      const struct console *console) {
     struct vitlrp_error err;
-    enum exit_code code = console_check(run->status, run->stage, &run->err);
+    enum exit_code code = console_check(outcome->status, outcome->stage, &outcome->err);
     size_t failed = journal_count(&batch->journal, JOURNAL_FAILED);
-    if (code == CODE_DONE && !run->cancelled && !run->gave_up) {
+    if (code == CODE_DONE && !outcome->cancelled && !outcome->gave_up) {
         code = console_check(batch_finish(&batch->store, &batch->journal, batch->config,
                                           batch->choice.shards == 1, &err),
                              CODE_OUTPUT, &err);
         batch->has_page = code == CODE_DONE && batch->choice.shards == 1;
     }
-    enum exit_code said = console_check(batch_report(batch, run, console, &err), CODE_OUTPUT, &err);
+    enum exit_code said =
+        console_check(batch_report(batch, outcome, console, &err), CODE_OUTPUT, &err);
     if (code != CODE_DONE || said != CODE_DONE) {
         return code != CODE_DONE ? code : said;
     }
     return failed > 0 ? CODE_ITEMS : CODE_DONE;
-}
-
-static void batch_report_giving_up(const struct batch *batch, const struct batch_run *run) {
-    char message[200];
-    snprintf(message, sizeof message,
-             "given up: %zu of %zu images failed (--max-failures %s); what was done is written",
-             run->failed, run->done, batch->choice.max_failures.text);
-    console_error(message);
 }
 
 static enum exit_code batch_run_images(struct batch *batch, struct console *console) {
@@ -223,15 +187,13 @@ static enum exit_code batch_run_images(struct batch *batch, struct console *cons
         .threads = batch->threads,
         .console = console,
         .observer = run_watch_observer(&watch),
-        .stage = CODE_OUTPUT,
+        .outcome = {.stage = CODE_OUTPUT},
     };
     batch_run(&run);
     run_watch_end();
-    enum exit_code code = batch_conclude(batch, &run, console);
-    if (run.gave_up) {
-        batch_report_giving_up(batch, &run);
-    }
-    if (run.cancelled && code != CODE_OUTPUT) {
+    enum exit_code code = batch_conclude(batch, &run.outcome, console);
+    batch_outcome_tell_giving_up(&run.outcome, &batch->choice.max_failures);
+    if (run.outcome.cancelled && code != CODE_OUTPUT) {
         console_warn(console, "stopped; what was done is written");
         code = run_watch_code();
     }

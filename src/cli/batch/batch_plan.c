@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/folder.h"
+#include "base/left_out.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "batch_collisions.h"
@@ -222,6 +223,18 @@ enum vitlrp_status batch_plan_open(const struct batch_choice *choice,
 bool batch_plan_is_gone(const struct batch_plan *plan) {
     struct stat info;
     return plan->is_folder && stat(plan->choice->dataset, &info) != 0;
+}
+
+void batch_plan_warn(const struct batch_plan *plan, const struct console *console) {
+    const struct vitlrp_dataset_info *info = &plan->info;
+    left_out_warn(&(struct left_out){.unread = info->unread,
+                                     .first_unread = info->first_unread,
+                                     .skipped = info->skipped,
+                                     .found = info->found,
+                                     .own = info->own_pictures,
+                                     .not_read = info->not_read,
+                                     .kinds = info->not_read_kinds},
+                  &(struct vitlrp_log){console_log, (void *) console});
 }
 
 void batch_plan_close(struct batch_plan *plan) {

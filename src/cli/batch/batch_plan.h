@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "cli/args.h"
+#include "cli/console.h"
 #include "cli/settings.h"
 #include "vitlrp_eval.h"
 
@@ -87,6 +88,9 @@ enum vitlrp_status batch_plan_open(const struct batch_choice *choice,
                                    const struct settings *settings,
                                    const struct vitlrp_model *model, struct batch_plan *plan,
                                    struct vitlrp_error *err);
+
+/* Says which files of the data set are left out. */
+void batch_plan_warn(const struct batch_plan *plan, const struct console *console);
 
 void batch_plan_close(struct batch_plan *plan);
 

@@ -2,7 +2,6 @@
 #include "batch_run.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -192,11 +191,7 @@ struct worker {
 static void engine_stop(struct engine *engine, enum vitlrp_status status, enum exit_code stage,
                         const struct vitlrp_error *err) {
     pthread_mutex_lock(&engine->mutex);
-    if (engine->run->status == VITLRP_OK && status != VITLRP_OK) {
-        engine->run->status = status;
-        engine->run->stage = stage;
-        engine->run->err = *err;
-    }
+    batch_outcome_stop(&engine->run->outcome, status, stage, err);
     engine->stopped = true;
     pthread_mutex_unlock(&engine->mutex);
 }
@@ -205,7 +200,7 @@ static bool is_stopped(struct engine *engine) {
     pthread_mutex_lock(&engine->mutex);
     const struct vitlrp_eval_observer *observer = &engine->run->observer;
     if (!engine->stopped && observer->cancelled != NULL && observer->cancelled(observer->user)) {
-        engine->run->cancelled = true;
+        engine->run->outcome.cancelled = true;
         engine->stopped = true;
     }
     bool stopped = engine->stopped;
@@ -335,40 +330,20 @@ static enum vitlrp_status write_outputs(const struct batch_run *run, const struc
     return VITLRP_OK;
 }
 
-static void note_failure(struct batch_run *run, const struct batch_item *item) {
-    if (run->failed < BATCH_TOLD_FAILURES) {
-        struct batch_failure *failure = &run->failures[run->failed];
-        text_escape_name(failure->image, sizeof failure->image, item->image.id);
-        snprintf(failure->message, sizeof failure->message, "%.*s",
-                 (int) sizeof failure->message - 1, batch_item_message(item));
-    }
-    run->failed++;
-}
-
-static void check_limit(struct engine *engine) {
-    struct batch_run *run = engine->run;
-    if (!engine->stopped &&
-        batch_limit_is_passed(&run->plan->choice->max_failures, run->failed, run->done)) {
-        run->gave_up = true;
-        engine->stopped = true;
-    }
-}
-
 static enum vitlrp_status add_line(struct engine *engine, const struct batch_item *item,
                                    struct vitlrp_error *err) {
     struct batch_run *run = engine->run;
+    struct batch_outcome *outcome = &run->outcome;
     TRY(journal_add(run->journal, item->place, item->state, item->line.data, item->line.length,
                     err));
-    run->done++;
-    if (item->state == JOURNAL_FAILED) {
-        note_failure(run, item);
-    }
-    check_limit(engine);
-    if (run->done % SYNC_EVERY == 0) {
+    bool too_many = batch_outcome_add(outcome, item, &run->plan->choice->max_failures);
+    outcome->gave_up = outcome->gave_up || (too_many && !engine->stopped);
+    engine->stopped = engine->stopped || too_many;
+    if (outcome->done % SYNC_EVERY == 0) {
         TRY(journal_sync(run->journal, err));
     }
     if (run->observer.progress != NULL) {
-        run->observer.progress(run->observer.user, run->done, engine->total, run->failed);
+        run->observer.progress(run->observer.user, outcome->done, engine->total, outcome->failed);
     }
     return VITLRP_OK;
 }
@@ -381,7 +356,7 @@ static void *write_some(void *context) {
     while ((item = batch_queue_pop(engine->explained)) != NULL) {
         struct vitlrp_error err;
         pthread_mutex_lock(&engine->mutex);
-        bool failed = engine->run->status != VITLRP_OK;
+        bool failed = engine->run->outcome.status != VITLRP_OK;
         pthread_mutex_unlock(&engine->mutex);
         enum vitlrp_status status = failed ? VITLRP_OK : write_outputs(engine->run, item, &err);
         if (!failed && status == VITLRP_OK) {
@@ -470,17 +445,18 @@ void batch_run(struct batch_run *run) {
         return;
     }
     struct worker *workers = mem_calloc(count, sizeof *workers);
-    enum vitlrp_status status =
-        workers == NULL ? fail(&run->err, VITLRP_NOMEM, "out of memory for %zu threads", count)
-                        : open_queues(&engine, count, &run->err);
+    enum vitlrp_status status = workers == NULL ? fail(&run->outcome.err, VITLRP_NOMEM,
+                                                       "out of memory for %zu threads", count)
+                                                : open_queues(&engine, count, &run->outcome.err);
     if (status != VITLRP_OK) {
-        run->status = status;
-        run->stage = CODE_OUTPUT;
+        run->outcome.status = status;
+        run->outcome.stage = CODE_OUTPUT;
     } else {
         struct vitlrp_error err;
         run_threads(&engine, workers, count);
         /* Over the last images there is nothing left to be given up. */
-        run->gave_up = run->gave_up && journal_count(run->journal, JOURNAL_OPEN) > 0;
+        run->outcome.gave_up =
+            run->outcome.gave_up && journal_count(run->journal, JOURNAL_OPEN) > 0;
         status = journal_sync(run->journal, &err);
         if (status != VITLRP_OK) {
             engine_stop(&engine, status, CODE_OUTPUT, &err);

@@ -9,6 +9,7 @@
 
 #include "base/journal.h"
 #include "base/status.h"
+#include "batch_outcome.h"
 #include "batch_plan.h"
 #include "batch_store.h"
 #include "cli/console.h"
@@ -62,16 +63,8 @@ enum vitlrp_status batch_session_workers(const struct explain_session *state, si
  * image's session. */
 size_t batch_take_threads(struct settings *settings);
 
-#define BATCH_TOLD_FAILURES 5
-
 /* Writing waits for the disk, several times a file: a few threads keep it busy. */
 #define BATCH_WRITERS 4
-
-/* An image that failed, for the summary. */
-struct batch_failure {
-    char image[120];
-    char message[240];
-};
 
 struct batch_run {
     const struct batch_plan *plan;
@@ -81,15 +74,7 @@ struct batch_run {
     size_t threads;
     struct console *console;
     struct vitlrp_eval_observer observer; /* progress, and whether to end early */
-
-    /* What came of it. */
-    size_t done, failed; /* images of this run */
-    bool cancelled;
-    bool gave_up;                                       /* too many failed, and some are left */
-    struct batch_failure failures[BATCH_TOLD_FAILURES]; /* the first `failed` of this run */
-    enum vitlrp_status status;
-    struct vitlrp_error err;
-    enum exit_code stage; /* of the failure that stopped the run */
+    struct batch_outcome outcome;
 };
 
 /* Does every image that is open in the journal. The result is in the run: its status is that of

@@ -128,15 +128,15 @@ static enum vitlrp_status run_whole(struct batch_bench *bench, const struct batc
                             .console = &bench->silent};
     json_t *config = NULL;
     batch_run(&run);
-    if (run.status != VITLRP_OK) {
-        bench->stage = run.stage;
-        *err = run.err;
-        return run.status;
+    if (run.outcome.status != VITLRP_OK) {
+        bench->stage = run.outcome.stage;
+        *err = run.outcome.err;
+        return run.outcome.status;
     }
-    if (run.failed > 0) {
+    if (run.outcome.failed > 0) {
         bench->stage = CODE_INPUT;
         return fail(err, VITLRP_FORMAT, "%s: %s (a measurement needs images that can be read)",
-                    run.failures[0].image, run.failures[0].message);
+                    run.outcome.failures[0].image, run.outcome.failures[0].message);
     }
     TRY(batch_config_make(&bench->plan, &bench->first, &config, err));
     enum vitlrp_status status = batch_finish(store, journal, config, true, err);

@@ -1,9 +1,7 @@
-#include <stdio.h>
 #include <sys/stat.h>
 
 #include "base/checked.h"
 #include "base/clock.h"
-#include "base/left_out.h"
 #include "cli/batch/batch_config.h"
 #include "cli/batch/batch_run.h"
 #include "cli/guard.h"
@@ -35,18 +33,6 @@ struct concepts {
     double start;
 };
 
-static void warn_skipped(const struct concepts *run, const struct console *console) {
-    const struct vitlrp_dataset_info *info = &run->plan.info;
-    left_out_warn(&(struct left_out){.unread = info->unread,
-                                     .first_unread = info->first_unread,
-                                     .skipped = info->skipped,
-                                     .found = info->found,
-                                     .own = info->own_pictures,
-                                     .not_read = info->not_read,
-                                     .kinds = info->not_read_kinds},
-                  &(struct vitlrp_log){console_log, (void *) console});
-}
-
 static enum vitlrp_status open_index(struct concepts *run, struct vitlrp_error *err) {
     struct unit_index_shape shape;
     if (run->plan.info.images == 0) {
@@ -66,7 +52,7 @@ static enum vitlrp_status open_run(const struct args *args, struct concepts *run
     TRY(model_choose(&run->settings, console, &run->model, err));
     TRY(model_record_take(run->model, &run->record, err));
     TRY(batch_plan_open(&run->choice.images, &run->settings, run->model, &run->plan, err));
-    warn_skipped(run, console);
+    batch_plan_warn(&run->plan, console);
     TRY(batch_session_open(&run->settings, &run->plan, run->model, console, &run->first, err));
     run->first.record = &run->record;
     TRY(concepts_config_make(&run->choice, &run->plan, &run->first, &run->config, err));
@@ -147,16 +133,7 @@ static enum vitlrp_status forecast(const struct concepts *run, const struct cons
     return status;
 }
 
-static void append_failures(struct text *out, const struct concepts_run *work) {
-    for (size_t i = 0; i < work->failed && i < BATCH_TOLD_FAILURES; i++) {
-        text_printf(out, "  %s: %s\n", work->failures[i].image, work->failures[i].message);
-    }
-    if (work->failed > BATCH_TOLD_FAILURES) {
-        text_printf(out, "  and %zu more: see the results\n", work->failed - BATCH_TOLD_FAILURES);
-    }
-}
-
-static enum vitlrp_status report(const struct concepts *run, const struct concepts_run *work,
+static enum vitlrp_status report(const struct concepts *run, const struct batch_outcome *outcome,
                                  const struct console *console, struct vitlrp_error *err) {
     const struct journal *journal = &run->folder.journal;
     const struct unit_index_shape *shape = &run->index.shape;
@@ -171,15 +148,7 @@ static enum vitlrp_status report(const struct concepts *run, const struct concep
     text_printf(&out, "%s: %zu of %zu images, %zu failed; %zu units of %zu blocks", shown,
                 journal->count - left, journal->count, journal_count(journal, JOURNAL_FAILED),
                 unit_index_units(shape), shape->blocks);
-    if (run->resumed > 0) {
-        text_printf(&out, "; %zu already there", run->resumed);
-    }
-    if (work->done > 0 && seconds > 0.0) {
-        text_printf(&out, "; %zu in %.1f s, %.1f images/s", work->done, seconds,
-                    (double) work->done / seconds);
-    }
-    text_append_string(&out, left > 0 ? "; the same command resumes the run\n" : "\n");
-    append_failures(&out, work);
+    batch_outcome_append(outcome, run->resumed, left, seconds, &out);
     enum vitlrp_status status = console_write(&out, err);
     text_free(&out);
     return status;
@@ -200,22 +169,16 @@ static enum vitlrp_status finish(struct concepts *run, struct vitlrp_error *err)
     return error_prefix(err, status, run->folder.path);
 }
 
-static enum exit_code conclude(struct concepts *run, const struct concepts_run *work,
+static enum exit_code conclude(struct concepts *run, const struct batch_outcome *outcome,
                                const struct console *console) {
     struct vitlrp_error err;
-    enum exit_code code = console_check(work->status, work->stage, &work->err);
+    enum exit_code code = console_check(outcome->status, outcome->stage, &outcome->err);
     size_t failed = journal_count(&run->folder.journal, JOURNAL_FAILED);
-    if (code == CODE_DONE && !work->cancelled && !work->gave_up) {
+    if (code == CODE_DONE && !outcome->cancelled && !outcome->gave_up) {
         code = console_check(finish(run, &err), CODE_OUTPUT, &err);
     }
-    enum exit_code said = console_check(report(run, work, console, &err), CODE_OUTPUT, &err);
-    if (work->gave_up) {
-        char message[200];
-        snprintf(message, sizeof message,
-                 "given up: %zu of %zu images failed (--max-failures %s); what was done is written",
-                 work->failed, work->done, run->choice.images.max_failures.text);
-        console_error(message);
-    }
+    enum exit_code said = console_check(report(run, outcome, console, &err), CODE_OUTPUT, &err);
+    batch_outcome_tell_giving_up(outcome, &run->choice.images.max_failures);
     if (code != CODE_DONE || said != CODE_DONE) {
         return code != CODE_DONE ? code : said;
     }
@@ -235,11 +198,11 @@ static enum exit_code do_images(struct concepts *run, struct console *console) {
                                 .threads = run->threads,
                                 .console = console,
                                 .observer = run_watch_observer(&watch),
-                                .stage = CODE_OUTPUT};
+                                .outcome = {.stage = CODE_OUTPUT}};
     concepts_run(&work);
     run_watch_end();
-    enum exit_code code = conclude(run, &work, console);
-    if (work.cancelled && code != CODE_OUTPUT) {
+    enum exit_code code = conclude(run, &work.outcome, console);
+    if (work.outcome.cancelled && code != CODE_OUTPUT) {
         console_warn(console, "stopped; what was done is written");
         code = run_watch_code();
     }

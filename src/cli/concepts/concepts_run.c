@@ -2,7 +2,6 @@
 #include "concepts_run.h"
 
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/folder.h"
@@ -79,11 +78,7 @@ struct worker {
 static void engine_stop(struct engine *engine, enum vitlrp_status status, enum exit_code stage,
                         const struct vitlrp_error *err) {
     pthread_mutex_lock(&engine->mutex);
-    if (engine->run->status == VITLRP_OK) {
-        engine->run->status = status;
-        engine->run->stage = stage;
-        engine->run->err = *err;
-    }
+    batch_outcome_stop(&engine->run->outcome, status, stage, err);
     engine->stopped = true;
     pthread_mutex_unlock(&engine->mutex);
 }
@@ -98,7 +93,7 @@ static bool take_next(struct engine *engine, struct concepts_item *item) {
     const struct journal *journal = &engine->run->folder->journal;
     pthread_mutex_lock(&engine->mutex);
     if (!engine->stopped && is_cancelled(engine)) {
-        engine->run->cancelled = true;
+        engine->run->outcome.cancelled = true;
         engine->stopped = true;
     }
     while (engine->next < journal->count && journal->entries[engine->next].state != JOURNAL_OPEN) {
@@ -113,21 +108,12 @@ static bool take_next(struct engine *engine, struct concepts_item *item) {
     return found;
 }
 
-static void note_failure(struct concepts_run *run, const struct batch_item *item) {
-    if (run->failed < BATCH_TOLD_FAILURES) {
-        struct batch_failure *failure = &run->failures[run->failed];
-        text_escape_name(failure->image, sizeof failure->image, item->image.id);
-        snprintf(failure->message, sizeof failure->message, "%.*s",
-                 (int) sizeof failure->message - 1, batch_item_message(item));
-    }
-    run->failed++;
-}
-
 /* The image is in the index when its line is in the journal; only the state file makes that last.
  */
 static enum vitlrp_status add_item(struct engine *engine, struct worker *worker,
                                    struct concepts_item *item, struct vitlrp_error *err) {
     struct concepts_run *run = engine->run;
+    struct batch_outcome *outcome = &run->outcome;
     struct batch_item *of = &item->item;
     if (of->status == VITLRP_OK) {
         const struct unit_index_image image = concepts_item_image(item, &worker->values);
@@ -135,19 +121,13 @@ static enum vitlrp_status add_item(struct engine *engine, struct worker *worker,
     }
     TRY(concepts_item_end(item, &worker->state, &worker->values, err));
     TRY(run_folder_add(run->folder, of->place, of->state, &of->line, err));
-    run->done++;
-    if (of->state == JOURNAL_FAILED) {
-        note_failure(run, of);
-    }
-    if (!engine->stopped &&
-        batch_limit_is_passed(&run->choice->images.max_failures, run->failed, run->done)) {
-        run->gave_up = true;
-        engine->stopped = true;
-    }
+    bool too_many = batch_outcome_add(outcome, of, &run->choice->images.max_failures);
+    outcome->gave_up = outcome->gave_up || (too_many && !engine->stopped);
+    engine->stopped = engine->stopped || too_many;
     if (run->observer.progress != NULL) {
-        run->observer.progress(run->observer.user, run->done, engine->total, run->failed);
+        run->observer.progress(run->observer.user, outcome->done, engine->total, outcome->failed);
     }
-    return run->done % CONCEPTS_ROUND == 0 ? save(run, err) : VITLRP_OK;
+    return outcome->done % CONCEPTS_ROUND == 0 ? save(run, err) : VITLRP_OK;
 }
 
 static enum vitlrp_status open_worker(struct worker *worker, struct vitlrp_error *err) {
@@ -231,15 +211,16 @@ void concepts_run(struct concepts_run *run) {
     if (count > 0) {
         struct worker *workers = mem_calloc(count, sizeof *workers);
         if (workers == NULL) {
-            run->status = fail(&run->err, VITLRP_NOMEM, "out of memory for %zu threads", count);
-            run->stage = CODE_OUTPUT;
+            run->outcome.status =
+                fail(&run->outcome.err, VITLRP_NOMEM, "out of memory for %zu threads", count);
+            run->outcome.stage = CODE_OUTPUT;
             return;
         }
         run_threads(&engine, workers, count);
         mem_free(workers);
     }
     /* Over the last images there is nothing left to be given up. */
-    run->gave_up = run->gave_up && journal_count(journal, JOURNAL_OPEN) > 0;
+    run->outcome.gave_up = run->outcome.gave_up && journal_count(journal, JOURNAL_OPEN) > 0;
     enum vitlrp_status status = save(run, &err);
     if (status != VITLRP_OK) {
         engine_stop(&engine, status, CODE_OUTPUT, &err);

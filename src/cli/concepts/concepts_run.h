@@ -9,6 +9,7 @@
 #include "base/sha256.h"
 #include "base/status.h"
 #include "base/unit_index.h"
+#include "cli/batch/batch_outcome.h"
 #include "cli/batch/batch_plan.h"
 #include "cli/batch/batch_run.h"
 #include "cli/console.h"
@@ -30,15 +31,7 @@ struct concepts_run {
     size_t threads;
     struct console *console;
     struct vitlrp_eval_observer observer; /* progress, and whether to end early */
-
-    /* What came of it. */
-    size_t done, failed; /* images of this run */
-    bool cancelled;
-    bool gave_up;                                       /* too many failed, and some are left */
-    struct batch_failure failures[BATCH_TOLD_FAILURES]; /* the first `failed` of this run */
-    enum vitlrp_status status;
-    struct vitlrp_error err;
-    enum exit_code stage; /* of the failure that stopped the run */
+    struct batch_outcome outcome;
 };
 
 /* Does every image that is open in the journal, and writes the state. The result is in the run: its
