@@ -70,6 +70,7 @@ class Explaining:
         info = new_record(_capi.SessionInfo, lib.vitlrp_session_info_init_sized)
         lib.vitlrp_session_describe(session, ctypes.byref(info))
         self._grid = info.grid_height, info.grid_width
+        self._tokens = info.tokens
         described = new_record(_capi.ModelInfo, lib.vitlrp_model_info_init_sized)
         lib.vitlrp_model_describe(model, ctypes.byref(described))
         self._name = described.name.decode(errors="replace")

@@ -96,10 +96,8 @@ class Looking(Explaining):
         record.activation_max = _check.floats(found["activation_max"])
         record.activation_token = where.ctypes.data_as(ctypes.POINTER(ctypes.c_int32))
         inside = _capi.Inside(units=ctypes.pointer(record), unit_sites=1)
-        session = new_record(_capi.SessionInfo, lib.vitlrp_session_info_init_sized)
-        lib.vitlrp_session_describe(self._session, ctypes.byref(session))
         flow = (_capi.BlockFlow * info.depth)()
-        tokens = np.empty((info.depth + 1, session.tokens), np.float32)
+        tokens = np.empty((info.depth + 1, self._tokens), np.float32)
         if whole:
             inside.flow, inside.tokens = flow, _check.floats(tokens)
         what = (self._session, targets, len(targets), ctypes.byref(method))
@@ -149,10 +147,8 @@ class Looking(Explaining):
         drop: float | None,
     ) -> Unit:
         block, index = chosen
-        session = new_record(_capi.SessionInfo, lib.vitlrp_session_info_init_sized)
-        lib.vitlrp_session_describe(self._session, ctypes.byref(session))
         token = int(values["token"][chosen])
-        patch = token - (session.tokens - self._grid[0] * self._grid[1])
+        patch = token - (self._tokens - self._grid[0] * self._grid[1])
         relevance = float(values["relevance"][chosen])
         return Unit(
             name=f"{block}:{choice.site}:{index}",

@@ -47,19 +47,13 @@ static enum vitlrp_status keep_texts(const struct vitlrp_model *base, struct vit
 /* Takes vit's model over. */
 static enum vitlrp_status complete(const struct vitlrp_model *base, struct vit_model *vit,
                                    struct vitlrp_model **out, struct vitlrp_error *err) {
-    struct vitlrp_model *made = mem_calloc(1, sizeof *made);
-    if (made == NULL) {
-        vit_model_free(vit);
-        return fail(err, VITLRP_NOMEM, "out of memory for a model");
-    }
-    made->vit = vit;
-    made->preprocess = base->preprocess;
+    struct vitlrp_model *made = NULL;
+    TRY(model_begin(base, vit, &made, err));
     made->labels = labels_hold(base->labels);
-    made->hash = model_hash_open();
     made->text_facts = base->text_facts == NULL ? NULL : json_deep_copy(base->text_facts);
-    bool held = made->hash != NULL && (made->text_facts != NULL || base->text_facts == NULL);
-    enum vitlrp_status status =
-        held ? VITLRP_OK : fail(err, VITLRP_NOMEM, "out of memory for a model");
+    enum vitlrp_status status = made->text_facts != NULL || base->text_facts == NULL
+                                    ? VITLRP_OK
+                                    : fail(err, VITLRP_NOMEM, "out of memory for a model");
     if (status == VITLRP_OK && base->texts != NULL) {
         status = keep_texts(base, made, err);
     }

@@ -15,9 +15,8 @@
 #include "base/mem.h"
 #include "vitlrp_words.h"
 
-enum vitlrp_status model_around(const struct vitlrp_model *base, struct vit_model *vit,
-                                const struct label_list *names, struct vitlrp_model **out,
-                                struct vitlrp_error *err) {
+enum vitlrp_status model_begin(const struct vitlrp_model *base, struct vit_model *vit,
+                               struct vitlrp_model **out, struct vitlrp_error *err) {
     struct vitlrp_model *made = mem_calloc(1, sizeof *made);
     if (made == NULL) {
         vit_model_free(vit);
@@ -27,9 +26,20 @@ enum vitlrp_status model_around(const struct vitlrp_model *base, struct vit_mode
     made->preprocess = base->preprocess;
     made->edits = base->edits == NULL ? NULL : json_deep_copy(base->edits);
     made->hash = model_hash_open();
-    bool complete = made->hash != NULL && (made->edits != NULL || base->edits == NULL);
-    enum vitlrp_status status = !complete ? fail(err, VITLRP_NOMEM, "out of memory for a model")
-                                          : labels_open(vit, names, NULL, &made->labels, err);
+    if (made->hash == NULL || (made->edits == NULL && base->edits != NULL)) {
+        vitlrp_model_close(made);
+        return fail(err, VITLRP_NOMEM, "out of memory for a model");
+    }
+    *out = made;
+    return VITLRP_OK;
+}
+
+enum vitlrp_status model_around(const struct vitlrp_model *base, struct vit_model *vit,
+                                const struct label_list *names, struct vitlrp_model **out,
+                                struct vitlrp_error *err) {
+    struct vitlrp_model *made = NULL;
+    TRY(model_begin(base, vit, &made, err));
+    enum vitlrp_status status = labels_open(vit, names, NULL, &made->labels, err);
     if (status != VITLRP_OK) {
         vitlrp_model_close(made);
         return status;

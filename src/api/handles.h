@@ -34,7 +34,12 @@ struct vitlrp_model {
     float *empty_text;             /* owned: [embed_dim], of the empty text; NULL: not known */
 };
 
-/* A model around what vit has made of the weights of `base`, which it takes over, failing or not.
+/* A model around what vit has made of the weights of `base`, which it takes over, failing or not,
+ * without labels. *out is owned: vitlrp_model_close. */
+enum vitlrp_status model_begin(const struct vitlrp_model *base, struct vit_model *vit,
+                               struct vitlrp_model **out, struct vitlrp_error *err);
+
+/* Likewise, with its labels.
  * *out is owned: vitlrp_model_close. */
 enum vitlrp_status model_around(const struct vitlrp_model *base, struct vit_model *vit,
                                 const struct label_list *names, struct vitlrp_model **out,

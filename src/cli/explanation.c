@@ -181,16 +181,45 @@ static void set_prompts(json_t *object, const struct explanation *explanation, b
     json_set(object, "prompts", list, complete);
 }
 
-static void set_target(json_t *object, const struct explanation *explanation, bool *complete) {
-    set_classes(object, explanation, complete);
-    if (explanation->has_label) {
-        json_set(object, "label", json_integer(explanation->label.index), complete);
-    }
+void json_set_method(json_t *object, const struct explanation *explanation, bool *complete) {
     json_set(object, "method", json_string(explanation->settings->method_info.name), complete);
     json_set(object, "parameters",
              json_method_parameters(&explanation->settings->method_info,
                                     &explanation->settings->method, explanation->precision),
              complete);
+}
+
+void json_record_begin(json_t *object, const struct explanation *explanation, const char *format,
+                       bool *complete) {
+    const struct vitlrp_model_info info = model_info(explanation);
+    const char *path = explanation->image_path;
+    json_set(object, "format", json_string(format), complete);
+    json_set(object, "model", json_text(info.name), complete);
+    json_set(object, "image", json_text(path), complete);
+    if (!text_is_utf8(path, strlen(path))) {
+        json_set(object, "image_escaped", json_true(), complete);
+    }
+    json_set(object, "image_sha256", json_string(explanation->image_sha256), complete);
+    if (photo_warning(explanation->photo) != NULL) {
+        json_set(object, "warning", json_string(photo_warning(explanation->photo)), complete);
+    }
+}
+
+void json_record_end(json_t *object, const struct explanation *explanation, bool *complete) {
+    json_set(object, "preprocess",
+             json_seen(&explanation->photo->geometry,
+                       explanation->photo->is_input ? NULL : explanation->preprocess, complete),
+             complete);
+    json_set(object, "version", json_string(vitlrp_version()), complete);
+    json_set_model(object, explanation->record, complete);
+}
+
+static void set_target(json_t *object, const struct explanation *explanation, bool *complete) {
+    set_classes(object, explanation, complete);
+    if (explanation->has_label) {
+        json_set(object, "label", json_integer(explanation->label.index), complete);
+    }
+    json_set_method(object, explanation, complete);
     set_results(object, explanation, complete);
 }
 
@@ -215,21 +244,8 @@ static void set_edits(json_t *object, const struct explanation *explanation, boo
 enum vitlrp_status json_report(const struct explanation *explanation, json_t **out,
                                struct vitlrp_error *err) {
     bool complete = true;
-    struct vitlrp_model_info info;
     json_t *object = json_object();
-    const char *path = explanation->image_path;
-    vitlrp_model_info_init(&info);
-    vitlrp_model_describe(explanation->model, &info);
-    json_set(object, "format", json_string(FORMAT_EXPLANATION), &complete);
-    json_set(object, "model", json_text(info.name), &complete);
-    json_set(object, "image", json_text(path), &complete);
-    if (!text_is_utf8(path, strlen(path))) {
-        json_set(object, "image_escaped", json_true(), &complete);
-    }
-    json_set(object, "image_sha256", json_string(explanation->image_sha256), &complete);
-    if (photo_warning(explanation->photo) != NULL) {
-        json_set(object, "warning", json_string(photo_warning(explanation->photo)), &complete);
-    }
+    json_record_begin(object, explanation, FORMAT_EXPLANATION, &complete);
     set_edits(object, explanation, &complete);
     json_set(object, "top", json_top(explanation, &complete), &complete);
     if (explanation->settings->word_text != NULL) {
@@ -240,12 +256,7 @@ enum vitlrp_status json_report(const struct explanation *explanation, json_t **o
     json_set(object, "ledger", json_ledger(explanation, &complete), &complete);
     set_words(object, explanation, &complete);
     json_set(object, "timing_ms", json_timing(&explanation->timing, &complete), &complete);
-    json_set(object, "preprocess",
-             json_seen(&explanation->photo->geometry,
-                       explanation->photo->is_input ? NULL : explanation->preprocess, &complete),
-             &complete);
-    json_set(object, "version", json_string(vitlrp_version()), &complete);
-    json_set_model(object, explanation->record, &complete);
+    json_record_end(object, explanation, &complete);
     if (!complete) {
         json_decref(object);
         return fail_memory(err);

@@ -61,6 +61,16 @@ struct class_pair {
     struct vitlrp_class class, versus;
 };
 
+/* What every record of an explained image begins with: its format, the model's name, the image. */
+void json_record_begin(json_t *object, const struct explanation *explanation, const char *format,
+                       bool *complete);
+
+/* And what it ends with: what the model saw, the version, and the model's identity. */
+void json_record_end(json_t *object, const struct explanation *explanation, bool *complete);
+
+/* The method and what it reads. */
+void json_set_method(json_t *object, const struct explanation *explanation, bool *complete);
+
 /* What a class is contrasted with: the index of another one, or "others". */
 json_t *json_versus(const struct vitlrp_class *versus);
 

@@ -139,18 +139,6 @@ static json_t *json_blocks(const struct neurons_result *result,
     return list;
 }
 
-static void set_image(json_t *object, const struct explanation *explanation, bool *complete) {
-    const char *path = explanation->image_path;
-    json_set(object, "image", json_text(path), complete);
-    if (!text_is_utf8(path, strlen(path))) {
-        json_set(object, "image_escaped", json_true(), complete);
-    }
-    json_set(object, "image_sha256", json_string(explanation->image_sha256), complete);
-    if (photo_warning(explanation->photo) != NULL) {
-        json_set(object, "warning", json_string(photo_warning(explanation->photo)), complete);
-    }
-}
-
 static void set_target(json_t *object, const struct explanation *explanation, bool *complete) {
     const struct prediction *prediction = explanation->prediction;
     const struct vitlrp_class *target = &explanation->target;
@@ -168,11 +156,7 @@ static void set_target(json_t *object, const struct explanation *explanation, bo
     json_set(object, "probability", json_number(prediction->probability[target->output]), complete);
     json_set(object, "explained", json_number(explanation->explained), complete);
     json_set(object, "relevance_sum", json_number(explanation->sum), complete);
-    json_set(object, "method", json_string(explanation->settings->method_info.name), complete);
-    json_set(object, "parameters",
-             json_method_parameters(&explanation->settings->method_info,
-                                    &explanation->settings->method, explanation->precision),
-             complete);
+    json_set_method(object, explanation, complete);
 }
 
 static void set_units(json_t *object, const struct neurons_result *result,
@@ -191,24 +175,11 @@ enum vitlrp_status neurons_record(const struct neurons_result *result,
                                   const struct explanation *explanation, json_t **out,
                                   struct vitlrp_error *err) {
     bool complete = true;
-    struct vitlrp_model_info info;
     json_t *object = json_object();
-    vitlrp_model_info_init(&info);
-    vitlrp_model_describe(explanation->model, &info);
-    json_set(object, "format", json_string(FORMAT_NEURONS), &complete);
-    json_set(object, "model", json_text(info.name), &complete);
-    set_image(object, explanation, &complete);
+    json_record_begin(object, explanation, FORMAT_NEURONS, &complete);
     set_target(object, explanation, &complete);
-    if (explanation->before != NULL) {
-        json_set(object, "before", unedited_json(explanation, &complete), &complete);
-    }
     set_units(object, result, explanation, &complete);
-    json_set(object, "preprocess",
-             json_seen(&explanation->photo->geometry,
-                       explanation->photo->is_input ? NULL : explanation->preprocess, &complete),
-             &complete);
-    json_set(object, "version", json_string(vitlrp_version()), &complete);
-    json_set_model(object, explanation->record, &complete);
+    json_record_end(object, explanation, &complete);
     if (!complete) {
         json_decref(object);
         return fail(err, VITLRP_NOMEM, "out of memory for the record of hidden units");
