@@ -230,6 +230,13 @@ enum vitlrp_activation {
     VITLRP_SILU
 };
 
+/* How a text tower reads a text, where no file states it. */
+enum vitlrp_text_tower {
+    VITLRP_TEXT_TOWER_STATED, /* what the model's files state, else a guess */
+    VITLRP_TEXT_TOWER_CLIP,   /* each token sees those before it; the token that ends it is read */
+    VITLRP_TEXT_TOWER_SIGLIP  /* each token sees all, the last one is read */
+};
+
 /* What the head reads. */
 enum vitlrp_pool {
     VITLRP_POOL_STATED,   /* what the model's files state */

@@ -60,8 +60,8 @@ struct vitlrp_text_options {
     int32_t keep_tower;   /* 1: the model keeps the text tower that read its texts, and its
                              tokenizer, for vitlrp_text_open and vitlrp_model_with_words; 0: these
                              open it again */
-    int32_t reserved;     /* 0 */
-    double norm_eps;      /* of the norms of the text tower, below 1; 0: as the files state */
+    enum vitlrp_text_tower tower; /* how it reads texts, where that is a guess else */
+    double norm_eps; /* of the norms of the text tower, below 1; 0: as the files state */
 };
 
 /* The defaults: as the model's files and its library have it. */
@@ -113,7 +113,8 @@ vitlrp_model_with_token_ids(const struct vitlrp_model *model, const struct vitlr
 
 /* What the files do not determine of the text tower that has read the texts of a model, and who
  * states it: like vitlrp_model_fact, of a number below `text_facts` of the model's info; USAGE
- * otherwise. heads, activation and norm_eps of the options correct a guess. Any thread. */
+ * otherwise. heads, activation, tower and norm_eps of the options correct a
+ * guess. Any thread. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_model_text_fact(const struct vitlrp_model *model, size_t number, struct vitlrp_fact *found,
                        struct vitlrp_error *error);

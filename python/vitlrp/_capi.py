@@ -320,7 +320,7 @@ class TextOptions(Structure):
         ("journal", c_char_p),
         ("contrast", c_char_p),
         ("keep_tower", c_int32),
-        ("reserved", c_int32),
+        ("tower", c_int),
         ("norm_eps", c_double),
     ]
 

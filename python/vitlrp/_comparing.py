@@ -113,6 +113,7 @@ class Comparing:
         heads: int | None = None,
         activation: str = "stated",
         norm_eps: float | None = None,
+        tower: str = "stated",
         threads: int | None = None,
         keep_tower: bool = False,
         journal: _check.StrPath | None = None,
@@ -140,6 +141,8 @@ class Comparing:
         heads, activation, norm_eps
                    of the text tower, where the model's files do not state them; a guess is said by
                    the logger, and text_facts of the new model has it
+        tower      how it reads a text, likewise: "clip" (each token sees those before it, the one
+                   that ends the text is read) or "siglip" (each sees all, the last one is read)
         threads    None: one per available processor
         keep_tower the new model keeps the text tower in memory, for words and with_words, which
                    open it again otherwise
@@ -153,7 +156,7 @@ class Comparing:
         """
         given = _words.Prompts(texts, names)
         options = _words.text_options(
-            tokenizer, cleaning, heads, activation, norm_eps, threads, keep_tower
+            tokenizer, cleaning, heads, activation, norm_eps, tower, threads, keep_tower
         )
         kept = _words.set_templates(options, templates)
         if contrast is not None:
@@ -173,6 +176,7 @@ class Comparing:
         heads: int | None = None,
         activation: str = "stated",
         norm_eps: float | None = None,
+        tower: str = "stated",
         threads: int | None = None,
         progress: Progress | None = None,
         passes: int = 1,
@@ -187,7 +191,9 @@ class Comparing:
         MismatchError for a text without its end, and for an id that the model has not.
         """
         given = _words.TokenIds(ids, names)
-        options = _words.text_options(None, "auto", heads, activation, norm_eps, threads)
+        options = _words.text_options(
+            None, "auto", heads, activation, norm_eps, tower, threads
+        )
         with self._in_use() as model:
             pointer = given.bind(model, options, progress)
         return self._read(pointer, passes)

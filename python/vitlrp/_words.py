@@ -129,6 +129,7 @@ def text_options(
     heads: int | None = None,
     activation: str = "stated",
     norm_eps: float | None = None,
+    tower: str = "stated",
     threads: int | None = None,
     keep_tower: bool = False,
 ) -> _capi.TextOptions:
@@ -141,6 +142,7 @@ def text_options(
     if heads is not None:
         options.heads = _check.whole("heads", heads, 1, _check.INT32_MAX)
     options.activation = _check.choice("activation", activation, "activation")
+    options.tower = _check.choice("tower", tower, "text_tower")
     if norm_eps is not None:
         options.norm_eps = _check.real("norm_eps", norm_eps, 1e-37, 0.99)
     options.threads = _check.whole("threads", threads or 0, 0, 1024)

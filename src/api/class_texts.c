@@ -37,6 +37,7 @@ enum vitlrp_status class_texts_keep(const struct text_classes *classes,
                                                  .cleaning = made->cleaning,
                                                  .heads = options->heads,
                                                  .activation = options->activation,
+                                                 .tower = options->tower,
                                                  .norm_eps = options->norm_eps};
     *out = made;
     return VITLRP_OK;

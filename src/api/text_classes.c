@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "base/pool.h"
 #include "base/settings_json.h"
+#include "base/words.h"
 #include "vit/math/engine.h"
 #include "vit/model/derived_model.h"
 #include "vit/model/origin.h"
@@ -56,6 +57,7 @@ enum vitlrp_status text_tower_load(const struct vit_model *image,
     TRY(check_image(image, err));
     const struct vit_load_options load = {.text = true,
                                           .text_heads = options->heads,
+                                          .text_tower = options->tower,
                                           .activation = options->activation,
                                           .norm_eps = options->norm_eps,
                                           .weights = image->weight_set,
@@ -279,6 +281,9 @@ enum vitlrp_status text_options_check(const struct vitlrp_text_options *options,
     }
     if (!(options->norm_eps >= 0 && options->norm_eps < 1)) {
         return fail(err, VITLRP_USAGE, "the eps of norms must be from 0, and below 1");
+    }
+    if (word_of(WORDS_TEXT_TOWER, options->tower) == NULL) {
+        return fail(err, VITLRP_USAGE, "there is no kind of text tower %d", (int) options->tower);
     }
     return options->heads >= 0
                ? VITLRP_OK

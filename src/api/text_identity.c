@@ -35,6 +35,11 @@ static enum vitlrp_status hash_templates(const struct prompt_list *list, char ou
     return sha256_end(&hash, out, err);
 }
 
+/* As the facts call them. */
+static const char *const END_NAMES[] = {[VIT_END_LARGEST_ID] = "largest_id",
+                                        [VIT_END_FIRST_ID] = "first_end_id",
+                                        [VIT_END_LAST] = "last"};
+
 enum vitlrp_status text_identity_take(const struct prompt_list *list,
                                       const struct text_reader *reader,
                                       const struct vit_model *tower, struct text_identity *out,
@@ -42,7 +47,9 @@ enum vitlrp_status text_identity_take(const struct prompt_list *list,
     *out = (struct text_identity){.cleaning = text_cleaning_name(reader->options.cleaning),
                                   .activation = model_activation_name(tower->config.activation),
                                   .heads = tower->config.heads,
-                                  .norm_eps = tower->config.layer_norm_eps};
+                                  .norm_eps = tower->config.layer_norm_eps,
+                                  .causal = tower->config.causal,
+                                  .read = END_NAMES[tower->config.text_end]};
     memcpy(out->tokenizer, tokenizer_sha256(reader->tokenizer), SHA256_TEXT);
     TRY(hash_prompts(list, out->prompts, err));
     return list->templates == NULL ? VITLRP_OK : hash_templates(list, out->templates, err);
@@ -61,5 +68,7 @@ json_t *json_text_identity(const struct text_identity *identity, bool *complete)
     json_set(object, "heads", json_integer(identity->heads), complete);
     json_set(object, "activation", json_string(identity->activation), complete);
     json_set(object, "norm_eps", json_float32(identity->norm_eps), complete);
+    json_set(object, "causal", json_boolean(identity->causal), complete);
+    json_set(object, "text_end", json_string(identity->read), complete);
     return object;
 }

@@ -18,6 +18,8 @@ struct text_identity {
     const char *cleaning, *activation; /* constants */
     int32_t heads;                     /* of the text tower, as eps */
     float norm_eps;
+    bool causal;
+    const char *read; /* which token of a text is: a constant */
 };
 
 enum vitlrp_status text_identity_take(const struct prompt_list *list,

@@ -140,6 +140,13 @@ enum vitlrp_status text_reader_open(const struct vit_model *tower,
     out->options = (struct tokenize_options){.context = (size_t) tower->config.grid_width,
                                              .max_bytes = MAX_PROMPT,
                                              .pads = !tower->config.causal};
+    if (out->options.pads && info.padding < 0) {
+        (void) fail(err, VITLRP_MISMATCH,
+                    "the text tower reads all of its %zu positions, but the tokenizer has no token "
+                    "to fill them with",
+                    out->options.context);
+        return error_topic(err, VITLRP_MISMATCH, VITLRP_TOPIC_TOKENIZER);
+    }
     return choose_cleaning(tower, options, &info, &out->options.cleaning, err);
 }
 

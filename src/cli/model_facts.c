@@ -18,8 +18,8 @@ static const struct {
     {"image_height", "--crop", NULL},
     {"image_width", "--crop", NULL},
     {"probability", "--probability", NULL},
-    {"causal", NULL, "a configuration beside the weights"},
-    {"text_end", NULL, "a configuration beside the weights"},
+    {"causal", NULL, "--text-tower"},
+    {"text_end", NULL, "--text-tower"},
 };
 
 static const char *option_of(enum facts_of of, const char *fact) {

@@ -286,14 +286,15 @@ enum vitlrp_status settings_set_word_rules(const struct settings *settings,
 
 static enum vitlrp_status read_texts(const struct args *args, struct settings *settings,
                                      struct vitlrp_error *err) {
-    static const enum option_id NEED_TEXTS[] = {OPTION_TOKENIZER, OPTION_TEXT_CLEANING,
-                                                OPTION_TEXT_HEADS, OPTION_TEMPLATES,
-                                                OPTION_SAVE_TEXT_EMBEDDINGS};
+    static const enum option_id NEED_TEXTS[] = {OPTION_TOKENIZER,  OPTION_TEXT_CLEANING,
+                                                OPTION_TEXT_HEADS, OPTION_TEXT_TOWER,
+                                                OPTION_TEMPLATES,  OPTION_SAVE_TEXT_EMBEDDINGS};
     int cleaning = 0;
     TRY(option_choice(args, OPTION_TEXT_CLEANING, &cleaning, err));
     settings->text_cleaning = option_choice_word(args, OPTION_TEXT_CLEANING, cleaning);
     for (size_t i = 0; i < sizeof NEED_TEXTS / sizeof NEED_TEXTS[0]; i++) {
-        bool reads_ids = NEED_TEXTS[i] == OPTION_TEXT_HEADS && settings->token_ids_path != NULL;
+        bool is_of_tower = NEED_TEXTS[i] == OPTION_TEXT_HEADS || NEED_TEXTS[i] == OPTION_TEXT_TOWER;
+        bool reads_ids = is_of_tower && settings->token_ids_path != NULL;
         if (args->value[NEED_TEXTS[i]] != NULL && !settings_has_prompts(settings) && !reads_ids) {
             char name[OPTION_NAME_LIMIT];
             option_spell(NEED_TEXTS[i], name, sizeof name);

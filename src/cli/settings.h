@@ -63,10 +63,11 @@ struct settings {
     const char *tokenizer_path; /* NULL: what lies beside the weights */
     const char *text_cleaning;  /* a word of --text-cleaning */
     int32_t text_heads;         /* 0: the model's files state it */
-    const char *text_path;      /* NULL: no embeddings of texts are compared with */
-    double logit_scale;         /* 0: the model's files state it */
-    double logit_bias;          /* NAN: likewise */
-    const char *head_path;      /* NULL: the model's own head */
+    enum vitlrp_text_tower text_tower;
+    const char *text_path; /* NULL: no embeddings of texts are compared with */
+    double logit_scale;    /* 0: the model's files state it */
+    double logit_bias;     /* NAN: likewise */
+    const char *head_path; /* NULL: the model's own head */
     const char *head_activation;
     const char *labels_path;
     enum vitlrp_weights weights;

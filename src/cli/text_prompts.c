@@ -61,6 +61,7 @@ struct vitlrp_text_options text_options_of(const struct settings *settings,
     options.cleaning = settings->text_cleaning;
     options.heads = settings->text_heads;
     options.activation = settings->activation;
+    options.tower = settings->text_tower;
     options.norm_eps = settings->norm_eps;
     options.threads = settings->threads;
     options.backend = settings->backend;

@@ -185,6 +185,11 @@ class Texts(Case):
             self.assertNotIn(name, facts)
         other = self.open(CLIP, ["a bus"], norm_eps=0.01)
         self.assertEqual({fact.name: fact.source for fact in other.text_facts}["norm_eps"], "user")
+        with self.assertRaisesRegex(errors.MismatchError, "no token to fill them with"):
+            self.open(CLIP, ["a bus"], tower="siglip")
+        seeing = self.open(CLIP, ["a bus"], tower="clip")
+        self.assertEqual({fact.name: fact.value for fact in seeing.text_facts}["text_end"], "largest_id")
+        self.assertEqual(seeing.configuration()["texts"]["text_end"], "largest_id")
         image = self.image(CLIP)
         self.assertNotEqual(other.explain(image).logits[0], model.explain(image).logits[0])
         self.assertNotEqual(other.configuration()["texts"], model.configuration()["texts"])

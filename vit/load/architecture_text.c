@@ -40,12 +40,13 @@ static enum vitlrp_status take_shape(const size_t *sizes, struct vit_config *con
     return VITLRP_OK;
 }
 
-/* Without a configuration, a bias of the projection is what shows a SigLIP: what its towers have,
- * in the place of what is usual for the layout. */
+/* Without a configuration, the user's word or a bias of the projection is what shows a SigLIP: what
+ * its towers have, in the place of what is usual for the layout. */
 static void guess_siglip(const struct layout_binding *binding, const struct facts_beside *beside,
                          struct model_facts *facts) {
-    if (beside->config != NULL || beside->open_clip != NULL ||
-        !layout_has(binding, SLOT_HEAD_BIAS)) {
+    bool is_siglip = facts->causal.source == FACT_USER ? fact_whole(&facts->causal, 1) == 0
+                                                       : layout_has(binding, SLOT_HEAD_BIAS);
+    if (beside->config != NULL || beside->open_clip != NULL || !is_siglip) {
         return;
     }
     if (facts->norm_eps.source != FACT_USER) {

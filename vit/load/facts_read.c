@@ -72,6 +72,12 @@ void facts_told(const struct vit_load_options *options, struct model_facts *out)
     if (options->norm_eps > 0) {
         fact_state(&out->norm_eps, options->norm_eps, FACT_USER, NULL, NULL);
     }
+    if (options->text && options->text_tower != VITLRP_TEXT_TOWER_STATED) {
+        bool is_clip = options->text_tower == VITLRP_TEXT_TOWER_CLIP;
+        fact_state(&out->causal, is_clip, FACT_USER, NULL, NULL);
+        fact_state(&out->text_end, is_clip ? FACT_TEXT_END_LARGEST_ID : FACT_TEXT_END_LAST,
+                   FACT_USER, NULL, NULL);
+    }
     if (options->logit_scale > 0) {
         fact_state(&out->logit_scale, options->logit_scale, FACT_USER, NULL, NULL);
     }

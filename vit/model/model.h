@@ -191,8 +191,9 @@ struct vit_load_options {
     bool text;          /* the text tower of a model of images and texts, not the image tower:
                            heads, head, head_activation, pool, probability and facts are not its */
     int32_t text_heads; /* of it; 0: from the configuration, else a guess */
-    json_t **listing;   /* of vit_model_load: gets what vit_file_tensors gives, also where the load
-                         fails after it; NULL: nobody asks */
+    enum vitlrp_text_tower text_tower; /* STATED: likewise */
+    json_t **listing; /* of vit_model_load: gets what vit_file_tensors gives, also where the load
+                       fails after it; NULL: nobody asks */
 };
 
 /* Loads a checkpoint from a path (or a Hugging Face folder). IO if the file of the weights changed
