@@ -8,7 +8,7 @@ install(TARGETS vitlrp_shared EXPORT vitlrp_shared
 install(TARGETS vitlrp_archive EXPORT vitlrp_static
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
 install(FILES include/vitlrp.h include/vitlrp_eval.h include/vitlrp_words.h
-        include/vitlrp_units.h include/vitlrp_types.h
+        include/vitlrp_units.h include/vitlrp_concepts.h include/vitlrp_types.h
         include/vitlrp_roles.def
         include/vitlrp_replacements.def
     DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)

@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #include "base/status.h"
+#include "vitlrp_concepts.h"
 #include "vitlrp_eval.h"
 #include "vitlrp_words.h"
 

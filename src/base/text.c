@@ -232,6 +232,27 @@ void text_append_terminal(struct text *text, const char *bytes, size_t length) {
     }
 }
 
+static int hex_digit(char letter) {
+    static const char DIGITS[] = "0123456789ABCDEF";
+    const char *found = letter == '\0' ? NULL : strchr(DIGITS, letter);
+    return found == NULL ? -1 : (int) (found - DIGITS);
+}
+
+void text_append_unescaped(struct text *text, const char *string) {
+    while (*string != '\0') {
+        int high = string[0] == '\\' && string[1] == 'x' ? hex_digit(string[2]) : -1;
+        int low = high < 0 ? -1 : hex_digit(string[3]);
+        if (low >= 0) {
+            char byte = (char) (unsigned char) (16 * high + low);
+            text_append(text, &byte, 1);
+            string += 4;
+        } else {
+            text_append(text, string, 1);
+            string++;
+        }
+    }
+}
+
 void text_append_html(struct text *text, const char *string) {
     for (; *string != '\0'; string++) {
         switch (*string) {

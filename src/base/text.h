@@ -39,6 +39,9 @@ void text_free(struct text *text);
  * its length, and no two strings alike. */
 void text_append_escaped(struct text *text, const char *string);
 
+/* Appends what that has escaped: each \xNN as the byte. */
+void text_append_unescaped(struct text *text, const char *string);
+
 /* Appends the string as text of an HTML page, in or outside of a quoted attribute. */
 void text_append_html(struct text *text, const char *string);
 

@@ -111,6 +111,10 @@ enum vitlrp_status unit_index_read(int folder, const char *name, char settings[S
 
 /* ---- base/unit_index_arrays.c: what NumPy reads ---- */
 
+/* Means of the activation over the images, at CLS and at the other tokens, of each number that the
+ * units are, [blocks, width, parts, 2]: `count` of them from `first` on; 0 without images. */
+void unit_index_means(const struct unit_index *index, size_t first, size_t count, float *out);
+
 /* Writes SITE.relevance.{score,image,token,class}.npy, SITE.activation.*, SITE.sums.npy and
  * SITE.mean.npy into the folder, each whole. */
 enum vitlrp_status unit_index_write_arrays(const struct unit_index *index, const char *site,

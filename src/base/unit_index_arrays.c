@@ -55,15 +55,13 @@ static enum vitlrp_status write_best(const struct unit_index *index, size_t kind
     return VITLRP_OK;
 }
 
-/* Means over the images, at CLS and at the other tokens: of the units, or of their parts. */
-static void take_means(const struct unit_index *index, float *out) {
+void unit_index_means(const struct unit_index *index, size_t first, size_t count, float *out) {
     double scale = UNIT_INDEX_ACTIVATION_SCALE * (double) index->count;
-    size_t count = unit_index_part_sums(&index->shape);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = first; i < first + count; i++) {
         int64_t sum = index->part_sums != NULL
                           ? index->part_sums[i]
                           : index->sums[i / 2 * UNIT_INDEX_SUMS + UNIT_INDEX_SUM_CLS + i % 2];
-        out[i] = index->count == 0 ? 0.0F : (float) ((double) sum / scale);
+        out[i - first] = index->count == 0 ? 0.0F : (float) ((double) sum / scale);
     }
 }
 
@@ -76,7 +74,7 @@ static enum vitlrp_status write_means(const struct unit_index *index, const stru
     if (means == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for the means of the units");
     }
-    take_means(index, means);
+    unit_index_means(index, 0, unit_index_part_sums(of), means);
     const struct npy_array array = {'f', sizeof *means, means, of->parts > 1 ? 4 : 3,
                                     of->parts > 1 ? of_parts : of_units};
     enum vitlrp_status status = write_array(out, "mean", &array, err);

@@ -11,13 +11,14 @@
 #include "base/mem.h"
 #include "base/parse.h"
 #include "base/text.h"
+#include "base/words.h"
 
 #define OPTION_EDIT_NAME "--edit"
 #define FILE_LIMIT ((size_t) 1 << 26)
 #define PIECE_LIMIT ((size_t) 256)
 
 static const char WANTED[] =
-    "UNIT=FACTOR or UNIT:=VALUE, as 4:fc1:367=0 or 4:head:2:=0.5, with a unit "
+    "UNIT=FACTOR, UNIT=mean or UNIT:=VALUE, as 4:fc1:367=0 or 4:head:2:=0.5, with a unit "
     "BLOCK:SITE:INDEX of the site fc1 or head, * for every index; VALUE is a number, or two "
     "with a / between them, of the CLS token and of the others";
 
@@ -85,7 +86,7 @@ static enum vitlrp_status set_constants(struct edit_entry *entry, const float *v
     return VITLRP_OK;
 }
 
-/* UNIT=FACTOR, UNIT:=VALUE, or UNIT=FACTOR:=VALUE. */
+/* UNIT=FACTOR, UNIT=mean, UNIT:=VALUE, or UNIT=FACTOR:=VALUE. */
 static enum vitlrp_status read_entry(const char *text, struct edit_entry *out,
                                      struct vitlrp_error *err) {
     const char *sign = strchr(text, '=');
@@ -97,8 +98,10 @@ static enum vitlrp_status read_entry(const char *text, struct edit_entry *out,
     bool scales = value == NULL || sign < value;
     const char *unit_end = scales ? sign : value;
     float constant[2];
+    out->is_mean = value == NULL && strcmp(sign + 1, "mean") == 0;
     bool good = read_unit(text, (size_t) (unit_end - text), &out->unit) &&
-                (!scales || read_number(sign + 1, (size_t) (end - sign) - 1, &out->factor)) &&
+                (!scales || out->is_mean ||
+                 read_number(sign + 1, (size_t) (end - sign) - 1, &out->factor)) &&
                 (value == NULL || read_constant(value + 2, constant));
     if (!good) {
         return fail_entry(text, err);
@@ -332,6 +335,48 @@ void edit_list_close(struct edit_list *list) {
 
 /* ---- Of a model ---- */
 
+/* Edits of a model, and room for their constants. */
+struct edits {
+    const struct vitlrp_model *model;
+    const struct unit_indexes *indexes;
+    size_t head, count, capacity; /* outputs of a head, edits */
+    struct vitlrp_edit *items;    /* owned: [capacity] */
+    float *constants;             /* owned: [capacity, head, 2] */
+};
+
+/* Those that stand for every unit are as many where each has a mean of its own. */
+static size_t edits_of(const struct edit_entry *entry, const struct vitlrp_model *model) {
+    int32_t width = vitlrp_model_site_width(model, entry->unit.site);
+    return entry->is_mean && entry->unit.index < 0 ? (size_t) width : 1;
+}
+
+static enum vitlrp_status edits_open(const struct edit_list *list, struct edits *out,
+                                     struct vitlrp_error *err) {
+    struct vitlrp_model_info info;
+    size_t floats = 0;
+    vitlrp_model_info_init(&info);
+    vitlrp_model_describe(out->model, &info);
+    out->head = (size_t) (info.dim / info.heads);
+    for (size_t i = 0; i < list->count; i++) {
+        size_t more = edits_of(&list->items[i], out->model);
+        if (!checked_add(&out->capacity, out->capacity, more)) {
+            return fail(err, VITLRP_LIMIT, "more edits than memory can hold");
+        }
+    }
+    out->items = mem_calloc(out->capacity, sizeof *out->items);
+    out->constants = checked_mul(&floats, out->capacity, 2 * out->head)
+                         ? mem_calloc(floats, sizeof *out->constants)
+                         : NULL;
+    return out->items != NULL && out->constants != NULL
+               ? VITLRP_OK
+               : fail(err, VITLRP_NOMEM, "out of memory for edits");
+}
+
+static void edits_close(struct edits *edits) {
+    mem_free(edits->items);
+    mem_free(edits->constants);
+}
+
 /* constants [head, 2] of the entry; one pair is of all outputs. */
 static enum vitlrp_status fill_constants(const struct edit_entry *entry, size_t head, float *out,
                                          struct vitlrp_error *err) {
@@ -347,39 +392,63 @@ static enum vitlrp_status fill_constants(const struct edit_entry *entry, size_t 
     return VITLRP_OK;
 }
 
-/* edits [count], with room for constants [count, head, 2]. */
-static enum vitlrp_status fill_edits(const struct edit_list *list, size_t head,
-                                     struct vitlrp_edit *edits, float *constants,
-                                     struct vitlrp_error *err) {
-    for (size_t i = 0; i < list->count; i++) {
-        const struct edit_entry *entry = &list->items[i];
-        float *own = constants + 2 * head * i;
-        edits[i] = (struct vitlrp_edit){.unit = entry->unit, .factor = entry->factor};
-        if (entry->constants != NULL) {
-            TRY(fill_constants(entry, head, own, err));
-            edits[i].constant = own;
-        }
+/* The index that has an entry's means. */
+static enum vitlrp_status find_index(const struct edits *edits, const struct vitlrp_unit *unit,
+                                     const struct vitlrp_concepts **out, struct vitlrp_error *err) {
+    const char *site = word_of(WORDS_SITE, unit->site);
+    TRY(unit_indexes_find(edits->indexes, unit->site, edits->model, out, err));
+    if (*out != NULL) {
+        return VITLRP_OK;
+    }
+    return fail(err, VITLRP_USAGE,
+                "a mean of %s: there is no index of site %s (vitlrp concepts IMAGES --site %s -o "
+                "FOLDER makes one, and " OPTION_CONCEPTS_NAME " FOLDER gives it)",
+                site, site, site);
+}
+
+static enum vitlrp_status add_means(const struct edit_entry *entry, struct edits *edits,
+                                    struct vitlrp_error *err) {
+    const struct vitlrp_concepts *index = NULL;
+    TRY(find_index(edits, &entry->unit, &index, err));
+    size_t count = edits_of(entry, edits->model);
+    for (size_t i = 0; i < count; i++) {
+        struct vitlrp_unit unit = entry->unit;
+        float *own = edits->constants + 2 * edits->head * edits->count;
+        unit.index = unit.index < 0 ? (int32_t) i : unit.index;
+        TRY(vitlrp_model_check_unit(edits->model, &unit, err));
+        TRY(vitlrp_concepts_mean(index, &unit, own, err));
+        edits->items[edits->count++] = (struct vitlrp_edit){.unit = unit, .constant = own};
     }
     return VITLRP_OK;
 }
 
-enum vitlrp_status edit_list_apply(const struct edit_list *list, const struct vitlrp_model *model,
-                                   struct vitlrp_model **out, struct vitlrp_error *err) {
-    struct vitlrp_model_info info;
-    vitlrp_model_info_init(&info);
-    vitlrp_model_describe(model, &info);
-    size_t head = (size_t) (info.dim / info.heads);
-    size_t floats = 0;
-    struct vitlrp_edit *edits = mem_calloc(list->count, sizeof *edits);
-    float *constants =
-        checked_mul(&floats, list->count, 2 * head) ? mem_calloc(floats, sizeof *constants) : NULL;
-    enum vitlrp_status status = edits == NULL || constants == NULL
-                                    ? fail(err, VITLRP_NOMEM, "out of memory for edits")
-                                    : fill_edits(list, head, edits, constants, err);
-    if (status == VITLRP_OK) {
-        status = vitlrp_model_with_edits(model, edits, list->count, out, err);
+static enum vitlrp_status add_edit(const struct edit_entry *entry, struct edits *edits,
+                                   struct vitlrp_error *err) {
+    float *own = edits->constants + 2 * edits->head * edits->count;
+    struct vitlrp_edit *edit = &edits->items[edits->count];
+    if (entry->is_mean && entry->unit.site != VITLRP_SITE_STREAM) {
+        return add_means(entry, edits, err);
     }
-    mem_free(edits);
-    mem_free(constants);
+    *edit = (struct vitlrp_edit){.unit = entry->unit, .factor = entry->factor};
+    if (entry->constants != NULL) {
+        TRY(fill_constants(entry, edits->head, own, err));
+        edit->constant = own;
+    }
+    edits->count++;
+    return VITLRP_OK;
+}
+
+enum vitlrp_status edit_list_apply(const struct edit_list *list, const struct unit_indexes *indexes,
+                                   const struct vitlrp_model *model, struct vitlrp_model **out,
+                                   struct vitlrp_error *err) {
+    struct edits edits = {.model = model, .indexes = indexes};
+    enum vitlrp_status status = edits_open(list, &edits, err);
+    for (size_t i = 0; i < list->count && status == VITLRP_OK; i++) {
+        status = add_edit(&list->items[i], &edits, err);
+    }
+    if (status == VITLRP_OK) {
+        status = vitlrp_model_with_edits(model, edits.items, edits.count, out, err);
+    }
+    edits_close(&edits);
     return error_prefix(err, status, OPTION_EDIT_NAME);
 }

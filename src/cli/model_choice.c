@@ -61,6 +61,7 @@ static void model_options_choose(const struct settings *settings, const struct c
 struct model_parts {
     struct text_prompts prompts;
     struct edit_list edits;
+    struct unit_indexes indexes; /* of the means that edits need */
 };
 
 static enum vitlrp_status open_weights(const struct settings *settings,
@@ -98,10 +99,11 @@ static enum vitlrp_status compare_with(const struct settings *settings,
 /* Texts are read once: they do not depend on the image's tower. References go through the edited
  * model, as the image does. */
 static enum vitlrp_status edit_model(const struct settings *settings, const struct console *console,
-                                     const struct edit_list *edits, struct vitlrp_model **unedited,
-                                     struct vitlrp_model **edited, struct vitlrp_error *err) {
+                                     const struct model_parts *parts,
+                                     struct vitlrp_model **unedited, struct vitlrp_model **edited,
+                                     struct vitlrp_error *err) {
     const struct text_prompts none = {0};
-    TRY(edit_list_apply(edits, *unedited, edited, err));
+    TRY(edit_list_apply(&parts->edits, &parts->indexes, *unedited, edited, err));
     if (settings->like_path != NULL) {
         TRY(compare_with(settings, console, &none, edited, err));
         TRY(compare_with(settings, console, &none, unedited, err));
@@ -116,9 +118,8 @@ static enum vitlrp_status open_model(const struct settings *settings, const stru
     if (parts->edits.count == 0 || settings->like_path == NULL) {
         TRY(compare_with(settings, console, &parts->prompts, opened, err));
     }
-    return parts->edits.count == 0
-               ? VITLRP_OK
-               : edit_model(settings, console, &parts->edits, opened, edited, err);
+    return parts->edits.count == 0 ? VITLRP_OK
+                                   : edit_model(settings, console, parts, opened, edited, err);
 }
 
 enum vitlrp_status model_choose_both(const struct settings *settings, const struct console *console,
@@ -129,6 +130,9 @@ enum vitlrp_status model_choose_both(const struct settings *settings, const stru
     struct vitlrp_model *edited = NULL;
     enum vitlrp_status status =
         edit_list_read(settings->edit, &settings->inputs, &parts.edits, err);
+    if (status == VITLRP_OK && parts.edits.count > 0) {
+        status = unit_indexes_open(settings, console, &parts.indexes, err);
+    }
     if (status == VITLRP_OK) {
         status = text_prompts_read(settings, &parts.prompts, err);
     }
@@ -137,6 +141,7 @@ enum vitlrp_status model_choose_both(const struct settings *settings, const stru
     }
     text_prompts_close(&parts.prompts);
     edit_list_close(&parts.edits);
+    unit_indexes_close(&parts.indexes);
     if (status != VITLRP_OK) {
         vitlrp_model_close(opened);
         vitlrp_model_close(edited);

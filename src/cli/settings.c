@@ -207,6 +207,17 @@ static enum vitlrp_status read_logits(const struct args *args, struct settings *
     return VITLRP_OK;
 }
 
+/* Of the verbs, those that look at units read an index without edits too. */
+static enum vitlrp_status check_concepts(const struct args *args, const struct settings *settings,
+                                         struct vitlrp_error *err) {
+    bool is_read = settings->edit != NULL || ((FOR_NEURONS | FOR_EVAL) & 1U << args->verb) != 0;
+    return settings->concepts_count == 0 || is_read
+               ? VITLRP_OK
+               : fail(err, VITLRP_USAGE,
+                      "--concepts: an index has the values of --edit UNIT=mean, and nothing is "
+                      "edited");
+}
+
 /* Texts come from one place, and name themselves. */
 static enum vitlrp_status check_texts(const struct settings *settings, struct vitlrp_error *err) {
     const struct {
@@ -301,6 +312,7 @@ static enum vitlrp_status read_texts(const struct args *args, struct settings *s
             return fail(err, VITLRP_USAGE, "%s is of --text and --prompts", name);
         }
     }
+    TRY(check_concepts(args, settings, err));
     TRY(check_texts(settings, err));
     TRY(check_words(args, settings, err));
     return read_logits(args, settings, err);

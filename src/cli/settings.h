@@ -50,19 +50,21 @@ struct preprocess_changes {
 };
 
 struct settings {
-    const char *model_path;     /* NULL: the built-in model */
-    bool model_is_variable;     /* VITLRP_MODEL names it */
-    const char *like_path;      /* NULL: nothing is compared */
-    const char *edit;           /* of --edit, a list or a path; NULL: no unit is edited */
-    const char *const *texts;   /* [text_count] of --text; of args */
-    size_t text_count;          /* 0: none */
-    const char *prompts_path;   /* of --prompts; NULL: none */
-    const char *templates;      /* of --templates, a name or a path; NULL: none */
-    const char *token_ids_path; /* NULL: no texts are given as ids */
-    const char *save_rows_path; /* NULL: embeddings of texts are not written */
-    const char *tokenizer_path; /* NULL: what lies beside the weights */
-    const char *text_cleaning;  /* a word of --text-cleaning */
-    int32_t text_heads;         /* 0: the model's files state it */
+    const char *model_path;      /* NULL: the built-in model */
+    bool model_is_variable;      /* VITLRP_MODEL names it */
+    const char *like_path;       /* NULL: nothing is compared */
+    const char *edit;            /* of --edit, a list or a path; NULL: no unit is edited */
+    const char *const *concepts; /* [concepts_count] of --concepts, folders; of args */
+    size_t concepts_count;       /* 0: none */
+    const char *const *texts;    /* [text_count] of --text; of args */
+    size_t text_count;           /* 0: none */
+    const char *prompts_path;    /* of --prompts; NULL: none */
+    const char *templates;       /* of --templates, a name or a path; NULL: none */
+    const char *token_ids_path;  /* NULL: no texts are given as ids */
+    const char *save_rows_path;  /* NULL: embeddings of texts are not written */
+    const char *tokenizer_path;  /* NULL: what lies beside the weights */
+    const char *text_cleaning;   /* a word of --text-cleaning */
+    int32_t text_heads;          /* 0: the model's files state it */
     enum vitlrp_text_tower text_tower;
     const char *text_path; /* NULL: no embeddings of texts are compared with */
     double logit_scale;    /* 0: the model's files state it */

@@ -19,7 +19,7 @@ ALLOWED = {
     "src/cli": {"base", "public", "figure", "cli"},
     "include": {"public"},
 }
-PUBLIC = {"vitlrp.h", "vitlrp_eval.h", "vitlrp_words.h", "vitlrp_units.h"}
+PUBLIC = {"vitlrp.h", "vitlrp_eval.h", "vitlrp_words.h", "vitlrp_units.h", "vitlrp_concepts.h"}
 # What every layer may include: enumerations and records, and tables.
 SHARED = {"vitlrp_types.h", "vitlrp_roles.def", "vitlrp_replacements.def"}
 OWN = {"src/base": "base", "src/text": "text", "src/figure": "figure", "src/api": "api", "src/cli": "cli"}

@@ -12,6 +12,7 @@ from scratch_install import run
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 INSTALLED = ["bin/vitlrp", "include/vitlrp.h", "include/vitlrp_eval.h", "include/vitlrp_words.h", "include/vitlrp_units.h",
+             "include/vitlrp_concepts.h",
              "include/vitlrp_types.h",
              "share/man/man1/vitlrp.1",
              "share/bash-completion/completions/vitlrp", "share/zsh/site-functions/_vitlrp",

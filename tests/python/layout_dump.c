@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "vitlrp_concepts.h"
 #include "vitlrp_eval.h"
 #include "vitlrp_units.h"
 #include "vitlrp_words.h"

@@ -426,23 +426,10 @@ bool batch_parse_run_name(const char *name, int32_t *shard, int32_t *shards) {
     return true;
 }
 
-static int hex_digit(char letter) {
-    static const char DIGITS[] = "0123456789ABCDEF";
-    const char *found = letter == '\0' ? NULL : strchr(DIGITS, letter);
-    return found == NULL ? -1 : (int) (found - DIGITS);
-}
-
 void batch_append_path(struct text *out, const char *path, bool escaped) {
-    while (*path != '\0') {
-        int high = escaped && path[0] == '\\' && path[1] == 'x' ? hex_digit(path[2]) : -1;
-        int low = high < 0 ? -1 : hex_digit(path[3]);
-        if (low >= 0) {
-            char byte = (char) (unsigned char) (16 * high + low);
-            text_append(out, &byte, 1);
-            path += 4;
-        } else {
-            text_append(out, path, 1);
-            path++;
-        }
+    if (escaped) {
+        text_append_unescaped(out, path);
+    } else {
+        text_append_string(out, path);
     }
 }

@@ -3,12 +3,11 @@
 #include <string.h>
 
 #include "base/formats.h"
+#include "base/unit_index_run.h"
 #include "base/words.h"
 #include "cli/batch/batch_config.h"
 
 #define DEFAULT_KEEP 16
-#define MOST_KEEP 1000
-#define MOST_SHARDS INT64_C(1000000)
 
 /* Those of vitlrp_session_inside. */
 static bool shows_units(const char *method) {
@@ -31,7 +30,7 @@ enum vitlrp_status concepts_choose(const struct args *args, const struct setting
     TRY(batch_choose(args, &choice->images, err));
     TRY(option_choice(args, OPTION_SITE, &site, err));
     TRY(option_choice(args, OPTION_STATISTIC, &statistic, err));
-    TRY(option_whole(args, OPTION_KEEP, 1, MOST_KEEP, &keep, err));
+    TRY(option_whole(args, OPTION_KEEP, 1, UNIT_INDEX_MOST_KEEP, &keep, err));
     if (!shows_units(settings->method_info.name)) {
         return option_fail("--method", settings->method_info.name,
                            "attnlrp, attnlrp-eps, cp-lrp, libra or input-x-gradient, which show "
@@ -104,32 +103,14 @@ enum vitlrp_status concepts_config_write(const json_t *config, struct text *out,
     return batch_config_write(config, out, err);
 }
 
-/* Not the names by which things were called, and not the part of the work. */
 enum vitlrp_status concepts_config_hash(const json_t *config, char digest[SHA256_TEXT],
                                         struct vitlrp_error *err) {
-    static const char *const LEFT_OUT[] = {"dataset", "model", "shard"};
-    json_t *copy = json_copy((json_t *) config);
-    if (copy == NULL) {
-        return fail(err, VITLRP_NOMEM, "out of memory for the run's settings");
-    }
-    for (size_t i = 0; i < sizeof LEFT_OUT / sizeof LEFT_OUT[0]; i++) {
-        json_object_del(copy, LEFT_OUT[i]);
-    }
-    enum vitlrp_status status = batch_config_hash(copy, digest, err);
-    json_decref(copy);
-    return status;
+    return unit_index_run_identity(config, digest, err);
 }
 
 enum vitlrp_status concepts_config_shard(const json_t *config, int32_t *shard, int32_t *shards,
                                          struct vitlrp_error *err) {
-    const json_t *object = json_object_get(config, "shard");
-    int64_t index = 0;
-    int64_t count = 1;
-    TRY(json_get_int(object, "count", 1, MOST_SHARDS, &count, err));
-    TRY(json_get_int(object, "index", 0, count - 1, &index, err));
-    *shard = (int32_t) index;
-    *shards = (int32_t) count;
-    return VITLRP_OK;
+    return unit_index_run_shard(config, shard, shards, err);
 }
 
 const char *concepts_config_site(const json_t *config) {

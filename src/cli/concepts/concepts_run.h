@@ -9,6 +9,7 @@
 #include "base/sha256.h"
 #include "base/status.h"
 #include "base/unit_index.h"
+#include "base/unit_index_run.h"
 #include "cli/batch/batch_outcome.h"
 #include "cli/batch/batch_plan.h"
 #include "cli/batch/batch_run.h"
@@ -16,7 +17,7 @@
 #include "cli/explain_session.h"
 #include "concepts_config.h"
 
-#define CONCEPTS_STATE "state.bin"
+#define CONCEPTS_STATE UNIT_INDEX_STATE
 
 /* Images between two times that the state is written: what a killed process loses. */
 #define CONCEPTS_ROUND 512
