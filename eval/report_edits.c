@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/naming.h"
 #include "eval/report_private.h"
 
 #define SHOWN ((size_t) 12)
-#define NAME_SIZE ((size_t) 160)
 
 bool report_edits(const struct evaluation *evaluation, struct text *out) {
     json_t *configuration = NULL;
@@ -15,16 +15,8 @@ bool report_edits(const struct evaluation *evaluation, struct text *out) {
         return false;
     }
     const json_t *edits = json_object_get(configuration, "edits");
-    size_t count = json_array_size(edits);
-    for (size_t i = 0; i < count && i < SHOWN; i++) {
-        const char *name = json_string_value(json_array_get(edits, i));
-        char shown[NAME_SIZE];
-        text_escape_name(shown, sizeof shown, name == NULL ? "?" : name);
-        text_printf(out, "%s%s", i == 0 ? "" : ", ", shown);
-    }
-    if (count > SHOWN) {
-        text_printf(out, " and %zu more", count - SHOWN);
-    }
+    bool has_some = json_array_size(edits) > 0;
+    edit_names_append(out, edits, SHOWN);
     json_decref(configuration);
-    return count > 0;
+    return has_some;
 }

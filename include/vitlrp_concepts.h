@@ -14,13 +14,6 @@ extern "C" {
 /* An index. Immutable, any thread. */
 struct vitlrp_concepts;
 
-/* By which of its values a unit chooses its images ("From attribution maps to human-understandable
- * explanations through concept relevance propagation", Achtibat et al. 2023, section 3.3). */
-enum vitlrp_concept_kind {
-    VITLRP_CONCEPT_RELEVANCE, /* relevance maximization: its share of its block's relevance */
-    VITLRP_CONCEPT_ACTIVATION /* activation maximization: its largest activation of a token */
-};
-
 /* Opens the folder of a run, of one of its shards, or of one that has not ended: then what is in
  * its state, which a run writes every 512 images. Its images' files are not read. IO, FORMAT for
  * what no run has written, MISMATCH where the files of the folder are of different runs. *concepts

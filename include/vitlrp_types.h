@@ -383,6 +383,13 @@ struct vitlrp_block_flow {
     double reserved[2];
 };
 
+/* By which of its values a unit chooses its images ("From attribution maps to human-understandable
+ * explanations through concept relevance propagation", Achtibat et al. 2023, section 3.3). */
+enum vitlrp_concept_kind {
+    VITLRP_CONCEPT_RELEVANCE, /* relevance maximization: its share of its block's relevance */
+    VITLRP_CONCEPT_ACTIVATION /* activation maximization: its largest activation of a token */
+};
+
 /* Where the relevance of a conditional map begins. */
 enum vitlrp_unit_seed {
     VITLRP_SEED_CLASS, /* the explained classes: what of their relevance goes through the units */

@@ -413,6 +413,42 @@ class UnitList(Structure):
     _fields_ = [("units", POINTER(Unit)), ("count", c_size_t)]
 
 
+class ConceptsPointer(c_void_p):
+    """struct vitlrp_concepts *"""
+
+
+class ConceptsInfo(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("site", c_int),
+        ("blocks", c_int32),
+        ("width", c_int32),
+        ("parts", c_int32),
+        ("keep", c_int32),
+        ("images", c_size_t),
+        ("total", c_size_t),
+        ("folder", c_char_p),
+        ("dataset", c_char_p),
+        ("method", c_char_p),
+        ("statistic", c_char_p),
+        ("weights_sha256", c_char_p),
+    ]
+
+
+class ConceptReference(Structure):
+    _fields_ = [
+        ("score", c_float),
+        ("image", c_uint32),
+        ("token", c_int32),
+        ("target", c_int32),
+        ("label", c_char_p),
+        ("id", c_char_p),
+        ("path", c_char_p),
+        ("sha256", c_char_p),
+        ("reserved", c_void_p * 2),
+    ]
+
+
 class UnitValues(Structure):
     _fields_ = [
         ("site", c_int),
@@ -982,6 +1018,24 @@ FUNCTIONS = {
             POINTER(Error),
         ),
     ),
+    "vitlrp_concepts_open": (c_int, (c_char_p, POINTER(ConceptsPointer), POINTER(Error))),
+    "vitlrp_concepts_close": (None, (ConceptsPointer,)),
+    "vitlrp_concepts_info_init_sized": (None, (POINTER(ConceptsInfo), c_size_t)),
+    "vitlrp_concepts_describe": (None, (ConceptsPointer, POINTER(ConceptsInfo))),
+    "vitlrp_concepts_check_model": (c_int, (ConceptsPointer, ModelPointer, POINTER(Error))),
+    "vitlrp_concepts_references": (
+        c_int,
+        (
+            ConceptsPointer,
+            POINTER(Unit),
+            c_int,
+            POINTER(ConceptReference),
+            POINTER(c_size_t),
+            POINTER(Error),
+        ),
+    ),
+    "vitlrp_concepts_mean": (c_int, (ConceptsPointer, POINTER(Unit), POINTER(c_float), POINTER(Error))),
+    "vitlrp_concepts_means": (c_int, (ConceptsPointer, POINTER(c_float), POINTER(Error))),
     "vitlrp_session_attention": (c_int, (SessionPointer, POINTER(c_float), POINTER(Error))),
     "vitlrp_session_embedding": (c_int, (SessionPointer, POINTER(c_float), POINTER(Error))),
     "vitlrp_model_close": (None, (ModelPointer,)),

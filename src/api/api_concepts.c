@@ -390,7 +390,7 @@ enum vitlrp_status vitlrp_concepts_references(const struct vitlrp_concepts *conc
                                               size_t *count, struct vitlrp_error *error) {
     size_t place;
     API_NEEDS(concepts != NULL && unit != NULL && references != NULL && count != NULL, error);
-    if ((int) kind < 0 || (size_t) kind >= UNIT_INDEX_KINDS) {
+    if (word_of(WORDS_CONCEPT_KIND, kind) == NULL) {
         return fail(error, VITLRP_USAGE, "there is no kind %d of references", (int) kind);
     }
     TRY(find_unit(concepts, unit, &place, error));

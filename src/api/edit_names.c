@@ -6,7 +6,7 @@
 #include "base/mem.h"
 #include "base/number_text.h"
 #include "base/parse.h"
-#include "base/sha256.h"
+#include "base/settings_json.h"
 #include "base/text.h"
 #include "base/words.h"
 
@@ -48,38 +48,51 @@ static bool adds(const struct vitlrp_edit *edit, size_t width) {
     return false;
 }
 
-static enum vitlrp_status append_constant(struct text *out, const float *constant, size_t width,
-                                          struct vitlrp_error *err) {
+static void append_constant(struct text *out, const float *constant) {
     text_append_string(out, ":=");
-    if (!constant_is_one(constant, width)) {
-        char digest[SHA256_TEXT];
-        TRY(sha256_bytes(constant, 2 * width * sizeof *constant, digest, err));
-        text_printf(out, "sha256:%s", digest);
-        return VITLRP_OK;
-    }
     append_number(out, constant[0]);
     if (constant[1] != constant[0]) {
         text_append_string(out, "/");
         append_number(out, constant[1]);
     }
-    return VITLRP_OK;
 }
 
-static enum vitlrp_status append_name(struct text *out, const struct vitlrp_edit *edit,
-                                      size_t width, struct vitlrp_error *err) {
-    const struct vitlrp_unit *unit = &edit->unit;
-    bool has_constant = adds(edit, width);
+static void append_unit(struct text *out, const struct vitlrp_unit *unit) {
     text_printf(out, "%d:%s:", unit->block, word_of(WORDS_SITE, unit->site));
     if (unit->index < 0) {
         text_append_string(out, "*");
     } else {
         text_printf(out, "%d", unit->index);
     }
+}
+
+/* "4:fc1:367=0.5:=0.7". */
+static void append_name(struct text *out, const struct vitlrp_edit *edit, size_t width) {
+    bool has_constant = adds(edit, width);
+    append_unit(out, &edit->unit);
     if (edit->factor != 0.0F || !has_constant) {
         text_append_string(out, "=");
         append_number(out, edit->factor + 0.0F); /* -0 is 0 */
     }
-    return has_constant ? append_constant(out, edit->constant, width, err) : VITLRP_OK;
+    if (has_constant) {
+        append_constant(out, edit->constant);
+    }
+}
+
+/* Where a head's outputs have different constants, an object of all. */
+static json_t *json_edit(const struct vitlrp_edit *edit, const char *unit, size_t width,
+                         bool *complete) {
+    json_t *object = json_object();
+    json_t *constants = json_array();
+    for (size_t i = 0; i < width; i++) {
+        json_t *pair = json_pack("[oo]", json_float32(edit->constant[2 * i]),
+                                 json_float32(edit->constant[2 * i + 1]));
+        *complete = json_array_append_new(constants, pair) == 0 && *complete;
+    }
+    json_set(object, "unit", json_string(unit), complete);
+    json_set(object, "factor", json_float32(edit->factor + 0.0F), complete);
+    json_set(object, "constant", constants, complete);
+    return object;
 }
 
 static int compare_edits(const void *left, const void *right) {
@@ -99,15 +112,23 @@ static enum vitlrp_status add_name(json_t *list, const struct vit_config *config
     struct text text = {.limit = NAME_LIMIT};
     bool is_head = edit->unit.site == VITLRP_SITE_HEAD;
     size_t width = is_head ? (size_t) (config->dim / config->heads) : 1;
-    enum vitlrp_status status = append_name(&text, edit, width, err);
-    if (status == VITLRP_OK) {
-        status = text_check(&text, "the name of an edit", err);
+    bool is_vector = adds(edit, width) && !constant_is_one(edit->constant, width);
+    bool complete = true;
+    if (is_vector) {
+        append_unit(&text, &edit->unit);
+    } else {
+        append_name(&text, edit, width);
     }
-    if (status == VITLRP_OK && json_array_append_new(list, json_string(text.data)) != 0) {
-        status = fail(err, VITLRP_NOMEM, "out of memory for the names of edits");
+    enum vitlrp_status status = text_check(&text, "the name of an edit", err);
+    if (status == VITLRP_OK) {
+        json_t *name =
+            is_vector ? json_edit(edit, text.data, width, &complete) : json_string(text.data);
+        complete = json_array_append_new(list, name) == 0 && complete;
     }
     text_free(&text);
-    return status;
+    return status != VITLRP_OK || complete
+               ? status
+               : fail(err, VITLRP_NOMEM, "out of memory for the names of edits");
 }
 
 enum vitlrp_status edit_names_make(const struct vit_model *model, const struct vitlrp_edit *edits,

@@ -16,6 +16,7 @@
 #include "base/status.h"
 #include "base/topk.h"
 
+/* As enum vitlrp_concept_kind. */
 enum unit_index_kind { UNIT_INDEX_RELEVANCE, UNIT_INDEX_ACTIVATION, UNIT_INDEX_KINDS };
 
 /* Of a unit: its relevance T, max(T, 0), its activation at CLS, and the mean of that at the other

@@ -5,10 +5,9 @@
 #include "base/mem.h"
 #include "base/npy.h"
 #include "base/unit_index.h"
+#include "base/words.h"
 
 #define MOST_NAME ((size_t) 64)
-
-static const char *const KINDS[UNIT_INDEX_KINDS] = {"relevance", "activation"};
 
 struct out {
     const char *site;
@@ -49,7 +48,8 @@ static enum vitlrp_status write_best(const struct unit_index *index, size_t kind
     };
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
         char what[MOST_NAME / 2];
-        snprintf(what, sizeof what, "%s.%s", KINDS[kind], arrays[i].name);
+        snprintf(what, sizeof what, "%s.%s", word_of(WORDS_CONCEPT_KIND, (int64_t) kind),
+                 arrays[i].name);
         TRY(write_array(out, what, &arrays[i].array, err));
     }
     return VITLRP_OK;

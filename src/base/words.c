@@ -56,6 +56,7 @@ static const struct {
     [WORDS_MODEL_KIND] = {"model_kind", LIST("image", "image_text", "prompts")},
     [WORDS_SITE] = {"site", LIST("fc1", "head", "stream")},
     [WORDS_UNIT_SEED] = {"unit_seed", LIST("class", "activation")},
+    [WORDS_CONCEPT_KIND] = {"concept_kind", LIST("relevance", "activation")},
 };
 
 const char *const *words_of(enum word_list list) {

@@ -40,6 +40,7 @@ enum word_list {
     WORDS_MODEL_KIND,
     WORDS_SITE,
     WORDS_UNIT_SEED,
+    WORDS_CONCEPT_KIND,
     WORD_LISTS
 };
 

@@ -359,9 +359,9 @@ static char *configuration(const struct vitlrp_model *model) {
 static void names_are_sorted(void **state) {
     static const char *const TEXTS[] = {"2:fc1:51:=-0.2", "1:head:1=0.5", "0:fc1:159=0",
                                         "0:fc1:114=2",    "1:fc1:*=-0",   "1:head:0=mean"};
-    static const char WANTED[] =
-        "{\"edits\":[\"0:fc1:114=2\",\"0:fc1:159=0\",\"1:fc1:*=0\",\"1:head:0:=sha256:";
-    static const char REST[] = "\",\"1:head:1=0.5\",\"2:fc1:51:=-0.2\"],";
+    static const char WANTED[] = "{\"edits\":[\"0:fc1:114=2\",\"0:fc1:159=0\",\"1:fc1:*=0\",{"
+                                 "\"unit\":\"1:head:0\",\"factor\":0.0,\"constant\":[[";
+    static const char REST[] = "]]},\"1:head:1=0.5\",\"2:fc1:51:=-0.2\"],";
     enum { COUNT = sizeof TEXTS / sizeof TEXTS[0] };
     (void) state;
     struct latent latent;
@@ -380,8 +380,9 @@ static void names_are_sorted(void **state) {
     texts[2] = configuration(latent.model);
     assert_string_equal(texts[0], texts[1]);
     assert_memory_equal(texts[0], WANTED, sizeof WANTED - 1);
-    assert_memory_equal(texts[0] + sizeof WANTED - 1 + 64, REST, sizeof REST - 1);
-    assert_string_equal(texts[0] + sizeof WANTED - 1 + 64 + sizeof REST - 1, texts[2] + 1);
+    const char *rest = strstr(texts[0], REST);
+    assert_non_null(rest);
+    assert_string_equal(rest + sizeof REST - 1, texts[2] + 1);
     for (size_t i = 0; i < 3; i++) {
         vitlrp_free(texts[i]);
     }
