@@ -211,7 +211,8 @@ static void test_nothing_off_is_a_plain_pass(void **unused) {
     each_range(check_nothing_off);
 }
 
-/* Units of both sites and all blocks, in no order, one of them twice. */
+/* Units of both sites and all blocks, in no order, one of them twice; what a batch keeps of another
+ * input is not taken for this one's. */
 static void test_each_alone(void **unused) {
     enum { UNITS = 9 };
     static const struct vitlrp_unit MIXED[UNITS] = {
@@ -225,8 +226,13 @@ static void test_each_alone(void **unused) {
     (void) unused;
     bench_open(&bench, VITLRP_SITE_FC1, 0, 1);
     struct vit_batch *batch = open_batch(bench.model, 2, 3);
+    float *other = parity_input();
+    other[0] += 5.0F;
+    assert_int_equal(vit_batch_forward_without_each(batch, other, &MIXED[2], 1, logits, &err),
+                     VITLRP_OK);
     assert_int_equal(vit_batch_forward_without_each(batch, bench.input, MIXED, UNITS, logits, &err),
                      VITLRP_OK);
+    mem_free(other);
     vit_batch_close(batch);
     for (size_t i = 0; i < UNITS; i++) {
         struct bench alone;

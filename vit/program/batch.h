@@ -88,8 +88,8 @@ enum vitlrp_status vit_batch_forward_units(struct vit_batch *batch, const float 
                                            struct vitlrp_error *err);
 
 /* logits [count, classes]: each time one of the units is off, at 0 in every token, and all others
- * are as they are. Units of one block and site share what precedes it, in whatever order they come.
- * Fails as vit_batch_forward_units; NOMEM. */
+ * are as they are. In whatever order they come, what precedes the units of a site is computed once:
+ * each block goes on from the one before. Fails as vit_batch_forward_units; NOMEM. */
 enum vitlrp_status vit_batch_forward_without_each(struct vit_batch *batch, const float *input,
                                                   const struct vitlrp_unit *units, size_t count,
                                                   float *logits, struct vitlrp_error *err);

@@ -22,7 +22,8 @@ struct vit_batch {
     uint8_t *absent; /* [capacity, tokens] */
 
     bool units;       /* vit_batch_options.units; without it the next two are NULL */
-    float *beginning; /* the values of one input that are read behind the largest cut */
+    float *beginning; /* the values of one input that are read behind a cut: room for the largest */
+    size_t begun;     /* that cut; 0: none is kept */
     uint32_t *off;    /* [width]: units that are off in a version */
 };
 

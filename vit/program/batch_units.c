@@ -74,8 +74,9 @@ static void keep_beginning(const struct units_call *call, size_t cut) {
 }
 
 /* Puts what was kept where every image of a pass has it. */
-static void spread_beginning(const struct units_call *call, size_t cut, size_t images) {
+static void spread_beginning(const struct units_call *call, size_t images) {
     const struct runner *runner = &call->batch->runner;
+    size_t cut = call->batch->begun;
     size_t values[BATCH_MAX_SHARED];
     size_t count = vit_batch_crossing(runner->program, cut, values);
     const float *from = call->batch->beginning;
@@ -90,11 +91,22 @@ static void spread_beginning(const struct units_call *call, size_t cut, size_t i
     }
 }
 
+/* Goes on from the beginning that is kept, unless it lies behind the cut. */
 static void make_beginning(const struct units_call *call, size_t cut, const float *input) {
-    const struct forward_pass pass = {.runner = &call->batch->runner, .images = 1, .end = cut};
-    vit_batch_unfold(call->batch, 1, input);
+    struct vit_batch *batch = call->batch;
+    struct forward_pass pass = {.runner = &batch->runner, .images = 1, .end = cut};
+    if (batch->begun == cut) {
+        return;
+    }
+    if (batch->begun > cut || batch->begun == 0) {
+        vit_batch_unfold(batch, 1, input);
+    } else {
+        pass.first = batch->begun;
+        spread_beginning(call, 1);
+    }
     runner_forward(&pass);
     keep_beginning(call, cut);
+    batch->begun = cut;
 }
 
 /* ---- Units that are off ---- */
@@ -185,7 +197,7 @@ static enum vitlrp_status forward_versions(struct units_call *call, const float 
         size_t images = size_min(batch->capacity, count - call->first);
         const struct forward_pass part = {
             .images = images, .first = cut, .observers = &observer, .observer_count = 1};
-        spread_beginning(call, cut, images);
+        spread_beginning(call, images);
         mask_images(call, call->begins, images, memory_value(&batch->runner.memory, value, false));
         TRY(vit_batch_finish(batch, &part, logits + call->first * vit_batch_classes(batch), err));
     }
@@ -210,9 +222,10 @@ static enum vitlrp_status check(const struct vit_batch *batch,
     return VITLRP_OK;
 }
 
-enum vitlrp_status vit_batch_forward_units(struct vit_batch *batch, const float *input,
-                                           const struct vit_unit_versions *versions, float *logits,
-                                           struct vitlrp_error *err) {
+/* From the beginning that is kept, which is this input's. */
+static enum vitlrp_status go_on(struct vit_batch *batch, const float *input,
+                                const struct vit_unit_versions *versions, float *logits,
+                                struct vitlrp_error *err) {
     const struct gemm_backend *backend = batch->runner.engine.backend;
     const struct program *program = batch->runner.program;
     struct units_call call = {.batch = batch, .versions = versions};
@@ -228,9 +241,16 @@ enum vitlrp_status vit_batch_forward_units(struct vit_batch *batch, const float 
     return status;
 }
 
+enum vitlrp_status vit_batch_forward_units(struct vit_batch *batch, const float *input,
+                                           const struct vit_unit_versions *versions, float *logits,
+                                           struct vitlrp_error *err) {
+    batch->begun = 0;
+    return go_on(batch, input, versions, logits, err);
+}
+
 /* ---- Each unit alone ---- */
 
-/* Versions of one call, whose beginning is computed anew: many batches' worth. */
+/* Versions of one call, for which there is room: many batches' worth. */
 #define EACH_AT_ONCE 256
 
 struct placed_unit {
@@ -324,7 +344,7 @@ static enum vitlrp_status forward_group(struct vit_batch *batch, const float *in
     for (size_t i = 0; i < count; i++) {
         buffers->masks[i * width + (size_t) units[i].unit.index] = 1;
     }
-    return vit_batch_forward_units(batch, input, &versions, buffers->logits, err);
+    return go_on(batch, input, &versions, buffers->logits, err);
 }
 
 enum vitlrp_status vit_batch_forward_without_each(struct vit_batch *batch, const float *input,
@@ -333,6 +353,7 @@ enum vitlrp_status vit_batch_forward_without_each(struct vit_batch *batch, const
     struct each_buffers buffers = {0};
     size_t classes = vit_batch_classes(batch);
     enum vitlrp_status status = each_open(batch, units, count, &buffers, err);
+    batch->begun = 0;
     for (size_t done = 0, group = 0; done < count && status == VITLRP_OK; done += group) {
         const struct placed_unit *next = buffers.units + done;
         group = group_of(next, count - done);
