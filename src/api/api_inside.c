@@ -15,7 +15,10 @@ enum vitlrp_status vitlrp_session_inside(struct vitlrp_session *session,
     const struct vit_inside wanted = {.units = inside->units,
                                       .unit_sites = inside->unit_sites,
                                       .flow = inside->flow,
-                                      .tokens = inside->tokens};
+                                      .tokens = inside->tokens,
+                                      .units_only = inside->unit_sites > 0 &&
+                                                    inside->relevance == NULL &&
+                                                    inside->flow == NULL && inside->tokens == NULL};
     TRY(reserved_check(inside->reserved, sizeof inside->reserved, "what is shown", error));
     vitlrp_relevance_init(&unwanted);
     TRY(session_request_make(session, targets, target_count, options, &request, error));

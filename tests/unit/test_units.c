@@ -205,6 +205,38 @@ static void all_tokens_count_where_they_are_kept(void **state) {
     }
 }
 
+/* Bit for bit, though a pass for units alone ends at those of block 0. */
+static void units_alone_are_those_of_a_whole_pass(void **state) {
+    (void) state;
+    static const char *const NAMES[] = {"attnlrp", "cp-lrp", "input-x-gradient"};
+    for (size_t f = 0; f < sizeof FOLDERS / sizeof FOLDERS[0]; f++) {
+        struct latent latent;
+        struct vitlrp_block_flow flow[4];
+        latent_open(&latent, FOLDERS[f], false);
+        latent_see(&latent, SEEN[0]);
+        const struct vitlrp_target target = {output_of(&latent, SEEN[0], "class_"), 1.0F};
+        for (size_t i = 0; i < 3 * sizeof NAMES / sizeof NAMES[0]; i++) {
+            float whole[MOST_UNITS] = {0};
+            float alone[MOST_UNITS] = {0};
+            const struct vitlrp_method_options method = method_of(NAMES[i / 3]);
+            struct vitlrp_unit_values values = {.site = (enum vitlrp_site)(i % 3),
+                                                .relevance = whole};
+            struct vitlrp_inside inside = {.units = &values, .unit_sites = 1, .flow = flow};
+            assert_int_equal(
+                vitlrp_session_inside(latent.session, &target, 1, &method, &inside, NULL),
+                VITLRP_OK);
+            values.relevance = alone;
+            inside.flow = NULL;
+            assert_int_equal(
+                vitlrp_session_inside(latent.session, &target, 1, &method, &inside, NULL),
+                VITLRP_OK);
+            assert_memory_equal(alone, whole, sizeof whole);
+            assert_true(alone[0] != 0.0F);
+        }
+        latent_close(&latent);
+    }
+}
+
 static void a_baseline_is_taken_off(void **state) {
     (void) state;
     static const char *const PRESETS[] = {"attnlrp", "gradient"};
@@ -581,6 +613,7 @@ int main(void) {
         cmocka_unit_test(a_model_knows_its_units),
         cmocka_unit_test(values_are_those_of_the_library),
         cmocka_unit_test(all_tokens_count_where_they_are_kept),
+        cmocka_unit_test(units_alone_are_those_of_a_whole_pass),
         cmocka_unit_test(a_baseline_is_taken_off),
         cmocka_unit_test(blocks_divide_relevance),
         cmocka_unit_test(tokens_add_up_to_the_streams),

@@ -118,6 +118,8 @@ struct vit_inside {
     size_t unit_sites;
     struct vitlrp_block_flow *flow; /* [depth] */
     float *tokens;                  /* [depth + 1, tokens]: R of the tokens of each stream */
+    bool units_only; /* of at least one site: the pass ends where block 0's units have theirs, and
+                        patches and the sum are 0 */
 };
 
 /* Output arrays are the caller's; NULL ones are skipped. */

@@ -1,6 +1,7 @@
 /* The passes of a session: forward, relevance, and looks at attention matrices. */
 #include <string.h>
 
+#include "base/checked.h"
 #include "vit/model/objective.h"
 #include "vit/ops/op_attention.h"
 #include "vit/ops/op_qkv.h"
@@ -238,6 +239,42 @@ static void choose_watchers(const struct vit_session *session, struct vit_releva
     }
 }
 
+static bool units_alone(const struct vit_relevance *relevance) {
+    return relevance->inside != NULL && relevance->inside->units_only;
+}
+
+/* The last operation of a backward pass: of one for units alone the first reader of their value in
+ * block 0. */
+static size_t backward_end(const struct program *program, const struct vit_relevance *relevance) {
+    size_t end = units_alone(relevance) ? program->op_count : 0;
+    for (size_t i = 0; units_alone(relevance) && i < relevance->inside->unit_sites; i++) {
+        size_t value = program->units[relevance->inside->units[i].site][0];
+        size_t reader = 0;
+        while (program->ops[reader].in[0] != value) {
+            reader++;
+        }
+        end = size_min(end, reader);
+    }
+    return end;
+}
+
+/* A pass that is not finite is not at its end either. */
+static enum vitlrp_status leave_maps(const struct vit_session *session,
+                                     struct vit_relevance *relevance, struct vitlrp_error *err) {
+    const struct program *program = session->runner.program;
+    size_t end = backward_end(program, relevance);
+    const struct op_array *in = &runner_call(&session->runner, end, true)->in[0];
+    relevance->sum = 0.0;
+    if (relevance->patches != NULL) {
+        memset(relevance->patches, 0, program->tokens.patches * sizeof *relevance->patches);
+    }
+    return values_are_finite(in->g, in->rows * in->width)
+               ? VITLRP_OK
+               : fail(err, VITLRP_NUMERIC,
+                      "the relevance is not finite: try another rule (a positive gamma has no "
+                      "pole)");
+}
+
 enum vitlrp_status vit_relevance(struct vit_session *session, const struct vitlrp_target *targets,
                                  size_t target_count, const struct vitlrp_rules *rules,
                                  struct vit_relevance *relevance, struct vitlrp_error *err) {
@@ -272,8 +309,9 @@ enum vitlrp_status vit_relevance(struct vit_session *session, const struct vitlr
         objective_value(&objective, memory_value(&runner->memory, runner->program->output, true));
     session_seed_output(session, &objective);
     runner_backward_begin(&pass);
-    runner_backward(&pass, 0, runner->program->op_count);
-    enum vitlrp_status status = session_make_maps(session, relevance, err);
+    runner_backward(&pass, backward_end(runner->program, relevance), runner->program->op_count);
+    enum vitlrp_status status =
+        (units_alone(relevance) ? leave_maps : session_make_maps)(session, relevance, err);
     runner->engine.backend->leave(&saved);
     profile_end(runner->engine.profile);
     TRY(engine_check(&runner->engine, err));

@@ -86,6 +86,22 @@ struct unit_results {
     int32_t *tokens;
 };
 
+/* The sums alone, as take_tokens has them. */
+static void take_sums(const struct unit_rows *units, const struct unit_reading *reading,
+                      float *sums) {
+    double sum[UNITS_AT_ONCE] = {0};
+    double values[UNITS_AT_ONCE];
+    for (size_t t = 0; t < units->array->rows; t++) {
+        reading->at_token(units, t, values);
+        for (size_t u = 0; u < units->count; u++) {
+            sum[u] += values[u];
+        }
+    }
+    for (size_t u = 0; u < units->count; u++) {
+        sums[u] = (float) sum[u];
+    }
+}
+
 static void take_tokens(const struct unit_rows *units, const struct unit_reading *reading,
                         const struct unit_results *results, size_t at) {
     double sum[UNITS_AT_ONCE] = {0};
@@ -93,7 +109,10 @@ static void take_tokens(const struct unit_rows *units, const struct unit_reading
     double values[UNITS_AT_ONCE] = {0};
     int32_t where[UNITS_AT_ONCE] = {0};
     size_t rows = units->array->rows;
-    if (results->sums == NULL && results->largest == NULL && results->tokens == NULL) {
+    if (results->largest == NULL && results->tokens == NULL) {
+        if (results->sums != NULL) {
+            take_sums(units, reading, results->sums + at);
+        }
         return;
     }
     for (size_t t = 0; t < size_min(rows + 1, reading->tokens); t++) {
