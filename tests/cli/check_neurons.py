@@ -112,6 +112,23 @@ class Neurons(unittest.TestCase):
                 self.check_units(record, "drop", latent, f"0_{site}_exact_drop.npy")
                 self.check_order(record, "first_order_drop")
 
+    def test_shown(self):
+        """Units by name have the numbers that they have among all."""
+        names = ["1:fc1:5", "2:fc1:30", "1:fc1:0"]
+        shown = self.run_command("latent-vit", 0, "--show", ",".join(names), "--no-first-order", "--raw", "m.npy")
+        units = {unit["unit"]: unit for block in shown["blocks"] for unit in block["units"]}
+        self.assertEqual((shown["by"], list(units)), ("name", [names[1], names[0], names[2]]))
+        self.assertEqual(numpy_files.read_npy(self.path("m.npy"))[0][0], 3)
+        among_all = self.run_command("latent-vit", 0, "--top", "1000", "--no-maps")
+        for block in among_all["blocks"]:
+            for unit in block["units"]:
+                if unit["unit"] in units:
+                    found = units[unit["unit"]]
+                    self.assertIsNone(found["first_order_drop"])
+                    self.assertAlmostEqual(found["drop"], unit["drop"], places=4)
+                    for key in ("relevance", "activation_max", "relevance_at"):
+                        self.assertEqual(found[key], unit[key])
+
     def test_maps(self):
         """Where the relevance of the unit with the most of it comes from, at the pixels and at the patches."""
         for latent in FOLDERS:

@@ -149,8 +149,10 @@ static enum vitlrp_status add_cell(struct panel *panel, size_t place, double x,
         text_printf(&panel->words, "without it: %+.3f", 0.0 - item->drop);
         add_line(panel, x, panel->cell_width, NOTE_SIZE, false);
     }
-    text_printf(&panel->words, "to first order: %+.3f", 0.0 - item->first_order);
-    add_line(panel, x, panel->cell_width, NOTE_SIZE, false);
+    if (!isnan(item->first_order)) {
+        text_printf(&panel->words, "to first order: %+.3f", 0.0 - item->first_order);
+        add_line(panel, x, panel->cell_width, NOTE_SIZE, false);
+    }
     return VITLRP_OK;
 }
 
@@ -240,7 +242,9 @@ static void add_notes(struct panel *panel) {
             ? NULL
             : "what the head attends to, from CLS or what is pooled, in a scale of its own;",
         "the unit and its share of what is explained; its largest activation, and at which token;",
-        "what the output changes by without the unit, measured and to first order.",
+        panel->result->choice->wants_drops || panel->result->choice->wants_first_order
+            ? "what the output changes by without the unit, measured and to first order."
+            : NULL,
         "Blocks are in series: what leaves one enters the next, so their shares do not add up.",
         figure_pane_hatching(&panel->pane)};
     for (size_t i = 0; i < sizeof notes / sizeof notes[0]; i++) {

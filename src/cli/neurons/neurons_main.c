@@ -312,11 +312,8 @@ static enum exit_code explain_images(const struct args *args, struct neurons *ne
 
 static enum vitlrp_status open(struct neurons *neurons, struct vitlrp_error *err) {
     struct explain_session *state = &neurons->state;
-    struct vitlrp_model_info info;
     TRY(explain_session_open(&neurons->settings, state->console, state, err));
-    vitlrp_model_info_init(&info);
-    vitlrp_model_describe(state->model, &info);
-    TRY(neurons_blocks_read(neurons->choice.blocks, info.depth, NULL, err));
+    TRY(neurons_choice_check(&neurons->choice, state->model, err));
     if (state->outputs.pattern[OUTPUT_JSON] != NULL) {
         TRY(model_record_take(state->model, &neurons->record, err));
         state->record = &neurons->record;
@@ -344,5 +341,6 @@ enum exit_code neurons_main(const struct args *args, struct console *console) {
     }
     explain_session_close(&neurons.state);
     model_record_free(&neurons.record);
+    neurons_choice_free(&neurons.choice);
     return code;
 }

@@ -33,12 +33,22 @@ void neurons_ways_append(const struct neurons_result *result, const struct expla
                 100.0 * neurons_share(explanation, ways.shortcut), absorbed);
 }
 
-/* "-0.245 (first order -0.221)": what the output changes by without a unit. */
-static void append_change(const struct neurons_item *item, struct text *out) {
+static bool knows_change(const struct neurons_item *item) {
+    return !isnan(item->drop) || !isnan(item->first_order);
+}
+
+/* "  without it: logit -0.245 (first order -0.221)" */
+static void append_change(const struct explanation *explanation, const struct neurons_item *item,
+                          struct text *out) {
+    text_printf(out, "  without it: %s ",
+                explanation->has_versus ? "difference" : explanation_unit(explanation));
     if (isnan(item->drop)) {
         text_printf(out, "%+.3f to first order", 0.0 - item->first_order);
-    } else {
-        text_printf(out, "%+.3f (first order %+.3f)", 0.0 - item->drop, 0.0 - item->first_order);
+        return;
+    }
+    text_printf(out, "%+.3f", 0.0 - item->drop);
+    if (!isnan(item->first_order)) {
+        text_printf(out, " (first order %+.3f)", 0.0 - item->first_order);
     }
 }
 
@@ -48,10 +58,12 @@ static void append_item(const struct neurons_result *result, const struct explan
     char token[NEURONS_TOKEN_LIMIT];
     vitlrp_unit_name(&item->unit, name);
     neurons_token_name(result, item->activation_token, token);
-    text_printf(out, "  %-14s %+6.1f %%  %8.3g at %-12s  without it: %s ", name,
-                100.0 * neurons_share(explanation, item->relevance), item->activation_max, token,
-                explanation->has_versus ? "difference" : explanation_unit(explanation));
-    append_change(item, out);
+    text_printf(out, "  %-14s %+6.1f %%  %8.3g at %-*s", name,
+                100.0 * neurons_share(explanation, item->relevance), item->activation_max,
+                knows_change(item) ? 12 : 0, token);
+    if (knows_change(item)) {
+        append_change(explanation, item, out);
+    }
     text_append_string(out, "\n");
 }
 
@@ -164,7 +176,9 @@ static void set_units(json_t *object, const struct neurons_result *result,
     static const char *const BY[] = {"relevance", "drop", "activation"};
     json_set(object, "site", json_string(word_of(WORDS_SITE, result->choice->site)), complete);
     json_set(object, "width", json_integer(result->width), complete);
-    json_set(object, "by", json_string(BY[result->choice->by]), complete);
+    json_set(object, "by",
+             json_string(result->choice->units != NULL ? "name" : BY[result->choice->by]),
+             complete);
     json_set(object, "smallest", json_boolean(result->choice->smallest), complete);
     json_set(object, "prefix_tokens", json_integer(result->prefix), complete);
     json_set(object, "grid", json_pack("[ii]", result->grid_height, result->grid_width), complete);

@@ -4,8 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/mem.h"
 #include "cli/contrast.h"
+#include "cli/limits.h"
+#include "cli/machine.h"
+
+#define MEGABYTE 1048576.0
 
 void neurons_result_free(struct neurons_result *result) {
     mem_free(result->values.relevance);
@@ -63,7 +68,9 @@ static enum vitlrp_status allocate(const struct explain_session *state, struct n
     values->activation = mem_calloc(count, sizeof *values->activation);
     values->activation_max = mem_calloc(count, sizeof *values->activation_max);
     values->activation_token = mem_calloc(count, sizeof *values->activation_token);
-    out->first_order = mem_calloc(count, sizeof *out->first_order);
+    if (out->choice->wants_first_order) {
+        out->first_order = mem_calloc(count, sizeof *out->first_order);
+    }
     out->flow = mem_calloc((size_t) out->depth, sizeof *out->flow);
     out->blocks = mem_calloc((size_t) out->depth, sizeof *out->blocks);
     out->whole = mem_calloc(patch_count(out), sizeof *out->whole);
@@ -71,8 +78,9 @@ static enum vitlrp_status allocate(const struct explain_session *state, struct n
     bool complete = values->relevance != NULL && values->relevance_max != NULL &&
                     values->relevance_token != NULL && values->activation != NULL &&
                     values->activation_max != NULL && values->activation_token != NULL &&
-                    out->first_order != NULL && out->flow != NULL && out->blocks != NULL &&
-                    out->whole != NULL && out->tokens != NULL;
+                    (out->first_order != NULL || !out->choice->wants_first_order) &&
+                    out->flow != NULL && out->blocks != NULL && out->whole != NULL &&
+                    out->tokens != NULL;
     return complete ? VITLRP_OK
                     : fail(err, VITLRP_NOMEM, "out of memory for the values of %zu units", count);
 }
@@ -120,38 +128,56 @@ static const float *scores_of(const struct neurons_result *result) {
                                                          : result->values.relevance;
 }
 
+static struct neurons_item item_of(const struct neurons_result *result, int32_t block,
+                                   int32_t unit) {
+    const struct vitlrp_unit_values *values = &result->values;
+    size_t place = (size_t) block * (size_t) result->width + (size_t) unit;
+    return (struct neurons_item){.unit = {result->choice->site, block, unit},
+                                 .relevance = (double) values->relevance[place],
+                                 .first_order = result->first_order == NULL
+                                                    ? (double) NAN
+                                                    : (double) result->first_order[place],
+                                 .drop = NAN,
+                                 .activation = (double) values->activation[place],
+                                 .relevance_max = (double) values->relevance_max[place],
+                                 .activation_max = (double) values->activation_max[place],
+                                 .relevance_token = values->relevance_token[place],
+                                 .activation_token = values->activation_token[place],
+                                 .map_sum = NAN};
+}
+
+/* The units of a block that are shown; of a block without any, nothing is. */
 static void add_items(struct neurons_result *out, int32_t block, int32_t *units) {
+    const struct neurons_choice *choice = out->choice;
     size_t start = (size_t) block * (size_t) out->width;
-    size_t count = neurons_select(scores_of(out) + start, (size_t) out->width,
-                                  out->choice->smallest, (size_t) out->choice->top, units);
+    size_t count = choice->units != NULL
+                       ? neurons_shown_of(choice, block, units)
+                       : neurons_select(scores_of(out) + start, (size_t) out->width,
+                                        choice->smallest, (size_t) choice->top, units);
+    if (count == 0) {
+        return;
+    }
     out->blocks[out->block_count++] =
         (struct neurons_block){block, out->flow[block], out->item_count, count};
     for (size_t i = 0; i < count; i++) {
-        size_t place = start + (size_t) units[i];
-        out->items[out->item_count++] =
-            (struct neurons_item){.unit = {out->choice->site, block, units[i]},
-                                  .relevance = (double) out->values.relevance[place],
-                                  .first_order = (double) out->first_order[place],
-                                  .drop = NAN,
-                                  .activation = (double) out->values.activation[place],
-                                  .relevance_max = (double) out->values.relevance_max[place],
-                                  .activation_max = (double) out->values.activation_max[place],
-                                  .relevance_token = out->values.relevance_token[place],
-                                  .activation_token = out->values.activation_token[place],
-                                  .map_sum = NAN};
+        out->items[out->item_count++] = item_of(out, block, units[i]);
     }
 }
 
 static enum vitlrp_status choose_items(struct neurons_result *out, struct vitlrp_error *err) {
-    size_t most = (size_t) (out->choice->top < out->width ? out->choice->top : out->width);
+    const struct neurons_choice *choice = out->choice;
+    bool named = choice->units != NULL;
+    size_t most =
+        named ? choice->unit_count : (size_t) (choice->top < out->width ? choice->top : out->width);
+    size_t blocks = named ? 1 : (size_t) out->depth;
     bool *wanted = mem_calloc((size_t) out->depth, sizeof *wanted);
-    int32_t *units = mem_calloc((size_t) out->choice->top, sizeof *units);
+    int32_t *units = mem_calloc(most, sizeof *units);
     enum vitlrp_status status = VITLRP_OK;
-    out->items = mem_calloc((size_t) out->depth * most, sizeof *out->items);
+    out->items = mem_calloc(blocks, most * sizeof *out->items);
     if (wanted == NULL || units == NULL || out->items == NULL) {
         status = fail(err, VITLRP_NOMEM, "out of memory for the units of %d blocks", out->depth);
     } else {
-        status = neurons_blocks_read(out->choice->blocks, out->depth, wanted, err);
+        status = neurons_blocks_read(choice->blocks, out->depth, wanted, err);
     }
     for (int32_t block = out->depth - 1; status == VITLRP_OK && block >= 0; block--) {
         if (wanted[block]) {
@@ -254,6 +280,26 @@ static enum vitlrp_status pass_through(struct explain_session *state,
     return status;
 }
 
+/* Of many units at the pixels: refused before it is taken. */
+static enum vitlrp_status check_room(const struct explain_session *state,
+                                     const struct neurons_result *result,
+                                     struct vitlrp_error *err) {
+    size_t room = limits_memory(&state->settings->limits, machine_room().with_swap);
+    size_t floats = (photo_channels(&state->preprocess) + 1) * pixel_count(result);
+    size_t bytes = 0;
+    if (checked_mul(&bytes, result->item_count, floats * sizeof(float)) && bytes <= room) {
+        return VITLRP_OK;
+    }
+    enum vitlrp_status status =
+        fail(err, VITLRP_LIMIT,
+             "%zu maps of %d x %d pixels need %.1f MB of memory, the limit is %.1f MB: show fewer "
+             "units, or their maps of patches",
+             result->item_count, result->input_width, result->input_height,
+             (double) result->item_count * (double) floats * sizeof(float) / MEGABYTE,
+             (double) room / MEGABYTE);
+    return error_topic(err, status, VITLRP_TOPIC_LIMITS);
+}
+
 static enum vitlrp_status take_maps(struct explain_session *state, const struct contrast *contrast,
                                     const struct neurons_maps *maps, struct neurons_result *out,
                                     struct vitlrp_error *err) {
@@ -264,6 +310,7 @@ static enum vitlrp_status take_maps(struct explain_session *state, const struct 
         out->patches = mem_calloc(out->item_count, patch_count(out) * sizeof *out->patches);
     }
     if (maps->pixels) {
+        TRY(check_room(state, out, err));
         out->pixels = mem_calloc(out->item_count, pixels * sizeof *out->pixels);
         channels = mem_calloc(out->item_count, channel_count * pixels * sizeof *channels);
     }
@@ -286,7 +333,7 @@ static enum vitlrp_status compute(struct explain_session *state, struct explanat
     TRY(allocate(state, out, err));
     pass_watch_begin(&state->watch, explanation->settings->method_info.name, 0.0);
     enum vitlrp_status status = take_values(state, explanation, contrast, out, err);
-    if (status == VITLRP_OK) {
+    if (status == VITLRP_OK && out->choice->wants_first_order) {
         status = take_first_order(state, contrast, out, err);
     }
     if (status == VITLRP_OK) {

@@ -16,7 +16,7 @@
 struct neurons_item {
     struct vitlrp_unit unit;
     double relevance;                     /* summed over the tokens */
-    double first_order;                   /* the drop, by the gradient */
+    double first_order;                   /* the drop, by the gradient; NAN likewise */
     double drop;                          /* the drop itself; NAN where it was not computed */
     double activation;                    /* summed over the tokens */
     double relevance_max, activation_max; /* of a token */
@@ -35,7 +35,7 @@ struct neurons_result {
     const struct neurons_choice *choice;
     int32_t depth, width;             /* blocks; units of the site in each */
     struct vitlrp_unit_values values; /* by the method: arrays [depth, width] */
-    float *first_order;               /* [depth, width] */
+    float *first_order;               /* [depth, width]; NULL: not wanted */
     struct vitlrp_block_flow *flow;   /* [depth] */
     struct neurons_block *blocks;     /* [block_count], the latest first */
     size_t block_count;
