@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "figure/figure_map.h"
+#include "neurons_map.h"
 #include "neurons_report.h"
 
 /* Points. */
@@ -60,56 +60,19 @@ static void add_wide_line(struct panel *panel, double size, bool is_bold) {
 
 /* ---- A unit ---- */
 
-/* How many percent of the patches have more than a part of the map's largest value; 0: none. */
-static float shown_percent(const float *map, size_t count) {
-    float peak = 0.0F;
-    size_t shown = 0;
-    for (size_t i = 0; i < count; i++) {
-        peak = fmaxf(peak, map[i]);
-    }
-    for (size_t i = 0; i < count; i++) {
-        shown += map[i] > NEURONS_SHOWN * peak ? 1 : 0;
-    }
-    return 100.0F * (float) shown / (float) count;
-}
-
-static struct figure_map map_of(const struct panel *panel, const float *values) {
-    const struct neurons_result *result = panel->result;
-    struct figure_map map = {.values = values,
-                             .height = result->grid_height,
-                             .width = result->grid_width,
-                             .options = panel->explanation->settings->render,
-                             .unit = explanation_unit(panel->explanation)};
-    map.options.style = VITLRP_STYLE_OVERLAY;
-    map.options.kind = VITLRP_MAP_SIGNED;
-    return map;
-}
-
 static enum vitlrp_status add_masked(struct panel *panel, const float *values, double x,
                                      struct vitlrp_error *err) {
-    const struct neurons_result *result = panel->result;
-    struct figure_map map = map_of(panel, values);
-    map.options.top_percent =
-        shown_percent(values, (size_t) result->grid_height * (size_t) result->grid_width);
-    map.options.top_as = VITLRP_TOP_MASK;
-    if (map.options.top_percent == 0.0F) { /* nothing speaks for the class */
-        return figure_add_photo(panel->figure, &panel->pane, x, panel->y, err);
-    }
-    return figure_add_map(panel->figure, &panel->pane, &map, x, panel->y, err);
+    struct figure_map map;
+    return neurons_map_mask(panel->result, panel->explanation, values, &map)
+               ? figure_add_map(panel->figure, &panel->pane, &map, x, panel->y, err)
+               : figure_add_photo(panel->figure, &panel->pane, x, panel->y, err);
 }
 
 /* Of a head: what it looks at, below what its relevance comes from. */
 static enum vitlrp_status add_attention(struct panel *panel, const struct neurons_item *item,
                                         double x, struct vitlrp_error *err) {
-    const struct neurons_result *result = panel->result;
-    size_t patches = (size_t) result->grid_height * (size_t) result->grid_width;
-    size_t tokens = (size_t) result->prefix + patches;
-    size_t row = (size_t) item->unit.block * (size_t) result->width + (size_t) item->unit.index;
-    struct figure_map map = map_of(panel, result->attention + row * tokens + result->prefix);
-    struct figure_range range = figure_range_none();
-    map.options.kind = VITLRP_MAP_UNSIGNED;
-    figure_range_add(&range, map.values, patches);
-    figure_range_set(&range, &map.options);
+    const struct figure_map map =
+        neurons_map_attention(panel->result, panel->explanation, &item->unit);
     TRY(figure_add_map(panel->figure, &panel->pane, &map, x, panel->y, err));
     panel->y += panel->pane.height + 4.0;
     return VITLRP_OK;
@@ -160,24 +123,17 @@ static enum vitlrp_status add_cell(struct panel *panel, size_t place, double x,
 static enum vitlrp_status add_entering(struct panel *panel, const struct neurons_block *block,
                                        struct vitlrp_error *err) {
     const struct neurons_result *result = panel->result;
-    size_t patches = (size_t) result->grid_height * (size_t) result->grid_width;
-    size_t prefix = (size_t) result->prefix;
-    const float *tokens = result->tokens + (size_t) block->block * (prefix + patches);
-    struct figure_map map = map_of(panel, tokens + prefix);
-    struct figure_range range = figure_range_none();
     double first = 0.0;
-    for (size_t i = 0; i < prefix; i++) {
-        first += (double) tokens[i];
-    }
-    figure_range_add(&range, map.values, patches);
-    figure_range_set(&range, &map.options);
+    const float *patches = neurons_entering(result, block->block, &first);
+    const struct figure_map map = neurons_map(result, panel->explanation, patches);
     TRY(figure_add_map(panel->figure, &panel->pane, &map, MARGIN, panel->y, err));
     panel->y += panel->pane.height + 4.0 + BAR_THICKNESS + 3.0;
     text_printf(&panel->words, "enters  %+.1f %%",
                 100.0 * neurons_share(panel->explanation, block->flow.entering));
     add_line(panel, MARGIN, panel->cell_width, TEXT_SIZE, true);
-    if (prefix > 0) {
-        text_printf(&panel->words, prefix > 1 ? "%+.1f %% at CLS, registers" : "%+.1f %% at CLS",
+    if (result->prefix > 0) {
+        text_printf(&panel->words,
+                    result->prefix > 1 ? "%+.1f %% at CLS, registers" : "%+.1f %% at CLS",
                     100.0 * neurons_share(panel->explanation, first));
         add_line(panel, MARGIN, panel->cell_width, NOTE_SIZE, false);
     }
@@ -208,8 +164,7 @@ static enum vitlrp_status add_block(struct panel *panel, const struct neurons_bl
 static enum vitlrp_status add_head(struct panel *panel, struct vitlrp_error *err) {
     const struct explanation *explanation = panel->explanation;
     const struct neurons_result *result = panel->result;
-    struct figure_map map = map_of(panel, result->whole);
-    struct figure_range range = figure_range_none();
+    const struct figure_map map = neurons_map(result, explanation, result->whole);
     const char *slash = strrchr(explanation->image_path, '/');
     char name[120];
     text_escape_name(name, sizeof name, slash == NULL ? explanation->image_path : slash + 1);
@@ -221,9 +176,6 @@ static enum vitlrp_status add_head(struct panel *panel, struct vitlrp_error *err
     }
     add_wide_line(panel, TEXT_SIZE, false);
     panel->y += 4.0;
-    figure_range_add(&range, result->whole,
-                     (size_t) result->grid_height * (size_t) result->grid_width);
-    figure_range_set(&range, &map.options);
     double top = panel->y;
     TRY(figure_add_photo(panel->figure, &panel->pane, MARGIN, top, err));
     TRY(figure_add_map(panel->figure, &panel->pane, &map, cell_x(panel, 1), top, err));

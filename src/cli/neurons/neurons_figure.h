@@ -8,9 +8,6 @@
 #include "figure/figure.h"
 #include "neurons_result.h"
 
-/* Part of a map's largest value above which a patch is shown. */
-#define NEURONS_SHOWN 0.2F
-
 /* Draws it, of a result with maps of patches; *out is owned: figure_free, after a failure too. */
 enum vitlrp_status neurons_figure_draw(const struct neurons_result *result,
                                        const struct explanation *explanation, struct figure *out,
