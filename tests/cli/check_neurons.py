@@ -4,6 +4,7 @@ usage: check_neurons.py VITLRP LATENT"""
 import json
 import math
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -163,6 +164,53 @@ class Neurons(unittest.TestCase):
                 for i, unit in enumerate(units):
                     self.assertAlmostEqual(math.fsum(maps[i * size:][:size]), unit["map_sum"], places=5)
                 self.assertAlmostEqual(math.fsum(maps), wanted["sum_all"], delta=1e-4 * abs(wanted["R_all"]) + 1e-6)
+
+    def make_index(self, latent, *arguments):
+        """Of copies of the images, in this folder."""
+        shutil.copytree(os.path.join(LATENT, latent, "images"), self.path("val"))
+        subprocess.run([PROGRAM, "concepts", "val", "-o", "index", "-q", "--resize", "none", "--model",
+                        os.path.join(LATENT, latent, "model.safetensors"), *arguments], cwd=self.folder, check=True)
+
+    def test_references(self):
+        """The images of an index: what its arrays have."""
+        self.make_index("latent-vit", "--keep", "5")
+        record = self.run_command("latent-vit", 0, "--concepts", "index", "--top", "3", "--no-drops", "-o", "n.svg")
+        self.assertEqual((record["concepts"]["folder"], record["concepts"]["images"]), ("index", 12))
+        names = sorted(os.listdir(self.path("val")))
+        for key, kind in (("most_relevant", "relevance"), ("most_active", "activation")):
+            shape, scores = read_array(self.path("index"), f"fc1.{kind}.score.npy")
+            tokens = read_array(self.path("index"), f"fc1.{kind}.token.npy")[1]
+            images = read_array(self.path("index"), f"fc1.{kind}.image.npy")[1]
+            for unit in (unit for block in record["blocks"] for unit in block["units"]):
+                at = (int(unit["unit"].split(":")[0]) * shape[1] + unit["index"]) * shape[2]
+                count = len([image for image in images[at:at + 5] if image != 2**32 - 1])
+                self.assertEqual([found["image"] for found in unit[key]], list(images[at:at + count]))
+                self.assertEqual([found["path"] for found in unit[key]],
+                                 [f"val/{names[image]}" for image in images[at:at + count]])
+                self.assertEqual([found["token"] for found in unit[key]], list(tokens[at:at + count]))
+                for found, score in zip(unit[key], scores[at:at + count]):
+                    self.assertAlmostEqual(found["score"], score, places=5)
+        with open(self.path("n.svg"), encoding="utf-8") as file:
+            self.assertEqual(file.read().count("<image"), 2 + 1 + 3 * (1 + 3 + 6 * 3))
+
+    def test_references_that_are_gone(self):
+        """Images that are not there, or others now, have no picture; the index of other weights is refused."""
+        self.make_index("latent-vit")
+        command = [PROGRAM, "neurons", os.path.join(LATENT, "latent-vit", "images", "00.png"), "--concepts", "index",
+                   "--resize", "none", "--no-drops", "--top", "1", "--blocks", "1", "-o", "n.svg", "--model"]
+        model = os.path.join(LATENT, "latent-vit", "model.safetensors")
+        for name in os.listdir(self.path("val"))[1:]:
+            os.remove(self.path(os.path.join("val", name)))
+        with open(self.path(os.path.join("val", os.listdir(self.path("val"))[0])), "ab") as file:
+            file.write(b" ")
+        result = subprocess.run([*command, model], cwd=self.folder, check=True, capture_output=True, text=True)
+        self.assertRegex(result.stderr, r"([0-9]) of \1 pictures of reference images are left out")
+        for more, message in ((["--site", "head"], "no index is of --site head"),
+                              ([], "of other weights")):
+            other = model.replace("latent-vit", "latent-registers") if not more else model
+            result = subprocess.run([*command, other, *more], cwd=self.folder, capture_output=True, text=True)
+            self.assertEqual(result.returncode, 2 if more else 3, result.stderr)
+            self.assertIn(message, result.stderr)
 
     def test_edits(self):
         """Of an edited model: the neuron that is gone has nothing, and what was said before is said."""

@@ -5,6 +5,7 @@
 
 #include "base/text.h"
 #include "neurons_map.h"
+#include "neurons_references.h"
 #include "neurons_report.h"
 
 /* Points. */
@@ -18,6 +19,8 @@
 #define NOTE_SIZE 7.0
 #define LINE 1.45 /* the height of a line, in sizes */
 #define BAR_THICKNESS 4.0
+#define CROP_SIDE 46.0 /* of a reference image, two in a column */
+#define CROP_GAP 4.0
 
 #define FOR_COLOR 0xB2182B
 #define AGAINST_COLOR 0x2166AC
@@ -31,13 +34,15 @@ struct panel {
     struct figure *figure;
     struct figure_pane pane; /* owned */
     struct text words;       /* owned; of the line at hand */
-    double cell_width;
-    double peak; /* largest share of a unit, of both signs */
-    double y;    /* of what comes next */
+    double first_width;      /* of the column without units, and of a unit's own pictures */
+    double cell_width;       /* of a unit */
+    double peak;             /* largest share of a unit, of both signs */
+    double y;                /* of what comes next */
 };
 
 static double cell_x(const struct panel *panel, size_t column) {
-    return MARGIN + (double) column * (panel->cell_width + GAP);
+    double units = column == 0 ? 0.0 : (double) (column - 1) * (panel->cell_width + GAP);
+    return MARGIN + (column == 0 ? 0.0 : panel->first_width + GAP) + units;
 }
 
 /* The words as a line of the whole width, or of a cell's. */
@@ -81,11 +86,36 @@ static enum vitlrp_status add_attention(struct panel *panel, const struct neuron
 static void add_bar(struct panel *panel, const struct neurons_item *item, double x) {
     double share = neurons_share(panel->explanation, item->relevance);
     double part = panel->peak > 0.0 ? fabs(share) / panel->peak : 0.0;
-    struct figure_box box = {x, panel->y, panel->cell_width, BAR_THICKNESS};
+    struct figure_box box = {x, panel->y, panel->first_width, BAR_THICKNESS};
     figure_add_area(panel->figure, &box, BAR_GROUND);
     box.width *= part;
     figure_add_area(panel->figure, &box, share < 0.0 ? AGAINST_COLOR : FOR_COLOR);
     panel->y += BAR_THICKNESS + 3.0;
+}
+
+/* Right of a unit's pictures: above the images for which it is most relevant, below those that
+ * activate it most. */
+static enum vitlrp_status add_crops(struct panel *panel, size_t item, double x,
+                                    struct vitlrp_error *err) {
+    const struct neurons_references *references = panel->result->references;
+    for (int kind = 0; references != NULL && kind < NEURONS_KINDS; kind++) {
+        const struct neurons_row row =
+            neurons_references_row(references, item, (enum vitlrp_concept_kind) kind);
+        struct figure_box box = {x + panel->first_width + CROP_GAP,
+                                 panel->y + kind * (CROP_SIDE + CROP_GAP), CROP_SIDE, CROP_SIDE};
+        for (size_t i = 0; i < NEURONS_CROPS && i < row.count; i++) {
+            unsigned char *png = NULL;
+            size_t size = 0;
+            if (row.crops[i] == NULL) {
+                figure_add_area(panel->figure, &box, BAR_GROUND);
+            } else {
+                TRY(vitlrp_image_encode(row.crops[i], VITLRP_PICTURE_PNG, NULL, &png, &size, err));
+                figure_add_picture(panel->figure, &box, png, size);
+            }
+            box.x += CROP_SIDE + CROP_GAP;
+        }
+    }
+    return VITLRP_OK;
 }
 
 static enum vitlrp_status add_cell(struct panel *panel, size_t place, double x,
@@ -96,6 +126,7 @@ static enum vitlrp_status add_cell(struct panel *panel, size_t place, double x,
     char name[VITLRP_UNIT_NAME];
     char token[NEURONS_TOKEN_LIMIT];
     TRY(add_masked(panel, result->patches + place * patches, x, err));
+    TRY(add_crops(panel, place, x, err));
     panel->y += panel->pane.height + 4.0;
     if (result->attention != NULL) {
         TRY(add_attention(panel, item, x, err));
@@ -130,12 +161,12 @@ static enum vitlrp_status add_entering(struct panel *panel, const struct neurons
     panel->y += panel->pane.height + 4.0 + BAR_THICKNESS + 3.0;
     text_printf(&panel->words, "enters  %+.1f %%",
                 100.0 * neurons_share(panel->explanation, block->flow.entering));
-    add_line(panel, MARGIN, panel->cell_width, TEXT_SIZE, true);
+    add_line(panel, MARGIN, panel->first_width, TEXT_SIZE, true);
     if (result->prefix > 0) {
         text_printf(&panel->words,
                     result->prefix > 1 ? "%+.1f %% at CLS, registers" : "%+.1f %% at CLS",
                     100.0 * neurons_share(panel->explanation, first));
-        add_line(panel, MARGIN, panel->cell_width, NOTE_SIZE, false);
+        add_line(panel, MARGIN, panel->first_width, NOTE_SIZE, false);
     }
     return VITLRP_OK;
 }
@@ -179,7 +210,7 @@ static enum vitlrp_status add_head(struct panel *panel, struct vitlrp_error *err
     double top = panel->y;
     TRY(figure_add_photo(panel->figure, &panel->pane, MARGIN, top, err));
     TRY(figure_add_map(panel->figure, &panel->pane, &map, cell_x(panel, 1), top, err));
-    struct figure_box bar = {cell_x(panel, 1), top + panel->pane.height + 4.0, panel->cell_width,
+    struct figure_box bar = {cell_x(panel, 1), top + panel->pane.height + 4.0, panel->first_width,
                              FIGURE_BAR_HEIGHT};
     TRY(figure_add_bar(panel->figure, &map, &bar, err));
     panel->y = bar.y + FIGURE_BAR_HEIGHT + GAP;
@@ -197,6 +228,10 @@ static void add_notes(struct panel *panel) {
         panel->result->choice->wants_drops || panel->result->choice->wants_first_order
             ? "what the output changes by without the unit, measured and to first order."
             : NULL,
+        panel->result->references == NULL
+            ? NULL
+            : "Right of a unit, parts of images of the index where it is strongest: above those "
+              "for which it is most relevant, below those that activate it most.",
         "Blocks are in series: what leaves one enters the next, so their shares do not add up.",
         figure_pane_hatching(&panel->pane)};
     for (size_t i = 0; i < sizeof notes / sizeof notes[0]; i++) {
@@ -209,7 +244,7 @@ static void add_notes(struct panel *panel) {
 
 static enum vitlrp_status draw(struct panel *panel, struct vitlrp_error *err) {
     const struct neurons_result *result = panel->result;
-    size_t columns = 3; /* the least, for the texts */
+    size_t columns = result->references == NULL ? 3 : 2; /* the least, for the texts */
     for (size_t b = 0; b < result->block_count; b++) {
         columns = result->blocks[b].count > columns ? result->blocks[b].count : columns;
     }
@@ -217,7 +252,9 @@ static enum vitlrp_status draw(struct panel *panel, struct vitlrp_error *err) {
         double share = neurons_share(panel->explanation, result->items[i].relevance);
         panel->peak = fmax(panel->peak, fabs(share));
     }
-    panel->cell_width = fmax(panel->pane.width, CELL_WIDTH_MIN);
+    panel->first_width = fmax(panel->pane.width, CELL_WIDTH_MIN);
+    panel->cell_width = panel->first_width +
+                        (result->references == NULL ? 0.0 : NEURONS_CROPS * (CROP_GAP + CROP_SIDE));
     panel->figure->width = cell_x(panel, columns + 1) - GAP + MARGIN;
     TRY(add_head(panel, err));
     for (size_t b = 0; b < result->block_count; b++) {

@@ -8,9 +8,11 @@
 #include "cli/model_input.h"
 #include "cli/operands.h"
 #include "cli/run_watch.h"
+#include "cli/unit_indexes.h"
 #include "cli/verbs.h"
 #include "neurons_choice.h"
 #include "neurons_figure.h"
+#include "neurons_references.h"
 #include "neurons_report.h"
 #include "neurons_result.h"
 
@@ -29,8 +31,10 @@ struct neurons {
     struct neurons_maps maps;
     struct explain_session state;
     struct model_record record;
-    enum figure_format format; /* of the panel */
-    char methods[NAMES_LIMIT]; /* of the session */
+    struct unit_indexes indexes;         /* --concepts */
+    const struct vitlrp_concepts *index; /* of the site; NULL: none */
+    enum figure_format format;           /* of the panel */
+    char methods[NAMES_LIMIT];           /* of the session */
 };
 
 /* ---- Options ---- */
@@ -209,6 +213,22 @@ static enum vitlrp_status choose_class(struct neurons *neurons, struct explanati
                : VITLRP_OK;
 }
 
+/* The images of the index for the units that were found. */
+static enum vitlrp_status add_references(const struct neurons *neurons,
+                                         struct neurons_result *result,
+                                         struct neurons_references *references,
+                                         struct vitlrp_error *err) {
+    const struct outputs *outputs = &neurons->state.outputs;
+    bool with_pictures = outputs->pattern[OUTPUT_PICTURE] != NULL;
+    if (neurons->index == NULL) {
+        return VITLRP_OK;
+    }
+    TRY(neurons_references_open(&neurons->state, neurons->index, result, with_pictures, references,
+                                err));
+    result->references = references;
+    return VITLRP_OK;
+}
+
 static enum vitlrp_status explain_photo(struct neurons *neurons, struct explanation *explanation,
                                         struct neurons_result *result, struct vitlrp_error *err) {
     struct explain_session *state = &neurons->state;
@@ -261,6 +281,7 @@ static enum exit_code explain_image(struct neurons *neurons, const char *path, b
     struct vitlrp_error err;
     struct photo photo = {0};
     struct neurons_result result = {0};
+    struct neurons_references references = {0};
     char sha256[SHA256_TEXT] = "";
     struct explain_session *state = &neurons->state;
     struct explanation explanation = {.image_path = path,
@@ -280,6 +301,9 @@ static enum exit_code explain_image(struct neurons *neurons, const char *path, b
     if (status == VITLRP_OK) {
         status = error_prefix(&err, explain_photo(neurons, &explanation, &result, &err), path);
     }
+    if (status == VITLRP_OK) {
+        status = add_references(neurons, &result, &references, &err);
+    }
     enum exit_code code = console_check(status, CODE_INPUT, &err);
     *stop = status != VITLRP_OK && error_is_systemic(status, &err);
     if (status == VITLRP_OK) {
@@ -287,6 +311,7 @@ static enum exit_code explain_image(struct neurons *neurons, const char *path, b
         *stop = code != CODE_DONE;
     }
     neurons_result_free(&result);
+    neurons_references_free(&references);
     photo_close(&photo);
     return code;
 }
@@ -310,10 +335,23 @@ static enum exit_code explain_images(const struct args *args, struct neurons *ne
     return failed > 0 ? CODE_ITEMS : CODE_DONE;
 }
 
+/* An index of another site may be there for the means of --edit. */
+static enum vitlrp_status open_index(struct neurons *neurons, struct vitlrp_error *err) {
+    const struct settings *settings = &neurons->settings;
+    enum vitlrp_site site = neurons->choice.site;
+    TRY(unit_indexes_open(settings, neurons->state.console, &neurons->indexes, err));
+    TRY(unit_indexes_find(&neurons->indexes, site, neurons->state.model, &neurons->index, err));
+    return settings->concepts_count > 0 && neurons->index == NULL && settings->edit == NULL
+               ? fail(err, VITLRP_USAGE, OPTION_CONCEPTS_NAME ": no index is of --site %s",
+                      vitlrp_word("site", (int32_t) site))
+               : VITLRP_OK;
+}
+
 static enum vitlrp_status open(struct neurons *neurons, struct vitlrp_error *err) {
     struct explain_session *state = &neurons->state;
     TRY(explain_session_open(&neurons->settings, state->console, state, err));
     TRY(neurons_choice_check(&neurons->choice, state->model, err));
+    TRY(open_index(neurons, err));
     if (state->outputs.pattern[OUTPUT_JSON] != NULL) {
         TRY(model_record_take(state->model, &neurons->record, err));
         state->record = &neurons->record;
@@ -339,6 +377,7 @@ enum exit_code neurons_main(const struct args *args, struct console *console) {
         enum vitlrp_status status = json_sink_finish(&neurons.state.sink, &err);
         code = console_check_also(code, status, CODE_OUTPUT, &err);
     }
+    unit_indexes_close(&neurons.indexes);
     explain_session_close(&neurons.state);
     model_record_free(&neurons.record);
     neurons_choice_free(&neurons.choice);

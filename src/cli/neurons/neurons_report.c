@@ -4,11 +4,13 @@
 #include <string.h>
 
 #include "base/formats.h"
+#include "base/naming.h"
 #include "base/settings_json.h"
 #include "base/words.h"
 #include "cli/contrast.h"
 #include "cli/outputs.h"
 #include "cli/unedited.h"
+#include "neurons_references.h"
 
 /* ---- For people ---- */
 
@@ -67,6 +69,34 @@ static void append_item(const struct neurons_result *result, const struct explan
     text_append_string(out, "\n");
 }
 
+/* Images that are named. */
+#define NAMED 3
+
+/* "      most relevant in val/1.jpg (koala), val/7.jpg (koala)" */
+static void append_row(const struct neurons_row *row, const char *what, struct text *out) {
+    for (size_t i = 0; i < row->count && i < NAMED; i++) {
+        const struct vitlrp_concept_reference *image = &row->images[i];
+        char name[240];
+        text_escape_name(name, sizeof name, image->id);
+        text_printf(out, i == 0 ? "      %s " : ", ", what);
+        text_printf(out, "%s (", name);
+        class_name_append(out, image->label, image->target);
+        text_append_string(out, ")");
+    }
+    text_append_string(out, row->count > 0 ? "\n" : "");
+}
+
+static void append_references(const struct neurons_result *result, size_t item, struct text *out) {
+    if (result->references != NULL) {
+        const struct neurons_row relevant =
+            neurons_references_row(result->references, item, VITLRP_CONCEPT_RELEVANCE);
+        const struct neurons_row active =
+            neurons_references_row(result->references, item, VITLRP_CONCEPT_ACTIVATION);
+        append_row(&relevant, "most relevant in", out);
+        append_row(&active, "most active in", out);
+    }
+}
+
 void neurons_report_append(const struct neurons_result *result,
                            const struct explanation *explanation, struct text *out) {
     for (size_t b = 0; b < result->block_count; b++) {
@@ -76,6 +106,7 @@ void neurons_report_append(const struct neurons_result *result,
         text_append_string(out, "\n");
         for (size_t i = 0; i < block->count; i++) {
             append_item(result, explanation, &result->items[block->first + i], out);
+            append_references(result, block->first + i, out);
         }
     }
     if (result->block_count > 1) {
@@ -92,8 +123,53 @@ static json_t *json_token(const struct neurons_result *result, int32_t token) {
     return json_string(name);
 }
 
+static void append_object(json_t *list, json_t *object, bool *complete) {
+    if (json_array_append_new(list, object) != 0) {
+        *complete = false;
+    }
+}
+
+static json_t *json_row(const struct neurons_row *row, bool *complete) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < row->count; i++) {
+        const struct vitlrp_concept_reference *image = &row->images[i];
+        json_t *object = json_object();
+        json_set(object, "image", json_integer((json_int_t) image->image), complete);
+        json_set(object, "path", json_text(image->path), complete);
+        json_set(object, "image_sha256", json_string(image->sha256), complete);
+        json_set(object, "score", json_number((double) image->score), complete);
+        json_set(object, "token", json_integer(image->token), complete);
+        json_set(object, "class", json_integer(image->target), complete);
+        json_set(object, "name", json_text(image->label), complete);
+        append_object(list, object, complete);
+    }
+    return list;
+}
+
+static void set_references(json_t *object, const struct neurons_result *result, size_t item,
+                           bool *complete) {
+    static const char *const KEYS[NEURONS_KINDS] = {"most_relevant", "most_active"};
+    for (int kind = 0; result->references != NULL && kind < NEURONS_KINDS; kind++) {
+        const struct neurons_row row =
+            neurons_references_row(result->references, item, (enum vitlrp_concept_kind) kind);
+        json_set(object, KEYS[kind], json_row(&row, complete), complete);
+    }
+}
+
+/* What the references are of. */
+static json_t *json_index(const struct vitlrp_concepts_info *info, bool *complete) {
+    json_t *object = json_object();
+    json_set(object, "folder", json_text(info->folder), complete);
+    json_set(object, "dataset", json_text(info->dataset), complete);
+    json_set(object, "images", json_integer((json_int_t) info->images), complete);
+    json_set(object, "method", json_string(info->method), complete);
+    json_set(object, "statistic", json_string(info->statistic), complete);
+    return object;
+}
+
 static json_t *json_item(const struct neurons_result *result, const struct explanation *explanation,
-                         const struct neurons_item *item, bool *complete) {
+                         size_t place, bool *complete) {
+    const struct neurons_item *item = &result->items[place];
     char name[VITLRP_UNIT_NAME];
     json_t *object = json_object();
     vitlrp_unit_name(&item->unit, name);
@@ -111,6 +187,7 @@ static json_t *json_item(const struct neurons_result *result, const struct expla
     json_set(object, "drop", json_number(item->drop), complete);
     json_set(object, "first_order_drop", json_number(item->first_order), complete);
     json_set(object, "map_sum", json_number(item->map_sum), complete);
+    set_references(object, result, place, complete);
     return object;
 }
 
@@ -125,12 +202,6 @@ static void set_flow(json_t *object, const struct vitlrp_block_flow *flow, bool 
     json_set(object, "entering", json_number(flow->entering), complete);
 }
 
-static void append_object(json_t *list, json_t *object, bool *complete) {
-    if (json_array_append_new(list, object) != 0) {
-        *complete = false;
-    }
-}
-
 static json_t *json_blocks(const struct neurons_result *result,
                            const struct explanation *explanation, bool *complete) {
     json_t *list = json_array();
@@ -141,9 +212,8 @@ static json_t *json_blocks(const struct neurons_result *result,
         json_set(object, "block", json_integer(block->block), complete);
         set_flow(object, &block->flow, complete);
         for (size_t i = 0; i < block->count; i++) {
-            append_object(
-                units, json_item(result, explanation, &result->items[block->first + i], complete),
-                complete);
+            append_object(units, json_item(result, explanation, block->first + i, complete),
+                          complete);
         }
         json_set(object, "units", units, complete);
         append_object(list, object, complete);
@@ -182,6 +252,9 @@ static void set_units(json_t *object, const struct neurons_result *result,
     json_set(object, "smallest", json_boolean(result->choice->smallest), complete);
     json_set(object, "prefix_tokens", json_integer(result->prefix), complete);
     json_set(object, "grid", json_pack("[ii]", result->grid_height, result->grid_width), complete);
+    if (result->references != NULL) {
+        json_set(object, "concepts", json_index(&result->references->info, complete), complete);
+    }
     json_set(object, "blocks", json_blocks(result, explanation, complete), complete);
 }
 

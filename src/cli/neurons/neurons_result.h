@@ -30,6 +30,8 @@ struct neurons_block {
     size_t first, count; /* of its items */
 };
 
+struct neurons_references; /* neurons_references.h */
+
 /* Arrays are owned. Zeroed, it is empty. */
 struct neurons_result {
     const struct neurons_choice *choice;
@@ -47,7 +49,8 @@ struct neurons_result {
     float *attention; /* [depth, width, tokens]: where each head looks; NULL: they are no heads */
     float *tokens;    /* [depth + 1, tokens]: what enters each block, and what leaves the last */
     int32_t grid_height, grid_width, input_height, input_width;
-    int32_t prefix; /* tokens before the patches; which are the rest */
+    int32_t prefix;                              /* tokens before the patches; which are the rest */
+    const struct neurons_references *references; /* of the items; NULL: there is no index */
 };
 
 /* Which maps of the units are made, beside the map of all. */
