@@ -77,9 +77,10 @@ int64_t unit_index_most(size_t images) {
     return INT64_MAX / (int64_t) images / 2;
 }
 
+/* Below the bound, not at it: of few images it is rounded up as a double. */
 static bool all_fit(const float *values, size_t count, double scale, size_t images) {
     for (size_t i = 0; i < count; i++) {
-        if (!(fabs((double) values[i]) * scale <= (double) unit_index_most(images))) {
+        if (!(fabs((double) values[i]) * scale < (double) unit_index_most(images))) {
             return false; /* NaN too */
         }
     }

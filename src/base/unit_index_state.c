@@ -148,15 +148,25 @@ static size_t count_done(const struct unit_index *index) {
     return count;
 }
 
+/* No bits behind the last image: there are no more images than that, so the product in is_sound
+ * cannot overflow. */
+static bool ends_with_images(const struct unit_index *index) {
+    size_t images = index->shape.images;
+    return images % 8 == 0 || index->done[images / 8] >> images % 8 == 0;
+}
+
 /* That of the images that are done: so are those of every entry, and sums cannot overflow when such
  * indexes are merged. */
 static bool is_sound(const struct unit_index *index) {
     const struct unit_index_shape *shape = &index->shape;
     size_t units = unit_index_units(shape);
     size_t filled = size_min(index->count, shape->keep);
+    if (!ends_with_images(index)) {
+        return false;
+    }
     int64_t most = unit_index_most(shape->images) * (int64_t) index->count;
     bool sound =
-        index->count <= shape->images && are_sums(index->sums, units * UNIT_INDEX_SUMS, most) &&
+        are_sums(index->sums, units * UNIT_INDEX_SUMS, most) &&
         (index->part_sums == NULL || are_sums(index->part_sums, unit_index_part_sums(shape), most));
     for (size_t i = 0; sound && i < UNIT_INDEX_KINDS * units; i++) {
         const struct topk *best = &index->best[i / units];

@@ -10,6 +10,7 @@ import sys
 
 import seed_checkpoints
 import seed_grown
+import seed_index
 import seed_pictures
 import seed_subwords
 
@@ -139,6 +140,7 @@ def seeds(root):
         "text": typed_texts(),
         "tokenizer": tokenizers(root),
         "subwords": seed_subwords.with_texts(),
+        "unit_index": seed_index.states(),
         "options": {f"line{i}": line.replace(" ", "\n").encode()
                     for i, line in enumerate(command_lines())},
         "geometry": {f"bytes{i}": bytes((k * (2 * i + 1) + i * 29) & 0xFF for k in range(64))

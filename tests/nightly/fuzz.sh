@@ -41,6 +41,7 @@ run_target() {
     done
     case $target in
         exif | geometry) limits=(-max_len=512) ;;
+        unit_index) limits=(-max_len=4096) ;;
         options) limits=(-max_len=2048 -dict=tests/fuzz/options.dict) ;;
         explain) limits=(-max_len=2048) ;;
         json | facts | record | journal | tokenizer | subwords) limits=(-max_len=32768 -dict=tests/fuzz/json.dict) ;;

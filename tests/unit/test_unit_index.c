@@ -453,6 +453,51 @@ static void test_bad_files(void **unused) {
     place_close(&place);
 }
 
+/* Another image than the list has, whose bit stands in the last byte. */
+static void test_bits_behind_the_last_image(void **unused) {
+    struct place place = place_open();
+    char digest[SHA256_TEXT];
+    struct small small;
+    (void) unused;
+    small_open(&small);
+    unit_index_close(&small.index);
+    const struct unit_index_shape shape = {2, 2, 1, 1, 9};
+    struct unit_index_image image = small_image(&small, 0);
+    assert_int_equal(unit_index_open(&shape, &small.index, NULL), VITLRP_OK);
+    assert_int_equal(unit_index_add(&small.index, &image, NULL), VITLRP_OK);
+    write_state(&small.index, &place, "good");
+    struct bytes good = file_of(&place, "good");
+    good.data[good.size - 64 - 1] |= 0x80; /* the 16th image */
+    assert_int_equal(sha256_bytes(good.data, good.size - 64, digest, NULL), VITLRP_OK);
+    memcpy(good.data + good.size - 64, digest, 64);
+    assert_not_a_state(&place, good.data, good.size);
+    bytes_free(&good);
+    unit_index_close(&small.index);
+    place_close(&place);
+}
+
+/* What is added up can be read again: the largest value that is taken is below the bound. */
+static void test_values_at_the_bound(void **unused) {
+    struct place place = place_open();
+    const struct unit_index_shape shape = {2, 2, 1, 3, 1};
+    struct unit_index again;
+    struct small small;
+    (void) unused;
+    small_open(&small);
+    unit_index_close(&small.index);
+    assert_int_equal(unit_index_open(&shape, &small.index, NULL), VITLRP_OK);
+    struct unit_index_image image = small_image(&small, 0);
+    small.means[0] = ldexpf(1.0F, 42); /* 2^62 with the scale: more than unit_index_most(1) by 1 */
+    assert_int_equal(unit_index_add(&small.index, &image, NULL), VITLRP_NUMERIC);
+    small.means[0] = nextafterf(small.means[0], 0.0F);
+    assert_int_equal(unit_index_add(&small.index, &image, NULL), VITLRP_OK);
+    write_state(&small.index, &place, "state");
+    read_state(&again, &place, "state");
+    unit_index_close(&again);
+    unit_index_close(&small.index);
+    place_close(&place);
+}
+
 static void test_share(void **unused) {
     float values[] = {1.0F, -3.0F, 0.0F, 0.0F, 0.0F, 0.0F};
     (void) unused;
@@ -474,9 +519,14 @@ static void test_shapes(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reference), cmocka_unit_test(test_divisions),
-        cmocka_unit_test(test_arrays),    cmocka_unit_test(test_refused_images),
-        cmocka_unit_test(test_bad_files), cmocka_unit_test(test_share),
+        cmocka_unit_test(test_reference),
+        cmocka_unit_test(test_divisions),
+        cmocka_unit_test(test_arrays),
+        cmocka_unit_test(test_refused_images),
+        cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_bits_behind_the_last_image),
+        cmocka_unit_test(test_values_at_the_bound),
+        cmocka_unit_test(test_share),
         cmocka_unit_test(test_shapes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
