@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/folder.h"
 #include "base/mem.h"
 #include "base/thread.h"
@@ -63,6 +64,7 @@ struct engine {
 
     pthread_mutex_t mutex; /* over everything below, the run's results, its journal and its index */
     size_t next;           /* place to look for the next image at */
+    double saved;          /* when the state was written last */
     bool stopped;
 };
 
@@ -108,6 +110,17 @@ static bool take_next(struct engine *engine, struct concepts_item *item) {
     return found;
 }
 
+/* At the end of a round, which images or seconds may fill. */
+static enum vitlrp_status save_round(struct engine *engine, struct vitlrp_error *err) {
+    double now = clock_seconds();
+    if (engine->run->outcome.done % CONCEPTS_ROUND != 0 &&
+        now - engine->saved < CONCEPTS_ROUND_SECONDS) {
+        return VITLRP_OK;
+    }
+    engine->saved = now;
+    return save(engine->run, err);
+}
+
 /* The image is in the index when its line is in the journal; only the state file makes that last.
  */
 static enum vitlrp_status add_item(struct engine *engine, struct worker *worker,
@@ -127,7 +140,7 @@ static enum vitlrp_status add_item(struct engine *engine, struct worker *worker,
     if (run->observer.progress != NULL) {
         run->observer.progress(run->observer.user, outcome->done, engine->total, outcome->failed);
     }
-    return outcome->done % CONCEPTS_ROUND == 0 ? save(run, err) : VITLRP_OK;
+    return save_round(engine, err);
 }
 
 static enum vitlrp_status open_worker(struct worker *worker, struct vitlrp_error *err) {
@@ -205,7 +218,8 @@ void concepts_run(struct concepts_run *run) {
     const struct journal *journal = &run->folder->journal;
     struct engine engine = {.run = run,
                             .total = journal_count(journal, JOURNAL_OPEN),
-                            .mutex = PTHREAD_MUTEX_INITIALIZER};
+                            .mutex = PTHREAD_MUTEX_INITIALIZER,
+                            .saved = clock_seconds()};
     size_t count = run->threads < engine.total ? run->threads : engine.total;
     struct vitlrp_error err;
     if (count > 0) {

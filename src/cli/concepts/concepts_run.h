@@ -19,8 +19,9 @@
 
 #define CONCEPTS_STATE UNIT_INDEX_STATE
 
-/* Images between two times that the state is written: what a killed process loses. */
+/* Images, or seconds, between two times that the state is written: what a killed process loses. */
 #define CONCEPTS_ROUND 512
+#define CONCEPTS_ROUND_SECONDS 30.0
 
 struct concepts_run {
     const struct concepts_choice *choice;
