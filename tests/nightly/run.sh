@@ -29,8 +29,11 @@ part tests/nightly/valgrind.sh
 part tests/nightly/threads.sh
 part tests/nightly/coverage.sh
 part env VITLRP_KILLS=200 ctest --test-dir build -R cli/batch --output-on-failure
-part env VITLRP_KILLS=50 ctest --test-dir build -R cli/journal --output-on-failure
+part env VITLRP_KILLS=50 ctest --test-dir build -R 'cli/(journal|concepts)' --output-on-failure
 part python3 -B tests/nightly/journal.py build/vitlrp data/goldfish.jpg
+part python3 -B tests/nightly/index_runs.py build/vitlrp "${PHOTOGRAPHS:-data}"
+part env VITLRP_LIBRARY=build/src/api/libvitlrp.so PYTHONPATH=python /usr/bin/python3 -B tests/nightly/index_twin.py \
+    build/vitlrp "${PHOTOGRAPHS:-data}"
 part python3 -B tests/nightly/methods_reference.py
 part python3 -B tests/nightly/soak.py build/vitlrp data/goldfish.jpg
 part /usr/bin/python3 -B tests/nightly/oracles.py build/tests/fuzz/read_as 20000
