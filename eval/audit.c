@@ -59,7 +59,7 @@ double audit_difference(const struct evaluation *evaluation, const struct eval_i
     if (isnan(value) || !audit_covers(evaluation, image->index)) {
         return NAN;
     }
-    const struct eval_curves *curves = &image->methods[method].curves[measure.replacement];
+    const struct eval_curves *curves = &image->methods[method].curves[measure.place];
     return value - value_of_areas(curves->fp32_areas, measure.metric);
 }
 

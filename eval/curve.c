@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "eval/point.h"
+#include "eval/point_set.h"
 #include "eval/protocol.h"
 #include "eval/protocol_table.h"
 #include "eval/regions.h"
@@ -20,9 +21,6 @@
  * beside its points does not show. */
 #define POINTS_AT_ONCE 256
 
-#define WORD_BITS 64
-#define NO_POINT UINT32_MAX
-
 enum direction { MORF, LERF, DIRECTIONS };
 
 /* Of regions with equal scores: row by row from above, and the reverse. A curve is the mean of
@@ -34,11 +32,8 @@ enum ties { TIES_FORTH, TIES_BACK, TIE_ORDERS };
 struct curve_buffers {
     float *scores;              /* [region_count]: of the method at hand */
     struct ranked_patch *order; /* [region_count]: ranks of regions */
-    uint64_t *set;              /* [words]: the one being built */
-    uint64_t *sets;             /* [max_points, words]: removed patches of each point */
-    uint32_t *slots;            /* [slot_count]: hash table of points, NO_POINT where empty */
     uint32_t *point_of;         /* [methods, TIE_ORDERS, DIRECTIONS, steps + 1] */
-    struct point *points;       /* [max_points] */
+    struct point *points;       /* [of points.most] */
     uint8_t *masks;             /* [at_once, patches] */
     float *logits;              /* [at_once, classes] */
     float *curve;               /* [steps + 1] */
@@ -48,13 +43,12 @@ struct curve_buffers {
 
 struct curve_evaluator {
     struct curve_options options;
-    size_t patches, words, steps, classes, pixels;
+    size_t patches, steps, classes, pixels;
     struct regions regions; /* what is removed at a time */
     size_t region_count;
-    size_t max_points, slot_count;
+    struct point_set points;  /* of the image at hand: removed patches */
     size_t capacity, at_once; /* points of one pass of the batch, and of one call */
-    size_t point_count;       /* of the image at hand */
-    size_t forth_count;       /* its first points: those of TIES_FORTH */
+    size_t forth_count;       /* the image's first points: those of TIES_FORTH */
     struct curve_buffers buffers;
     struct road *road; /* NULL without that replacement */
     void *block;
@@ -69,11 +63,9 @@ static void lay_out(struct curve_evaluator *evaluator, struct arena *arena) {
     bool is_road = eval_replacement_has(&e->options.protocol, VITLRP_REPLACE_ROAD);
     b->scores = arena_take_floats(arena, 1, e->region_count);
     b->order = arena_take(arena, e->region_count, sizeof *b->order);
-    b->set = arena_take(arena, e->words, sizeof *b->set);
-    b->sets = arena_take(arena, e->max_points, e->words * sizeof *b->sets);
-    b->slots = arena_take(arena, e->slot_count, sizeof *b->slots);
+    point_set_lay_out(&evaluator->points, arena);
     b->point_of = arena_take(arena, curves, (e->steps + 1) * sizeof *b->point_of);
-    b->points = arena_take(arena, e->max_points, sizeof *b->points);
+    b->points = arena_take(arena, e->points.most, sizeof *b->points);
     b->masks = arena_take(arena, e->at_once, e->patches);
     b->logits = arena_take_floats(arena, e->at_once, e->classes);
     b->curve = arena_take_floats(arena, 1, e->steps + 1);
@@ -91,7 +83,6 @@ static enum vitlrp_status evaluator_size(struct curve_evaluator *e, struct vitlr
                                   .side = (size_t) options->protocol.regions};
     e->region_count = regions_count(&e->regions);
     e->patches = e->regions.rows * e->regions.columns;
-    e->words = (e->patches + WORD_BITS - 1) / WORD_BITS;
     e->steps = (size_t) options->protocol.steps;
     e->classes = (size_t) config->classes;
     e->pixels =
@@ -106,14 +97,9 @@ static enum vitlrp_status evaluator_size(struct curve_evaluator *e, struct vitlr
     }
     size_t inner = 0;
     if (!checked_mul(&inner, CURVES_OF_METHOD * (e->steps - 1), options->method_count) ||
-        inner > NO_POINT / 4) {
+        inner > SIZE_MAX - 2 || !point_set_measure(&e->points, e->patches, inner + 2)) {
         return fail(err, VITLRP_LIMIT, "%zu methods with %zu steps are too many points",
                     options->method_count, e->steps);
-    }
-    e->max_points = inner + 2;
-    e->slot_count = 4;
-    while (e->slot_count < 2 * e->max_points) {
-        e->slot_count *= 2;
     }
     return VITLRP_OK;
 }
@@ -171,40 +157,13 @@ void curve_evaluator_close(struct curve_evaluator *evaluator) {
 
 /* ---- Which points there are ---- */
 
-static uint64_t hash_set(const uint64_t *set, size_t words) {
-    uint64_t hash = 0;
-    for (size_t i = 0; i < words; i++) {
-        hash = (hash ^ set[i]) * UINT64_C(0x9E3779B97F4A7C15);
-        hash ^= hash >> 29;
-    }
-    return hash;
-}
-
-/* The point of the set being built, a new one if no curve has met it yet. */
-static uint32_t intern_set(struct curve_evaluator *e) {
-    struct curve_buffers *b = &e->buffers;
-    size_t bytes = e->words * sizeof *b->set;
-    size_t slot = (size_t) hash_set(b->set, e->words) & (e->slot_count - 1);
-    while (b->slots[slot] != NO_POINT) {
-        uint32_t point = b->slots[slot];
-        if (memcmp(b->sets + point * e->words, b->set, bytes) == 0) {
-            return point;
-        }
-        slot = (slot + 1) & (e->slot_count - 1);
-    }
-    assert(e->point_count < e->max_points);
-    b->slots[slot] = (uint32_t) e->point_count;
-    memcpy(b->sets + e->point_count * e->words, b->set, bytes);
-    return (uint32_t) e->point_count++;
-}
-
 /* Adds the patches of a region to the set being built. */
 static void remove_region(struct curve_evaluator *e, size_t region) {
     struct region_bounds bounds = regions_bounds(&e->regions, region);
     for (size_t row = bounds.top; row < bounds.bottom; row++) {
         for (size_t column = bounds.left; column < bounds.right; column++) {
             size_t patch = row * e->regions.columns + column;
-            e->buffers.set[patch / WORD_BITS] |= UINT64_C(1) << patch % WORD_BITS;
+            point_set_add(&e->points, patch);
         }
     }
 }
@@ -213,14 +172,14 @@ static void trace_direction(struct curve_evaluator *e, enum direction direction,
                             uint32_t *point_of) {
     struct curve_buffers *b = &e->buffers;
     size_t replaced = 0;
-    memset(b->set, 0, e->words * sizeof *b->set);
+    point_set_clear(&e->points);
     for (size_t k = 0; k <= e->steps; k++) {
         size_t wanted = protocol_replaced(k, e->steps, e->region_count);
         for (; replaced < wanted; replaced++) {
             size_t rank = direction == MORF ? replaced : e->region_count - 1 - replaced;
             remove_region(e, b->order[rank].patch);
         }
-        point_of[k] = intern_set(e);
+        point_of[k] = point_set_intern(&e->points);
     }
 }
 
@@ -237,8 +196,7 @@ static void trace_order(struct curve_evaluator *e, size_t method, enum ties ties
 }
 
 static void trace_curves(struct curve_evaluator *e, const struct curve_request *request) {
-    memset(e->buffers.slots, 0xFF, e->slot_count * sizeof *e->buffers.slots);
-    e->point_count = 0;
+    point_set_begin(&e->points);
     for (enum ties ties = TIES_FORTH; ties < TIE_ORDERS; ties++) {
         for (size_t m = 0; m < request->method_count; m++) {
             if (request->methods[m].valid) {
@@ -251,19 +209,12 @@ static void trace_curves(struct curve_evaluator *e, const struct curve_request *
             }
         }
         if (ties == TIES_FORTH) {
-            e->forth_count = e->point_count;
+            e->forth_count = e->points.count;
         }
     }
 }
 
 /* ---- What the model says at them ---- */
-
-static void write_mask(const struct curve_evaluator *e, size_t point, uint8_t *mask) {
-    const uint64_t *set = e->buffers.sets + point * e->words;
-    for (size_t p = 0; p < e->patches; p++) {
-        mask[p] = (uint8_t) (set[p / WORD_BITS] >> p % WORD_BITS & 1);
-    }
-}
 
 static enum vitlrp_status make_replacement(struct curve_evaluator *e,
                                            const struct curve_request *request,
@@ -293,7 +244,7 @@ static enum vitlrp_status forward_points(struct curve_evaluator *e, const struct
                                          size_t first, size_t count, struct vitlrp_error *err) {
     struct curve_buffers *b = &e->buffers;
     for (size_t i = 0; i < count; i++) {
-        write_mask(e, first + i, b->masks + i * e->patches);
+        point_set_mask(&e->points, first + i, b->masks + i * e->patches);
     }
     const struct replaced_input of = {.input = pass->request->input,
                                       .replacement = b->replacement,
@@ -329,7 +280,7 @@ static enum vitlrp_status compute_range(struct curve_evaluator *e, const struct 
 static enum vitlrp_status compute_points(struct curve_evaluator *e, const struct point_pass *pass,
                                          struct vitlrp_error *err) {
     TRY(compute_range(e, pass, 0, e->forth_count, err));
-    return compute_range(e, pass, e->forth_count, e->point_count, err);
+    return compute_range(e, pass, e->forth_count, e->points.count, err);
 }
 
 static void read_curve(const struct curve_evaluator *e, size_t method, enum eval_curve curve,

@@ -152,15 +152,20 @@ static enum vitlrp_status image_concentrate(const struct run *run, const struct 
     return VITLRP_OK;
 }
 
-/* Methods that leave the forward pass alone go first, so that it is repeated as rarely as can be.
- */
+/* Methods that leave the forward pass alone go first, so that it is repeated as rarely as can be,
+ * and last what other methods' passes show on their way. */
+static int turn_of(const struct vit_method *method) {
+    return method == &UNIT_ACTIVATION ? 2 : (int) method->moves_forward;
+}
+
 static enum vitlrp_status image_attribute_all(const struct run *run, struct worker *worker,
                                               const struct eval_item *item,
                                               const struct eval_image *image,
                                               struct vitlrp_error *err) {
-    for (int moving = 0; moving < 2; moving++) {
+    eval_units_begin(worker);
+    for (int turn = 0; turn < 3; turn++) {
         for (size_t m = 0; m < run->options->method_count; m++) {
-            if ((int) run->options->methods[m].method->moves_forward == moving) {
+            if (turn_of(run->options->methods[m].method) == turn) {
                 TRY(image_attribute(run, worker, item, image, m, err));
             }
         }

@@ -1,5 +1,7 @@
 #include "eval/eval_results.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -28,13 +30,50 @@ enum vitlrp_replacement eval_replacement_at(const struct eval_protocol *protocol
     return (enum vitlrp_replacement) which;
 }
 
+bool eval_places_are_blocks(const struct eval_protocol *protocol) {
+    return protocol->units != VITLRP_UNITS_PATCH && protocol->each_block != 0;
+}
+
+size_t eval_place_count(const struct eval_protocol *protocol) {
+    return eval_places_are_blocks(protocol) ? 1 + (size_t) protocol->block_count
+                                            : eval_replacement_count(protocol);
+}
+
+int32_t eval_place_block(const struct eval_protocol *protocol, size_t place) {
+    return place == 0 || !eval_places_are_blocks(protocol)
+               ? -1
+               : protocol->first_block + (int32_t) place - 1;
+}
+
+static struct eval_place_name name_place(const struct eval_protocol *protocol, size_t place,
+                                         const char *all, const char *before) {
+    struct eval_place_name name;
+    if (!eval_places_are_blocks(protocol)) {
+        snprintf(name.text, sizeof name.text, "%s",
+                 word_of(WORDS_REPLACEMENT, eval_replacement_at(protocol, place)));
+    } else if (place == 0) {
+        snprintf(name.text, sizeof name.text, "%s", all);
+    } else {
+        snprintf(name.text, sizeof name.text, "%s%d", before, eval_place_block(protocol, place));
+    }
+    return name;
+}
+
+struct eval_place_name eval_place_key(const struct eval_protocol *protocol, size_t place) {
+    return name_place(protocol, place, "all", "");
+}
+
+struct eval_place_name eval_place_title(const struct eval_protocol *protocol, size_t place) {
+    return name_place(protocol, place, "all blocks", "block ");
+}
+
 static size_t points_of(const struct eval_protocol *protocol) {
     return (size_t) protocol->steps + 1;
 }
 
 enum vitlrp_status eval_curves_open(const struct eval_protocol *protocol, struct eval_curves **out,
                                     struct vitlrp_error *err) {
-    size_t count = eval_replacement_count(protocol);
+    size_t count = eval_place_count(protocol);
     size_t floats = EVAL_CURVES * points_of(protocol);
     size_t bytes = 0;
     struct eval_curves *curves = NULL;
@@ -47,6 +86,7 @@ enum vitlrp_status eval_curves_open(const struct eval_protocol *protocol, struct
     }
     float *next = (float *) (curves + count);
     for (size_t r = 0; r < count; r++) {
+        curves[r].units_to_lose = curves[r].rho_single = curves[r].pearson_single = NAN;
         for (size_t c = 0; c < EVAL_CURVES; c++) {
             curves[r].of[c] = next;
             next += points_of(protocol);
@@ -58,8 +98,11 @@ enum vitlrp_status eval_curves_open(const struct eval_protocol *protocol, struct
 
 void eval_curves_copy(const struct eval_protocol *protocol, const struct eval_curves *from,
                       struct eval_curves *to) {
-    for (size_t r = 0; r < eval_replacement_count(protocol); r++) {
+    for (size_t r = 0; r < eval_place_count(protocol); r++) {
         memcpy(to[r].fp32_areas, from[r].fp32_areas, sizeof to[r].fp32_areas);
+        to[r].units_to_lose = from[r].units_to_lose;
+        to[r].rho_single = from[r].rho_single;
+        to[r].pearson_single = from[r].pearson_single;
         for (size_t c = 0; c < EVAL_CURVES; c++) {
             memcpy(to[r].of[c], from[r].of[c], points_of(protocol) * sizeof(float));
         }
@@ -80,6 +123,13 @@ void eval_image_free(struct eval_image *image, size_t method_count) {
     mem_free(image->message);
     mem_free(image->id);
     *image = (struct eval_image){0};
+}
+
+size_t evaluation_units(const struct evaluation *evaluation, size_t place) {
+    size_t all = (size_t) evaluation->unit_count;
+    return eval_place_block(&evaluation->protocol, place) < 0
+               ? all
+               : all / (size_t) evaluation->protocol.block_count;
 }
 
 static enum vitlrp_status visit_images(const struct evaluation *evaluation, size_t only,

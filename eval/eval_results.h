@@ -36,6 +36,25 @@ size_t eval_replacement_count(const struct eval_protocol *protocol);
 enum vitlrp_replacement eval_replacement_at(const struct eval_protocol *protocol, size_t place);
 bool eval_replacement_has(const struct eval_protocol *protocol, enum vitlrp_replacement which);
 
+/* What a method has curves of, under one protocol: a place. Each replacement is one. Over hidden
+ * units the first is the ranking of all their blocks, and with each_block the ranking within each
+ * of them follows. Numbers that name no place are those of the first. */
+size_t eval_place_count(const struct eval_protocol *protocol);
+
+/* True if places are blocks. */
+bool eval_places_are_blocks(const struct eval_protocol *protocol);
+
+/* The block of a place; -1: all. */
+int32_t eval_place_block(const struct eval_protocol *protocol, size_t place);
+
+/* As records name a place ("zero"; "all", "3"), and as reports do ("zero"; "all blocks", "block 3").
+ */
+struct eval_place_name {
+    char text[24];
+};
+struct eval_place_name eval_place_key(const struct eval_protocol *protocol, size_t place);
+struct eval_place_name eval_place_title(const struct eval_protocol *protocol, size_t place);
+
 /* MoRF replaces by descending score, LeRF in exactly the reverse order. */
 enum eval_curve {
     EVAL_CURVE_MORF_LOGIT,
@@ -49,18 +68,20 @@ enum eval_curve {
     EVAL_CURVES
 };
 
-/* One method on one image under one replacement. */
+/* One method on one image in one place. */
 struct eval_curves {
     float *of[EVAL_CURVES];        /* [steps + 1] each; TOP1 is NaN of records without it */
     double fp32_areas[EVAL_AREAS]; /* under the same curves in float32, of an audited image
                                        (eval/audit.h); unused otherwise */
+    double units_to_lose, rho_single, pearson_single; /* eval/unit_curve.h; NaN over patches, and
+                                                         the last two where nobody asked */
 };
 
 /* One method on one image. */
 struct eval_method_result {
     bool valid;                 /* false: the method failed on this image */
-    struct eval_curves *curves; /* [replacements], by the places of eval_replacement_at; owned, with
-                                   their points (eval_curves_open); NULL: maps only */
+    struct eval_curves *curves; /* [places]; owned, with their points (eval_curves_open); NULL: maps
+                                   only */
     float *patches;             /* [grid_height, grid_width]: the scores; owned */
     char map_sha256[SHA256_TEXT]; /* of the file that they were read from; "": they were computed */
     double pointing;              /* 1 or 0; NaN without boxes, as the next two */
@@ -129,6 +150,9 @@ struct eval_store {
     void (*close)(struct eval_store *store);
 };
 
+/* Hidden units of the ranking in a place; 0: curves are over patches. */
+size_t evaluation_units(const struct evaluation *evaluation, size_t place);
+
 /* Shows every image, by ascending index. The first visit that fails is the last, and its status is
  * returned. */
 enum vitlrp_status evaluation_visit(const struct evaluation *evaluation, eval_visit *visit,
@@ -138,7 +162,7 @@ enum vitlrp_status evaluation_visit(const struct evaluation *evaluation, eval_vi
 enum vitlrp_status evaluation_visit_one(const struct evaluation *evaluation, size_t index,
                                         eval_visit *visit, void *user, struct vitlrp_error *err);
 
-/* Curves of zeros for each replacement of the protocol, all in one block. *out is owned: mem_free.
+/* Curves of zeros for each place of the protocol, all in one block. *out is owned: mem_free.
  */
 enum vitlrp_status eval_curves_open(const struct eval_protocol *protocol, struct eval_curves **out,
                                     struct vitlrp_error *err);

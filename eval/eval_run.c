@@ -277,8 +277,11 @@ enum vitlrp_status eval_run_thread_bytes(const struct eval_run_options *options,
     size_t part = 0;
     enum vitlrp_status status = vit_attributor_bytes(options->model, &wanted, &part, err);
     mem_free((void *) wanted.methods);
-    bool fits = checked_add(&total, total, part) && eval_units_bytes(options, &part) &&
-                checked_add(&total, total, part);
+    bool fits = checked_add(&total, total, part);
+    if (status == VITLRP_OK) {
+        status = eval_units_bytes(&run, &part, err);
+        fits = fits && checked_add(&total, total, part);
+    }
     /* Curves, and where they have fewer bits their audit. */
     size_t batches = options->maps_only ? 0 : run.precision == VITLRP_PRECISION_BF16 ? 2 : 1;
     for (size_t i = 0; i < batches && status == VITLRP_OK; i++) {

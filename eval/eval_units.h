@@ -20,14 +20,20 @@ enum vitlrp_status eval_units_check(const struct eval_run_options *options,
 /* Of all blocks of the ranking; 0: curves are over patches. */
 size_t eval_units_count(const struct eval_run_options *options);
 
-/* Bytes that a thread needs for them, beside its batches. False if they cannot be counted. */
-bool eval_units_bytes(const struct eval_run_options *options, size_t *bytes);
+/* Bytes that a thread needs for them, beside its batches. LIMIT if they cannot be counted. */
+enum vitlrp_status eval_units_bytes(const struct run *run, size_t *bytes, struct vitlrp_error *err);
 
 /* Opens the evaluators over the worker's batches, and room for scores. eval_units_close releases
  * it, after a failure too. */
 enum vitlrp_status eval_units_open(const struct run *run, struct worker *worker,
                                    struct vitlrp_error *err);
 void eval_units_close(struct worker *worker);
+
+/* Begins an image. */
+void eval_units_begin(struct worker *worker);
+
+/* False for methods of hidden units alone. */
+bool eval_units_has_map(const struct vit_method *method);
 
 /* The scores of the method's units, and its map into request->patches. A failure that is the
  * method's own leaves the result invalid. */
@@ -36,7 +42,7 @@ enum vitlrp_status eval_units_attribute(const struct run *run, struct worker *wo
                                         struct eval_method_result *result,
                                         struct vitlrp_error *err);
 
-/* The curves of the valid results. */
+/* The curves of the valid results, in each place. */
 enum vitlrp_status eval_units_curves(const struct run *run, struct worker *worker,
                                      const struct curve_request *request, struct vitlrp_error *err);
 

@@ -30,54 +30,73 @@ static const char *const METRIC_NAMES[EVAL_METRIC_COUNT] = {
     [EVAL_RHO_SHAPLEY] = "rho_shapley",
     [EVAL_PIXEL_ACCURACY] = "pixel_accuracy",
     [EVAL_MEAN_IOU] = "mean_iou",
-    [EVAL_AVERAGE_PRECISION] = "average_precision"};
+    [EVAL_AVERAGE_PRECISION] = "average_precision",
+    [EVAL_DROP_1] = "drop_1",
+    [EVAL_MEAN_DROP_10] = "mean_drop_10",
+    [EVAL_UNITS_TO_LOSE] = "units_to_lose",
+    [EVAL_RHO_SINGLE] = "rho_single",
+    [EVAL_PEARSON_SINGLE] = "pearson_single"};
 
 const char *eval_metric_name(enum eval_metric metric) {
     return METRIC_NAMES[metric];
 }
 
-double eval_share(const struct evaluation *evaluation, size_t point) {
-    return evaluation->unit_count > 0 ? unit_order_share(point, (size_t) evaluation->unit_count)
-                                      : (double) point / (double) evaluation->protocol.steps;
+/* What curves are over: so many points, of so many hidden units (0: patches). */
+struct extent {
+    size_t steps, units;
+};
+
+static struct extent extent_of(const struct evaluation *evaluation, size_t place) {
+    return (struct extent){.steps = (size_t) evaluation->protocol.steps,
+                           .units = evaluation_units(evaluation, place)};
+}
+
+static double share_at(const struct extent *extent, size_t point) {
+    return extent->units > 0 ? unit_order_share(point, extent->units)
+                             : (double) point / (double) extent->steps;
+}
+
+double eval_share(const struct evaluation *evaluation, size_t place, size_t point) {
+    const struct extent extent = extent_of(evaluation, place);
+    return share_at(&extent, point);
 }
 
 /* By the trapezoid rule over the shares. */
-static double area(const struct evaluation *evaluation, const float *curve) {
-    return evaluation->unit_count > 0 ? unit_order_area(curve, (size_t) evaluation->unit_count)
-                                      : protocol_area(curve, (size_t) evaluation->protocol.steps);
+static double area(const struct extent *extent, const float *curve) {
+    return extent->units > 0 ? unit_order_area(curve, extent->units)
+                             : protocol_area(curve, extent->steps);
 }
 
 /* 1 / (K + 1) sum over k of f(x_0) - f(x_k) (Samek et al., "Evaluating the Visualization of What a
  * Deep Neural Network Has Learned", 2017, eq. 12). Where points are not evenly spaced, the mean
  * over the shares is meant. */
-static double mean_drop(const struct evaluation *evaluation, const float *curve) {
-    size_t steps = (size_t) evaluation->protocol.steps;
+static double mean_drop(const struct extent *extent, const float *curve) {
     double sum = 0.0;
-    if (evaluation->unit_count > 0) {
-        return (double) curve[0] - area(evaluation, curve);
+    if (extent->units > 0) {
+        return (double) curve[0] - area(extent, curve);
     }
-    for (size_t k = 0; k <= steps; k++) {
+    for (size_t k = 0; k <= extent->steps; k++) {
         sum += (double) curve[0] - (double) curve[k];
     }
-    return sum / (double) (steps + 1);
+    return sum / (double) (extent->steps + 1);
 }
 
 bool eval_metric_is_of_curves(enum eval_metric metric) {
-    return metric < EVAL_POINTING || (metric >= EVAL_MORF_TOP1 && metric <= EVAL_SUFFICIENCY);
+    return metric < EVAL_POINTING || (metric >= EVAL_MORF_TOP1 && metric <= EVAL_SUFFICIENCY) ||
+           metric >= EVAL_DROP_1;
 }
 
 /* The value where that share of the patches is replaced, between points in proportion. */
-static double value_at(const struct evaluation *evaluation, const float *curve, double share) {
-    size_t steps = (size_t) evaluation->protocol.steps;
-    double place = share * (double) steps;
-    size_t below = (size_t) fmin(floor(place), (double) (steps - 1));
+static double value_at(const struct extent *extent, const float *curve, double share) {
+    double place = share * (double) extent->steps;
+    size_t below = (size_t) fmin(floor(place), (double) (extent->steps - 1));
     double part = place - (double) below;
-    if (evaluation->unit_count > 0) {
-        for (below = 0; below + 2 <= steps && eval_share(evaluation, below + 1) < share;) {
+    if (extent->units > 0) {
+        for (below = 0; below + 2 <= extent->steps && share_at(extent, below + 1) < share;) {
             below++;
         }
-        double low = eval_share(evaluation, below);
-        double width = eval_share(evaluation, below + 1) - low;
+        double low = share_at(extent, below);
+        double width = share_at(extent, below + 1) - low;
         part = width > 0.0 ? (share - low) / width : 0.0;
     }
     return (1.0 - part) * (double) curve[below] + part * (double) curve[below + 1];
@@ -89,59 +108,86 @@ enum { SHARE_COUNT = 5 };
 static const double SHARES[SHARE_COUNT] = {0.01, 0.05, 0.1, 0.2, 0.5};
 
 /* Mean over the shares of f(x) - f(x without the best). */
-static double comprehensiveness(const struct evaluation *evaluation, const float *morf) {
+static double comprehensiveness(const struct extent *extent, const float *morf) {
     double sum = 0.0;
     for (size_t i = 0; i < SHARE_COUNT; i++) {
-        sum += (double) morf[0] - value_at(evaluation, morf, SHARES[i]);
+        sum += (double) morf[0] - value_at(extent, morf, SHARES[i]);
     }
     return sum / SHARE_COUNT;
 }
 
 /* Mean over the shares of f(x) - f(the best alone), where LeRF has taken out all others. */
-static double sufficiency(const struct evaluation *evaluation, const float *lerf) {
+static double sufficiency(const struct extent *extent, const float *lerf) {
     double sum = 0.0;
     for (size_t i = 0; i < SHARE_COUNT; i++) {
-        sum += (double) lerf[0] - value_at(evaluation, lerf, 1.0 - SHARES[i]);
+        sum += (double) lerf[0] - value_at(extent, lerf, 1.0 - SHARES[i]);
     }
     return sum / SHARE_COUNT;
 }
 
-static double curve_value(const struct evaluation *evaluation, const struct eval_curves *curves,
+/* What curves over hidden units alone have. Few units may be none at 1 per cent. */
+static double unit_value(const struct extent *extent, const struct eval_curves *curves,
+                         enum eval_metric metric) {
+    const float *morf = curves->of[EVAL_CURVE_MORF_LOGIT];
+    if (extent->units == 0) {
+        return NAN;
+    }
+    switch (metric) {
+    case EVAL_DROP_1:
+        return unit_order_count(UNIT_POINT_1, extent->units) == 0
+                   ? NAN
+                   : (double) morf[0] - (double) morf[UNIT_POINT_1];
+    case EVAL_MEAN_DROP_10:
+        return unit_order_count(UNIT_POINT_10, extent->units) == 0
+                   ? NAN
+                   : (double) morf[0] - unit_order_mean_to(morf, UNIT_POINT_10, extent->units);
+    case EVAL_UNITS_TO_LOSE:
+        return curves->units_to_lose;
+    case EVAL_RHO_SINGLE:
+        return curves->rho_single;
+    case EVAL_PEARSON_SINGLE:
+        return curves->pearson_single;
+    default:
+        return NAN;
+    }
+}
+
+static double curve_value(const struct extent *extent, const struct eval_curves *curves,
                           enum eval_metric metric) {
     float *const *of = curves->of;
     switch (metric) {
     case EVAL_DELTA_LOGIT:
-        return area(evaluation, of[EVAL_CURVE_LERF_LOGIT]) -
-               area(evaluation, of[EVAL_CURVE_MORF_LOGIT]);
+        return area(extent, of[EVAL_CURVE_LERF_LOGIT]) -
+               area(extent, of[EVAL_CURVE_MORF_LOGIT]);
     case EVAL_DELTA_PROB:
-        return area(evaluation, of[EVAL_CURVE_LERF_PROB]) -
-               area(evaluation, of[EVAL_CURVE_MORF_PROB]);
+        return area(extent, of[EVAL_CURVE_LERF_PROB]) -
+               area(extent, of[EVAL_CURVE_MORF_PROB]);
     case EVAL_MORF_LOGIT:
-        return area(evaluation, of[EVAL_CURVE_MORF_LOGIT]);
+        return area(extent, of[EVAL_CURVE_MORF_LOGIT]);
     case EVAL_MORF_PROB:
     case EVAL_DELETION:
-        return area(evaluation, of[EVAL_CURVE_MORF_PROB]);
+        return area(extent, of[EVAL_CURVE_MORF_PROB]);
     case EVAL_LERF_LOGIT:
-        return area(evaluation, of[EVAL_CURVE_LERF_LOGIT]);
+        return area(extent, of[EVAL_CURVE_LERF_LOGIT]);
     case EVAL_LERF_PROB:
     case EVAL_INSERTION:
         /* Putting patches in, best first, passes through the sets of LeRF from its last point to
          * its first; the area is the same. */
-        return area(evaluation, of[EVAL_CURVE_LERF_PROB]);
+        return area(extent, of[EVAL_CURVE_LERF_PROB]);
     case EVAL_AOPC_LOGIT:
-        return mean_drop(evaluation, of[EVAL_CURVE_MORF_LOGIT]);
+        return mean_drop(extent, of[EVAL_CURVE_MORF_LOGIT]);
     case EVAL_AOPC_PROB:
-        return mean_drop(evaluation, of[EVAL_CURVE_MORF_PROB]);
+        return mean_drop(extent, of[EVAL_CURVE_MORF_PROB]);
     case EVAL_MORF_TOP1:
-        return area(evaluation, of[EVAL_CURVE_MORF_TOP1]);
+        return area(extent, of[EVAL_CURVE_MORF_TOP1]);
     case EVAL_LERF_TOP1:
-        return area(evaluation, of[EVAL_CURVE_LERF_TOP1]);
+        return area(extent, of[EVAL_CURVE_LERF_TOP1]);
     case EVAL_COMPREHENSIVENESS:
-        return comprehensiveness(evaluation, of[EVAL_CURVE_MORF_PROB]);
+        return comprehensiveness(extent, of[EVAL_CURVE_MORF_PROB]);
     case EVAL_SUFFICIENCY:
-        return sufficiency(evaluation, of[EVAL_CURVE_LERF_PROB]);
+        return sufficiency(extent, of[EVAL_CURVE_LERF_PROB]);
     default:
-        return NAN;
+        return unit_value(extent, curves, metric);
     }
 }
 
@@ -181,9 +227,10 @@ double eval_metric_value(const struct evaluation *evaluation, const struct eval_
     if (!eval_metric_is_of_curves(measure.metric)) {
         return map_value(result, measure.metric);
     }
+    const struct extent extent = extent_of(evaluation, measure.place);
     return result->curves == NULL /* maps only */
                ? NAN
-               : curve_value(evaluation, &result->curves[measure.replacement], measure.metric);
+               : curve_value(&extent, &result->curves[measure.place], measure.metric);
 }
 
 void eval_metric_gather(const struct evaluation *evaluation, size_t method,

@@ -35,28 +35,33 @@ enum eval_metric {
     EVAL_PIXEL_ACCURACY, /* against masks (eval/segmentation.h) */
     EVAL_MEAN_IOU, /* of an image; over several, of the sums of their pixels (eval/summary.c) */
     EVAL_AVERAGE_PRECISION,
+    EVAL_DROP_1,         /* of hidden units, from here on: what the logit loses without the best 1 % */
+    EVAL_MEAN_DROP_10,   /* the mean of that from 0 to 10 % */
+    EVAL_UNITS_TO_LOSE,  /* eval/unit_curve.h */
+    EVAL_RHO_SINGLE,     /* rank correlation with what the logit loses without single units */
+    EVAL_PEARSON_SINGLE, /* Pearson's */
     EVAL_METRIC_COUNT
 };
 
 /* "delta_logit", "delta_prob", "morf_logit", ... as in reports. */
 const char *eval_metric_name(enum eval_metric metric);
 
-/* True for the metrics of curves, which every replacement has its own of. */
+/* True for the metrics of curves, which every place has its own of. */
 bool eval_metric_is_of_curves(enum eval_metric metric);
 
-/* A metric under one of the protocol's replacements, by its place. */
+/* A metric in one of the protocol's places. */
 struct eval_measure {
     enum eval_metric metric;
-    size_t replacement;
+    size_t place;
 };
 
-/* Under the first of them. */
+/* In the first of them. */
 static inline struct eval_measure eval_measure_first(enum eval_metric metric) {
     return (struct eval_measure){.metric = metric};
 }
 
-/* Of what is replaced, or off, at a point of the curves. */
-double eval_share(const struct evaluation *evaluation, size_t point);
+/* Of what is replaced, or off, at a point of the curves in a place. */
+double eval_share(const struct evaluation *evaluation, size_t place, size_t point);
 
 /* NaN if the image or the method failed, or the metric is not defined there. */
 double eval_metric_value(const struct evaluation *evaluation, const struct eval_image *image,

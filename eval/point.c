@@ -21,6 +21,7 @@ static bool is_top1(const struct vit_model *model, const float *logits, int32_t 
 struct point point_read(const struct vit_model *model, const float *logits,
                         const struct point_question *question) {
     struct point point = read_output(model, logits, question->output);
+    point.is_first = is_top1(model, logits, question->output);
     point.top1 = is_top1(model, logits, question->expected) ? 1.0F : 0.0F;
     if (question->has_versus) {
         struct point versus = read_output(model, logits, question->versus);

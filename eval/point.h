@@ -10,6 +10,7 @@
 
 struct point {
     float logit, probability, top1;
+    bool is_first; /* the output that is measured has the largest logit */
 };
 
 /* What is asked of the logits. */

@@ -39,7 +39,23 @@ static void add_areas(struct text *out, const double areas[EVAL_AREAS]) {
     text_append_string(out, "}");
 }
 
-/* A method's curves under one replacement, as members of an object. */
+/* What curves over hidden units have beside them; the last two where units were off alone. */
+enum { UNIT_NUMBERS = 3 };
+static const char *const UNIT_KEYS[UNIT_NUMBERS] = {"units_to_lose", "rho_single",
+                                                    "pearson_single"};
+
+static bool has_unit_number(const struct evaluation *evaluation, size_t number) {
+    return evaluation->protocol.units != VITLRP_UNITS_PATCH &&
+           (number == 0 || evaluation->protocol.single > 0);
+}
+
+static double unit_number(const struct eval_curves *curves, size_t number) {
+    return number == 0   ? curves->units_to_lose
+           : number == 1 ? curves->rho_single
+                         : curves->pearson_single;
+}
+
+/* A method's curves in one place, as members of an object. */
 static void add_curves(struct text *out, const struct evaluation *evaluation,
                        const struct eval_image *image, size_t method, size_t place) {
     static const enum eval_metric DELTAS[] = {EVAL_DELTA_LOGIT, EVAL_DELTA_PROB};
@@ -56,15 +72,27 @@ static void add_curves(struct text *out, const struct evaluation *evaluation,
     if (audit_covers(evaluation, image->index)) {
         add_areas(out, curves->fp32_areas);
     }
+    for (size_t i = 0; i < UNIT_NUMBERS && has_unit_number(evaluation, i); i++) {
+        text_printf(out, ",\"%s\":", UNIT_KEYS[i]);
+        record_add_number(out, unit_number(curves, i), 17);
+    }
 }
 
-/* Those under the replacements behind the first; nothing where there is only one. */
+/* The member of a method that has what is in the places behind the first. */
+static const char *key_of_others(const struct eval_protocol *protocol) {
+    return eval_places_are_blocks(protocol) ? "blocks" : "replacements";
+}
+
+/* Those in the places behind the first; nothing where there is only one. */
 static void add_other_curves(struct text *out, const struct evaluation *evaluation,
                              const struct eval_image *image, size_t method) {
-    size_t count = eval_replacement_count(&evaluation->protocol);
+    size_t count = eval_place_count(&evaluation->protocol);
     for (size_t place = 1; place < count; place++) {
-        text_printf(out, "%s\"%s\":{", place == 1 ? ",\"replacements\":{" : ",",
-                    word_of(WORDS_REPLACEMENT, eval_replacement_at(&evaluation->protocol, place)));
+        if (place == 1) {
+            text_printf(out, ",\"%s\":{", key_of_others(&evaluation->protocol));
+        }
+        text_printf(out, "%s\"%s\":{", place == 1 ? "" : ",",
+                    eval_place_key(&evaluation->protocol, place).text);
         add_curves(out, evaluation, image, method, place);
         text_append_string(out, "}");
     }
@@ -294,7 +322,7 @@ static enum vitlrp_status read_agreed(const struct record_image_reader *reader,
     return json_object_get(object, key) == NULL ? VITLRP_OK : record_fail_key(key, err);
 }
 
-/* The curves under one replacement, which are members of the object. */
+/* The curves in one place, which are members of the object. */
 static enum vitlrp_status read_curves(const struct record_image_reader *reader,
                                       const json_t *object, bool audited,
                                       struct eval_curves *curves, struct vitlrp_error *err) {
@@ -308,26 +336,35 @@ static enum vitlrp_status read_curves(const struct record_image_reader *reader,
     for (int c = EVAL_AREAS; c < EVAL_CURVES; c++) {
         TRY(read_top1(object, CURVE_NAMES[c], curves->of[c], points, err));
     }
+    double *numbers[UNIT_NUMBERS] = {&curves->units_to_lose, &curves->rho_single,
+                                     &curves->pearson_single};
+    for (size_t i = 0; i < UNIT_NUMBERS; i++) {
+        if (has_unit_number(&reader->record->evaluation, i)) {
+            TRY(record_need_double(object, UNIT_KEYS[i], numbers[i], err));
+        } else if (json_object_get(object, UNIT_KEYS[i]) != NULL) {
+            return record_fail_key(UNIT_KEYS[i], err);
+        }
+    }
     return audited ? read_areas(reader, object, curves->fp32_areas, err) : VITLRP_OK;
 }
 
-/* Those under the replacements behind the first. */
+/* Those in the places behind the first. */
 static enum vitlrp_status read_other_curves(const struct record_image_reader *reader,
                                             const json_t *object, bool audited,
                                             struct eval_curves *curves, struct vitlrp_error *err) {
     const struct eval_protocol *protocol = &reader->record->evaluation.protocol;
-    const json_t *others = json_object_get(object, "replacements");
-    size_t count = eval_replacement_count(protocol);
+    const json_t *others = json_object_get(object, key_of_others(protocol));
+    size_t count = eval_place_count(protocol);
     if (json_object_size(others) != count - 1) {
-        return record_fail_key("replacements", err);
+        return record_fail_key(key_of_others(protocol), err);
     }
     for (size_t place = 1; place < count; place++) {
-        const char *name = word_of(WORDS_REPLACEMENT, eval_replacement_at(protocol, place));
-        const json_t *found = json_object_get(others, name);
+        struct eval_place_name name = eval_place_key(protocol, place);
+        const json_t *found = json_object_get(others, name.text);
         TRY(found == NULL
-                ? record_fail_key(name, err)
+                ? record_fail_key(name.text, err)
                 : error_prefix(err, read_curves(reader, found, audited, &curves[place], err),
-                               name));
+                               name.text));
     }
     return VITLRP_OK;
 }

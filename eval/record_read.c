@@ -60,6 +60,9 @@ static enum vitlrp_status read_unit_count(const json_t *protocol, struct evaluat
     }
     TRY(record_need_int(protocol, key, 1, INT32_MAX, &count, err));
     evaluation->unit_count = (int32_t) count;
+    if (evaluation->protocol.block_count < 1 || count % evaluation->protocol.block_count != 0) {
+        return record_fail_key("block_count", err);
+    }
     return evaluation->protocol.steps == UNIT_POINTS - 1 ? VITLRP_OK
                                                          : record_fail_key("steps", err);
 }

@@ -58,9 +58,9 @@ static void add_head(struct text *out, const struct record *record, const struct
     text_printf(out, ",\n  \"settings\": %s,\n", evaluation->settings);
 }
 
-/* The members of an object of methods: a method's metrics under a replacement. */
+/* The members of an object of methods: a method's metrics in a place. */
 static void add_metrics(struct text *out, const struct record *record,
-                        const struct summary *summary, size_t replacement) {
+                        const struct summary *summary, size_t place) {
     for (size_t m = 0; m < summary->method_count; m++) {
         text_append_string(out, m == 0 ? "\n    " : ",\n    ");
         record_add_string(out, record->evaluation.methods[m]);
@@ -68,7 +68,7 @@ static void add_metrics(struct text *out, const struct record *record,
         for (int metric = 0; metric < EVAL_METRIC_COUNT; metric++) {
             text_append_string(out, metric == 0 ? "\n      " : ",\n      ");
             add_statistic(out, eval_metric_name((enum eval_metric) metric),
-                          &summary_row(summary, m, replacement)->metrics[metric]);
+                          &summary_row(summary, m, place)->metrics[metric]);
         }
         text_append_string(out, "}");
     }
@@ -76,7 +76,7 @@ static void add_metrics(struct text *out, const struct record *record,
 
 /* Likewise the differences from the reference. */
 static void add_pairs(struct text *out, const struct record *record, const struct summary *summary,
-                      size_t replacement) {
+                      size_t place) {
     bool first = true;
     for (size_t m = 0; m < summary->method_count; m++) {
         if (summary->reference >= summary->method_count || m == summary->reference) {
@@ -89,7 +89,7 @@ static void add_pairs(struct text *out, const struct record *record, const struc
         for (int pair = 0; pair < SUMMARY_PAIRS; pair++) {
             text_append_string(out, pair == 0 ? "" : ",\n      ");
             add_statistic(out, eval_metric_name(summary_pair_metric((enum summary_pair) pair)),
-                          &summary_row(summary, m, replacement)->paired[pair]);
+                          &summary_row(summary, m, place)->paired[pair]);
         }
         text_append_string(out, "}");
     }
@@ -121,9 +121,9 @@ static void add_audit_cell(struct text *out, const char *key, const struct vitlr
     text_printf(out, "\"n\": %zu}", audit->n);
 }
 
-/* The members of an object of methods: what fewer bits have changed under a replacement. */
+/* The members of an object of methods: what fewer bits have changed in a place. */
 static void add_audits(struct text *out, const struct record *record, const struct summary *summary,
-                       size_t replacement) {
+                       size_t place) {
     for (size_t m = 0; m < summary->method_count; m++) {
         text_append_string(out, m == 0 ? "\n    " : ",\n    ");
         record_add_string(out, record->evaluation.methods[m]);
@@ -131,7 +131,7 @@ static void add_audits(struct text *out, const struct record *record, const stru
         for (int metric = 0; metric < AUDIT_METRICS; metric++) {
             text_append_string(out, metric == 0 ? "\n      " : ",\n      ");
             add_audit_cell(out, eval_metric_name((enum eval_metric) metric),
-                           &summary_row(summary, m, replacement)->audits[metric]);
+                           &summary_row(summary, m, place)->audits[metric]);
         }
         text_append_string(out, "}");
     }
@@ -149,15 +149,20 @@ static void add_audit(struct text *out, const struct record *record,
     text_append_string(out, "}},\n");
 }
 
-/* ---- Several replacements ---- */
+/* ---- Several places ---- */
 
-static const char *replacement_word(const struct record *record, size_t place) {
-    return word_of(WORDS_REPLACEMENT, eval_replacement_at(&record->evaluation.protocol, place));
+static struct eval_place_name place_key(const struct record *record, size_t place) {
+    return eval_place_key(&record->evaluation.protocol, place);
+}
+
+/* What names a place of a test: a replacement or a block. */
+static const char *key_of_places(const struct record *record) {
+    return eval_places_are_blocks(&record->evaluation.protocol) ? "block" : "replace";
 }
 
 static void add_ranking(struct text *out, const struct record *record,
-                        const struct summary *summary, size_t replacement) {
-    const size_t *ranking = summary_ranking(summary, replacement);
+                        const struct summary *summary, size_t place) {
+    const size_t *ranking = summary_ranking(summary, place);
     text_append_string(out, "\"ranking\": [");
     for (size_t i = 0; i < summary->method_count; i++) {
         text_append_string(out, i == 0 ? "" : ", ");
@@ -166,11 +171,12 @@ static void add_ranking(struct text *out, const struct record *record,
     text_append_string(out, "]");
 }
 
-static void add_replacements(struct text *out, const struct record *record,
+static void add_places(struct text *out, const struct record *record,
                              const struct summary *summary) {
-    text_append_string(out, "  \"replacements\": {");
-    for (size_t r = 0; r < summary->replacement_count; r++) {
-        text_printf(out, "%s\n  \"%s\": {", r == 0 ? "" : ",", replacement_word(record, r));
+    bool blocks = eval_places_are_blocks(&record->evaluation.protocol);
+    text_printf(out, "  \"%s\": {", blocks ? "blocks" : "replacements");
+    for (size_t r = 0; r < summary->place_count; r++) {
+        text_printf(out, "%s\n  \"%s\": {", r == 0 ? "" : ",", place_key(record, r).text);
         add_ranking(out, record, summary, r);
         text_append_string(out, ",\n  \"methods\": {");
         add_metrics(out, record, summary, r);
@@ -189,8 +195,8 @@ static void add_test(struct text *out, const struct record *record,
                      const struct standing_test *test) {
     text_append_string(out, "{\"than\": ");
     record_add_string(out, record->evaluation.methods[test->than]);
-    text_printf(out, ", \"replace\": \"%s\", \"difference\": ",
-                replacement_word(record, test->replacement));
+    text_printf(out, ", \"%s\": \"%s\", \"difference\": ", key_of_places(record),
+                place_key(record, test->place).text);
     record_add_number(out, test->difference, 9);
     text_append_string(out, ", \"p\": ");
     record_add_number(out, test->p, 9);
@@ -202,8 +208,8 @@ static void add_test(struct text *out, const struct record *record,
 static void add_agreement(struct text *out, const struct record *record,
                           const struct summary *summary, size_t a, size_t b) {
     const struct vitlrp_statistic *found = &summary->standing.agreement[standing_pair(a, b)];
-    text_printf(out, "{\"replace\": [\"%s\", \"%s\"], \"tau_b\": ", replacement_word(record, a),
-                replacement_word(record, b));
+    text_printf(out, "{\"%s\": [\"%s\", \"%s\"], \"tau_b\": ", key_of_places(record),
+                place_key(record, a).text, place_key(record, b).text);
     record_add_number(out, found->mean, 9);
     text_append_string(out, ", \"lo\": ");
     record_add_number(out, found->lo, 9);
@@ -224,7 +230,7 @@ static void add_standing(struct text *out, const struct record *record,
         add_test(out, record, &standing->tests[i]);
     }
     text_append_string(out, "],\n  \"agreement\": [");
-    for (size_t b = 1; b < summary->replacement_count; b++) {
+    for (size_t b = 1; b < summary->place_count; b++) {
         for (size_t a = 0; a < b; a++) {
             text_append_string(out, b == 1 ? "\n    " : ",\n    ");
             add_agreement(out, record, summary, a, b);
@@ -290,8 +296,8 @@ enum vitlrp_status record_write(const struct record *record, const struct summar
     add_head(out, record, summary);
     add_summary(out, record, summary);
     add_audit(out, record, summary);
-    if (summary->replacement_count > 1) {
-        add_replacements(out, record, summary);
+    if (summary->place_count > 1) {
+        add_places(out, record, summary);
         add_standing(out, record, summary);
     }
     if (record->evaluation.protocol.coalitions > 0) {

@@ -67,8 +67,11 @@ static void append_result(struct text *out, const struct record *record,
     append_number(out, (double) image->probability);
     text_append_string(out, ",");
     append_text(out, evaluation->methods[method]);
+    bool blocks = eval_places_are_blocks(&evaluation->protocol);
     text_printf(out, ",%s",
-                word_of(WORDS_REPLACEMENT, eval_replacement_at(&evaluation->protocol, place)));
+                word_of(WORDS_REPLACEMENT,
+                        eval_replacement_at(&evaluation->protocol, blocks ? 0 : place)));
+    text_printf(out, ",%s", blocks ? eval_place_key(&evaluation->protocol, place).text : "");
     for (int metric = 0; metric < EVAL_METRIC_COUNT; metric++) {
         const struct eval_measure measure = {(enum eval_metric) metric, place};
         append_number(out, eval_metric_value(evaluation, image, method, measure));
@@ -89,7 +92,7 @@ static enum vitlrp_status append_rows(void *user, const struct eval_image *image
     const struct writing *writing = user;
     struct text *out = writing->out;
     const struct evaluation *evaluation = &writing->record->evaluation;
-    size_t places = eval_replacement_count(&evaluation->protocol);
+    size_t places = eval_place_count(&evaluation->protocol);
     size_t rows = image->methods == NULL ? 0 : places * evaluation->method_count;
     for (size_t row = 0; row < rows; row++) {
         append_image(out, writing->record, image);
@@ -97,7 +100,7 @@ static enum vitlrp_status append_rows(void *user, const struct eval_image *image
     }
     if (image->methods == NULL) {
         append_image(out, writing->record, image);
-        for (int column = 0; column < 6 + EVAL_METRIC_COUNT; column++) {
+        for (int column = 0; column < 7 + EVAL_METRIC_COUNT; column++) {
             text_append_string(out, ",");
         }
         text_append_string(out, "\n");
@@ -110,7 +113,7 @@ enum vitlrp_status report_csv(const struct record *record, const struct report_s
     struct writing writing = {record, sink, out};
     text_append_string(out,
                        "index,id,status,message,label,class,predicted,logit,probability,method,"
-                       "replace");
+                       "replace,block");
     for (int metric = 0; metric < EVAL_METRIC_COUNT; metric++) {
         text_printf(out, ",%s", eval_metric_name((enum eval_metric) metric));
     }

@@ -61,19 +61,19 @@ static enum vitlrp_status open_tile(const struct record_picture *picture, int32_
 
 /* Δ of a method on an image under a replacement. */
 static double delta_on(const struct report_page *page, const struct eval_image *image,
-                       size_t method, size_t replacement) {
-    const struct eval_measure measure = {.metric = EVAL_DELTA_LOGIT, .replacement = replacement};
+                       size_t method, size_t place) {
+    const struct eval_measure measure = {.metric = EVAL_DELTA_LOGIT, .place = place};
     return eval_metric_value(&page->record->evaluation, image, method, measure);
 }
 
 /* The method with the largest Δ on the image; method_count if there is none. */
 static size_t best_on(const struct report_page *page, const struct eval_image *image,
-                      size_t replacement) {
+                      size_t place) {
     const struct evaluation *evaluation = &page->record->evaluation;
     size_t best = evaluation->method_count;
     double largest = -INFINITY;
     for (size_t m = 0; m < evaluation->method_count; m++) {
-        double delta = delta_on(page, image, m, replacement);
+        double delta = delta_on(page, image, m, place);
         if (delta > largest) { /* false for NaN */
             largest = delta;
             best = m;
@@ -103,8 +103,8 @@ static enum vitlrp_status append_enlargeable(const struct report_page *page,
 
 static void append_deltas(const struct report_page *page, const struct eval_image *image,
                           size_t method) {
-    bool is_several = page->summary->replacement_count > 1;
-    for (size_t r = 0; r < page->summary->replacement_count; r++) {
+    bool is_several = page->summary->place_count > 1;
+    for (size_t r = 0; r < page->summary->place_count; r++) {
         text_append_string(page->out, "<small");
         if (is_several) {
             text_append_string(page->out, " class=\"");
@@ -152,11 +152,11 @@ static void append_cell_begin(const struct report_page *page, const struct eval_
                               size_t method) {
     struct text *out = page->out;
     bool is_any = false;
-    for (size_t r = 0; r < page->summary->replacement_count; r++) {
+    for (size_t r = 0; r < page->summary->place_count; r++) {
         if (method == best_on(page, image, r)) {
             text_append_string(out, is_any ? " " : "<td class=\"");
             is_any = true;
-            if (page->summary->replacement_count == 1) {
+            if (page->summary->place_count == 1) {
                 text_append_string(out, "top1");
             } else {
                 text_printf(out, "best%zu", r);
@@ -313,7 +313,7 @@ enum vitlrp_status report_gallery(const struct report_page *page, struct vitlrp_
     text_append_string(out, "<section id=\"gallery\">\n<h2>Maps side by side</h2>\n<p>");
     TRY(append_choice(page, err));
     text_append_string(out, "; methods go from best to worst");
-    if (page->summary->replacement_count > 1) {
+    if (page->summary->place_count > 1) {
         text_append_string(out, " under the first replacement");
     }
     text_append_string(

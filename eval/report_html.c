@@ -150,9 +150,17 @@ static void append_lead_pair(const struct report_page *page, size_t best) {
     text_append_string(out, summary_is_clear(pair) ? ")." : "), which may be chance.");
 }
 
-static const char *word_at(const struct report_page *page, size_t place) {
-    return word_of(WORDS_REPLACEMENT,
-                   eval_replacement_at(&page->record->evaluation.protocol, place));
+static struct eval_place_name word_at(const struct report_page *page, size_t place) {
+    return eval_place_title(&page->record->evaluation.protocol, place);
+}
+
+static bool are_blocks(const struct report_page *page) {
+    return eval_places_are_blocks(&page->record->evaluation.protocol);
+}
+
+/* "under" a replacement, "over" units. */
+static const char *word_before(const struct report_page *page) {
+    return are_blocks(page) ? "over" : "under";
 }
 
 /* What the order of the table must not be taken for. */
@@ -164,13 +172,15 @@ static void append_lead_tests(const struct report_page *page) {
         text_printf(out,
                     " It is ahead of every other method%s, image by image and after the "
                     "correction for %zu test%s.",
-                    summary->replacement_count > 1 ? " under every replacement" : "",
+                    summary->place_count == 1 ? ""
+                    : are_blocks(page)        ? " over all blocks and within each"
+                                              : " under every replacement",
                     summary->standing.test_count, summary->standing.test_count == 1 ? "" : "s");
     } else if (worst != NULL && worst->n >= STANDING_LEAST) {
         text_append_string(out, " It is not better than ");
         report_escape(out, page->record->evaluation.methods[worst->than]);
-        if (summary->replacement_count > 1) {
-            text_printf(out, " under %s", word_at(page, worst->replacement));
+        if (summary->place_count > 1) {
+            text_printf(out, " %s %s", word_before(page), word_at(page, worst->place).text);
         }
         text_append_string(out, ", as far as these images tell: ");
         report_signed_number(out, worst->difference, 2);
@@ -182,10 +192,18 @@ static void append_lead_tests(const struct report_page *page) {
 
 static bool is_first_everywhere(const struct summary *summary, size_t method) {
     bool first = true;
-    for (size_t r = 0; r < summary->replacement_count; r++) {
+    for (size_t r = 0; r < summary->place_count; r++) {
         first = first && summary_ranking(summary, r)[0] == method;
     }
     return first;
+}
+
+static void append_all_places(const struct report_page *page) {
+    if (are_blocks(page)) {
+        text_append_string(page->out, "over all blocks and within each");
+    } else {
+        text_printf(page->out, "under all %zu replacements", page->summary->place_count);
+    }
 }
 
 /* The claim needs its tests: without them, the page says what it has counted. */
@@ -195,8 +213,9 @@ static void append_title(const struct report_page *page) {
     struct text *out = page->out;
     text_append_string(out, "<h1>");
     if (!is_first_everywhere(summary, leader)) {
-        text_printf(out, "No method is first under all %zu replacements</h1>\n",
-                    summary->replacement_count);
+        text_append_string(out, "No method is first ");
+        append_all_places(page);
+        text_append_string(out, "</h1>\n");
         return;
     }
     report_escape(out, page->record->evaluation.methods[leader]);
@@ -205,8 +224,9 @@ static void append_title(const struct report_page *page) {
                     report_leader_is_best(page) ? "explains best" : "has the highest Δ",
                     summary->method_count);
     }
-    if (summary->method_count > 1 && summary->replacement_count > 1) {
-        text_printf(out, " under all %zu replacements", summary->replacement_count);
+    if (summary->method_count > 1 && summary->place_count > 1) {
+        text_append_string(out, " ");
+        append_all_places(page);
     }
     text_append_string(out, "</h1>\n");
 }
@@ -221,11 +241,13 @@ static void append_headline(const struct report_page *page) {
     const struct vitlrp_statistic *delta = &page->summary->methods[best].metrics[EVAL_DELTA_LOGIT];
     append_title(page);
     text_append_string(out, "<p class=\"lead\">");
-    if (page->summary->replacement_count > 1 && page->summary->method_count > 1) {
+    if (page->summary->place_count > 1 && page->summary->method_count > 1) {
         report_escape(out, page->record->evaluation.methods[best]);
-        text_printf(out, " has the best ranks. Under %s, the", word_at(page, 0));
-    } else if (page->summary->replacement_count > 1) {
-        text_printf(out, "Under %s, the", word_at(page, 0));
+        text_printf(out, " has the best ranks. %s %s, the", are_blocks(page) ? "Over" : "Under",
+                    word_at(page, 0).text);
+    } else if (page->summary->place_count > 1) {
+        text_printf(out, "%s %s, the", are_blocks(page) ? "Over" : "Under",
+                    word_at(page, 0).text);
     } else {
         text_append_string(out, "The");
     }
@@ -239,8 +261,10 @@ static void append_headline(const struct report_page *page) {
         report_number(out, delta->hi, 2);
         text_append_string(out, ") ");
     }
-    text_append_string(out, "while the patches that it ranks highest are taken away than while "
-                            "those that it ranks lowest are.");
+    text_printf(out,
+                "while the %s that it ranks highest are taken away than while those that it ranks "
+                "lowest are.",
+                page->record->evaluation.unit_count > 0 ? "units" : "patches");
     append_lead_pair(page, best);
     append_lead_tests(page);
     text_append_string(out, "</p>\n");
@@ -264,7 +288,7 @@ const char *report_replacement(enum vitlrp_replacement replacement) {
 /* "black", "black; noise" */
 static void append_replacements(const struct report_page *page) {
     const struct eval_protocol *protocol = &page->record->evaluation.protocol;
-    for (size_t i = 0; i < eval_replacement_count(protocol); i++) {
+    for (size_t i = 0; i < eval_place_count(protocol); i++) {
         text_append_string(page->out, i == 0 ? "" : "; ");
         report_escape(page->out, report_replacement(eval_replacement_at(protocol, i)));
     }
@@ -441,14 +465,13 @@ static void append_hidden_unit(const struct report_page *page) {
     struct text *out = page->out;
     text_printf(out, "<div><dt>Unit and order</dt><dd>One %s of %d, of ",
                 is_head ? "attention head" : "hidden neuron of the MLPs", evaluation->unit_count);
-    if (protocol->block_count > 0) {
-        text_printf(out, "blocks %d to %d", protocol->first_block,
-                    protocol->first_block + protocol->block_count - 1);
-    } else {
-        text_printf(out, "all blocks from %d on", protocol->first_block);
-    }
+    text_printf(out, "blocks %d to %d", protocol->first_block,
+                protocol->first_block + protocol->block_count - 1);
+    text_append_string(out, protocol->each_block != 0
+                                ? " in one ranking, and of each block in its own"
+                                : " in one ranking");
     text_printf(out,
-                " in one ranking; by descending score, equal scores by block and index. Least "
+                "; by descending score, equal scores by block and index. Least "
                 "relevant first is exactly the reverse. Off: 0 in every token.</dd></div>\n"
                 "<div><dt>Points</dt><dd>%d, at 0, 1, 2, 5, 10, 20, 35, 50, 65, 80, 90, 95, 98, 99 "
                 "and 100 %% of the units; areas over the exact shares.</dd></div>\n",

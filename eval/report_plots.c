@@ -53,11 +53,11 @@ static void append_percent(struct text *out, const char *attribute, const struct
     text_append_string(out, "%\"");
 }
 
-/* One axis for all replacements. */
+/* One axis for all places. */
 static struct axis forest_axis(const struct summary *summary) {
     double low = 0.0;
     double high = 0.0;
-    for (size_t row = 0; row < summary->method_count * summary->replacement_count; row++) {
+    for (size_t row = 0; row < summary->method_count * summary->place_count; row++) {
         const struct vitlrp_statistic *delta = &summary->methods[row].metrics[EVAL_DELTA_LOGIT];
         if (report_has_interval(delta)) {
             low = fmin(low, delta->lo);
@@ -111,18 +111,18 @@ static void append_value(struct text *out, const struct vitlrp_statistic *delta)
     }
 }
 
-/* The intervals under a replacement, the best first. */
+/* The intervals in a place, the best first. */
 static void append_forest(const struct report_page *page, const struct axis *axis,
-                          size_t replacement) {
+                          size_t which) {
     const struct summary *summary = page->summary;
     struct text *out = page->out;
     text_append_string(out, "<div class=\"panel forest");
-    report_under_classes(page, replacement);
+    report_under_classes(page, which);
     text_append_string(out, "\">\n");
     for (size_t i = 0; i < summary->method_count; i++) {
-        size_t method = summary_ranking(summary, replacement)[i];
+        size_t method = summary_ranking(summary, which)[i];
         const struct vitlrp_statistic *delta =
-            &summary_row(summary, method, replacement)->metrics[EVAL_DELTA_LOGIT];
+            &summary_row(summary, method, which)->metrics[EVAL_DELTA_LOGIT];
         text_printf(out, "<div><a href=\"#m-%zu\">", method);
         report_escape(out, page->record->evaluation.methods[method]);
         text_append_string(out, "</a></div><div>");
@@ -149,29 +149,29 @@ void report_forest(const struct report_page *page) {
                             "between the curves of least and most relevant first: 0 is what a "
                             "random order gives.</p>\n");
     report_under_choice(page, "delta");
-    for (size_t r = 0; r < page->summary->replacement_count; r++) {
+    for (size_t r = 0; r < page->summary->place_count; r++) {
         append_forest(page, &axis, r);
     }
     text_append_string(out, "</section>\n");
 }
 
-/* Mean curves, [replacements][EVAL_CURVES][points] of each method; NULL for a method without
+/* Mean curves, [places][EVAL_CURVES][points] of each method; NULL for a method without
  * results, so that memory is in proportion to the curves that the record has, however many steps
  * and methods it states. */
 struct curves {
     double **means; /* [methods], owned as are its blocks */
-    size_t points, replacements;
+    size_t points, places;
 };
 
-/* One of the plots: a quantity under a replacement. */
+/* One of the plots: a quantity in a place. */
 struct series {
-    size_t replacement;
+    size_t place;
     enum eval_curve kind;
 };
 
-/* Numbers all series; those under the first replacement have the numbers of their kinds. */
+/* Numbers all series; those in the first place have the numbers of their kinds. */
 static size_t series_number(const struct series *series) {
-    return series->replacement * EVAL_CURVES + (size_t) series->kind;
+    return series->place * EVAL_CURVES + (size_t) series->kind;
 }
 
 static const double *mean_of(const struct curves *curves, size_t method,
@@ -190,7 +190,7 @@ struct averaging {
 /* Adds the curves of one method on one image. */
 static void add_method(const struct curves *curves, const struct eval_method_result *result,
                        double *mean) {
-    for (size_t r = 0; r < curves->replacements; r++) {
+    for (size_t r = 0; r < curves->places; r++) {
         for (size_t kind = 0; kind < EVAL_CURVES; kind++) {
             const float *curve = result->curves[r].of[kind];
             for (size_t k = 0; k < curves->points; k++, mean++) {
@@ -210,7 +210,7 @@ static enum vitlrp_status add_curves(void *user, const struct eval_image *image,
         }
         double **mean = &curves->means[m];
         if (*mean == NULL) {
-            *mean = mem_calloc(curves->points, curves->replacements * EVAL_CURVES * sizeof **mean);
+            *mean = mem_calloc(curves->points, curves->places * EVAL_CURVES * sizeof **mean);
         }
         if (*mean == NULL) {
             return fail(err, VITLRP_NOMEM, "out of memory for the mean curves");
@@ -230,7 +230,7 @@ static void curves_close(const struct evaluation *evaluation, struct curves *cur
 
 static void divide_by_counts(const struct averaging *averaging) {
     const struct curves *curves = averaging->curves;
-    size_t count = curves->replacements * EVAL_CURVES * curves->points;
+    size_t count = curves->places * EVAL_CURVES * curves->points;
     for (size_t m = 0; m < averaging->evaluation->method_count; m++) {
         for (size_t k = 0; curves->means[m] != NULL && k < count; k++) {
             curves->means[m][k] /= (double) averaging->counts[m];
@@ -243,7 +243,7 @@ static enum vitlrp_status curves_open(const struct evaluation *evaluation, struc
     struct averaging averaging = {.evaluation = evaluation, .curves = curves};
     enum vitlrp_status status = VITLRP_OK;
     curves->points = (size_t) evaluation->protocol.steps + 1;
-    curves->replacements = eval_replacement_count(&evaluation->protocol);
+    curves->places = eval_place_count(&evaluation->protocol);
     curves->means = mem_calloc(evaluation->method_count, sizeof *curves->means);
     averaging.counts = mem_calloc(evaluation->method_count, sizeof *averaging.counts);
     if (curves->means == NULL || averaging.counts == NULL) {
@@ -269,12 +269,12 @@ static void widen(const struct curves *curves, size_t method, const struct serie
     }
 }
 
-/* One axis for MoRF and LeRF of a quantity under all replacements, so that they can be compared. */
+/* One axis for MoRF and LeRF of a quantity in all places, so that they can be compared. */
 static struct axis curve_axis(const struct report_page *page, const struct curves *curves,
                               enum eval_curve morf, enum eval_curve lerf) {
     double range[2] = {0.0, 0.0};
     for (size_t m = 0; m < page->summary->method_count; m++) {
-        for (size_t r = 0; r < curves->replacements && curves->means[m] != NULL; r++) {
+        for (size_t r = 0; r < curves->places && curves->means[m] != NULL; r++) {
             widen(curves, m, &(struct series){r, morf}, range);
             widen(curves, m, &(struct series){r, lerf}, range);
         }
@@ -303,12 +303,12 @@ static void append_curve(const struct report_page *page, const struct curves *cu
     }
     text_append_string(out, "<polyline class=\"curve ");
     report_method_classes(page, method);
-    size_t first = summary_ranking(page->summary, series->replacement)[0];
+    size_t first = summary_ranking(page->summary, series->place)[0];
     text_append_string(out, method == first ? " first" : "");
     text_append_string(out, "\" points=\"");
     for (size_t k = 0; k < curves->points; k++) {
         text_append_string(out, k == 0 ? "" : " ");
-        number_fixed(out, PLOT_WIDTH * eval_share(&page->record->evaluation, k), 1);
+        number_fixed(out, PLOT_WIDTH * eval_share(&page->record->evaluation, series->place, k), 1);
         text_append_string(out, ",");
         number_fixed(out, PLOT_HEIGHT * (1.0 - place(axis, mean[k])), 1);
     }
@@ -355,9 +355,9 @@ static size_t value_stride(const struct curves *curves) {
 
 /* The share of the patches (or regions) that is replaced, or of the units off, at a point: "25 %",
  * "3.6 %". */
-static void append_share(const struct report_page *page, size_t point) {
+static void append_share(const struct report_page *page, size_t place, size_t point) {
     struct text *out = page->out;
-    double percent = 100.0 * eval_share(&page->record->evaluation, point);
+    double percent = 100.0 * eval_share(&page->record->evaluation, place, point);
     number_fixed(out, percent, fabs(percent - round(percent)) < 0.05 ? 0 : 1);
     text_append_string(out, " %");
 }
@@ -377,17 +377,17 @@ static void append_place(const struct report_page *page, const struct curves *cu
     double width = 100.0 * (double) value_stride(curves) / (double) (curves->points - 1);
     bool is_late = 2 * point >= curves->points;
     text_append_string(out, "<label style=\"left:");
-    number_fixed(out, 100.0 * eval_share(evaluation, point) - 0.5 * width, 2);
+    number_fixed(out, 100.0 * eval_share(evaluation, series->place, point) - 0.5 * width, 2);
     text_append_string(out, "%;width:");
     number_fixed(out, width, 2);
     text_printf(out,
                 "%%\"><input type=\"radio\" name=\"at-%zu\" aria-labelledby=\"at-%zu-%zu\">"
                 "<span class=\"tip%s\" id=\"at-%zu-%zu\"><b>",
                 number, number, point, is_late ? " late" : "", number, point);
-    append_share(page, point);
+    append_share(page, series->place, point);
     text_append_string(out, evaluation->unit_count > 0 ? " off</b>" : " replaced</b>");
     for (size_t i = 0; i < page->summary->method_count; i++) {
-        size_t method = summary_ranking(page->summary, series->replacement)[i];
+        size_t method = summary_ranking(page->summary, series->place)[i];
         const double *mean = mean_of(curves, method, series);
         if (mean != NULL) {
             text_append_string(out, "<span class=\"");
@@ -416,7 +416,7 @@ static void append_places(const struct report_page *page, const struct curves *c
 static void append_value_table(const struct report_page *page, const struct curves *curves,
                                const struct series *series) {
     const struct summary *summary = page->summary;
-    const size_t *ranking = summary_ranking(summary, series->replacement);
+    const size_t *ranking = summary_ranking(summary, series->place);
     struct text *out = page->out;
     text_append_string(out, "<details><summary>Values as a table</summary><div class=\"scroll\" "
                             "tabindex=\"0\"><table class=\"values\"><thead><tr><th "
@@ -429,7 +429,7 @@ static void append_value_table(const struct report_page *page, const struct curv
     text_append_string(out, "</tr></thead><tbody>\n");
     for (size_t k = 0; k < curves->points; k += value_stride(curves)) {
         text_append_string(out, "<tr><th scope=\"row\">");
-        append_share(page, k);
+        append_share(page, series->place, k);
         text_append_string(out, "</th>");
         for (size_t i = 0; i < summary->method_count; i++) {
             const double *mean = mean_of(curves, ranking[i], series);
@@ -451,7 +451,7 @@ static void append_plot(const struct report_page *page, const struct curves *cur
         [EVAL_CURVE_LERF_PROB] = {"Probability, least relevant first", "LeRF: higher is better"},
     };
     const char *const *titles = TITLES[series->kind];
-    const size_t *ranking = summary_ranking(page->summary, series->replacement);
+    const size_t *ranking = summary_ranking(page->summary, series->place);
     struct text *out = page->out;
     text_printf(out,
                 "<figure class=\"plot panel\"><figcaption><h3>%s</h3><span>%s</span></figcaption>"
@@ -504,17 +504,17 @@ void report_legend_style(const struct report_page *page, struct text *out) {
     }
 }
 
-/* The plots under a replacement; probabilities have an axis unless the outputs are none. */
+/* The plots in a place; probabilities have an axis unless the outputs are none. */
 static void append_plots(const struct report_page *page, const struct curves *curves,
-                         const struct axis axes[2], size_t replacement) {
+                         const struct axis axes[2], size_t place) {
     static const enum eval_curve KINDS[] = {EVAL_CURVE_MORF_LOGIT, EVAL_CURVE_LERF_LOGIT,
                                             EVAL_CURVE_MORF_PROB, EVAL_CURVE_LERF_PROB};
     bool is_chance = page->record->evaluation.probability != VITLRP_PROBABILITY_NONE;
     text_append_string(page->out, "<div class=\"plots");
-    report_under_classes(page, replacement);
+    report_under_classes(page, place);
     text_append_string(page->out, "\">\n");
     for (size_t i = 0; i < (is_chance ? 4 : 2); i++) {
-        append_plot(page, curves, &axes[i / 2], &(struct series){replacement, KINDS[i]});
+        append_plot(page, curves, &axes[i / 2], &(struct series){place, KINDS[i]});
     }
     text_append_string(page->out, "</div>\n");
 }
@@ -534,7 +534,7 @@ enum vitlrp_status report_curves(const struct report_page *page, struct vitlrp_e
                             "keys, to read its values.</p>\n");
     report_under_choice(page, "curves");
     append_legend(page);
-    for (size_t r = 0; r < curves.replacements; r++) {
+    for (size_t r = 0; r < curves.places; r++) {
         append_plots(page, &curves, axes, r);
     }
     text_append_string(out, "</section>\n");

@@ -69,7 +69,7 @@ void report_p(struct text *out, double p);
 void report_under_choice(const struct report_page *page, const char *section);
 
 /* Class attributes, each behind a blank, of what is shown if that one is chosen. */
-void report_under_classes(const struct report_page *page, size_t replacement);
+void report_under_classes(const struct report_page *page, size_t place);
 
 /* The part of the style that shows what is chosen. A method that is the best on an image under
  * replacement 1 has the class "best1" there. */

@@ -39,6 +39,15 @@ static const struct column MASKS[] = {
     {EVAL_AVERAGE_PRECISION, "mAP", "mean over images", 3},
 };
 
+/* Of hidden units: what few of the best do, and single ones. */
+static const struct column UNITS[] = {
+    {EVAL_DROP_1, "Drop at 1 %", "logit, higher", 2},
+    {EVAL_MEAN_DROP_10, "Mean drop to 10 %", "logit, higher", 2},
+    {EVAL_UNITS_TO_LOSE, "Units to lose", "the class, lower", 1},
+    {EVAL_RHO_SINGLE, "Single units", "rank correlation", 2},
+    {EVAL_PEARSON_SINGLE, "Single units", "Pearson’s", 2},
+};
+
 /* Rank correlations with what the patches are worth. */
 static const struct column AGREEMENT[] = {
     {EVAL_RHO_DROP, "Token-drop", "rank correlation", 2},
@@ -269,6 +278,25 @@ static void append_masks(const struct report_page *page, const struct columns *c
     text_append_string(out, "</section>\n");
 }
 
+static void append_units(const struct report_page *page, const struct columns *columns) {
+    struct text *out = page->out;
+    int32_t single = page->record->evaluation.protocol.single;
+    text_append_string(out,
+                       "<section id=\"units\">\n<h2>Few units</h2>\n<p>What the logit loses "
+                       "without the best 1 % of the units, and in the mean up to 10 %; and the "
+                       "fewest of the best units without which another class is first");
+    text_append_string(out, words_of_intervals(page, EVAL_UNITS_TO_LOSE));
+    if (single > 0) {
+        text_printf(out,
+                    ". Single units: correlation of the scores of %d units by chance with what the "
+                    "logit loses without each, image by image",
+                    (int) single);
+    }
+    text_append_string(out, ".</p>\n");
+    append_table(page, columns);
+    text_append_string(out, "</section>\n");
+}
+
 void report_results(const struct report_page *page) {
     static const struct columns FIRST = {FAITHFULNESS, sizeof FAITHFULNESS / sizeof FAITHFULNESS[0],
                                          true, EVAL_DELTA_LOGIT, 'm'};
@@ -280,6 +308,8 @@ void report_results(const struct report_page *page) {
                                           EVAL_RHO_SHAPLEY, 'a'};
     static const struct columns FIFTH = {MASKS, sizeof MASKS / sizeof MASKS[0], false,
                                          EVAL_PIXEL_ACCURACY, 's'};
+    static const struct columns SIXTH = {UNITS, sizeof UNITS / sizeof UNITS[0], false,
+                                         EVAL_UNITS_TO_LOSE, 'u'};
     struct text *out = page->out;
     text_append_string(out, "<section id=\"results\">\n<h2>Results</h2>\n<p>Means over the images");
     text_append_string(out, words_of_intervals(page, EVAL_DELTA_LOGIT));
@@ -290,6 +320,9 @@ void report_results(const struct report_page *page) {
                            : ".</p>\n");
     append_table(page, &FIRST);
     text_append_string(out, "</section>\n");
+    if (has_metric(page, EVAL_UNITS_TO_LOSE)) {
+        append_units(page, &SIXTH);
+    }
     if (has_metric(page, EVAL_SPARSENESS)) {
         append_others(page, &THIRD);
     }

@@ -164,27 +164,31 @@ static void append_audit(struct text *out, const struct record *record,
     }
 }
 
-/* ---- Several replacements ---- */
+/* ---- Several places ---- */
 
-static const char *replacement_word(const struct record *record, size_t place) {
-    return word_of(WORDS_REPLACEMENT, eval_replacement_at(&record->evaluation.protocol, place));
+static struct eval_place_name place_title(const struct record *record, size_t place) {
+    return eval_place_title(&record->evaluation.protocol, place);
+}
+
+static bool are_blocks(const struct record *record) {
+    return eval_places_are_blocks(&record->evaluation.protocol);
 }
 
 static void append_ranks(struct text *out, const struct record *record,
                          const struct summary *summary, int width) {
     char name[NAME_LIMIT];
-    text_printf(out,
-                "\nthe table above is under %s; delta logit, and the rank by it, under each:\n%-*s",
-                replacement_word(record, 0), width, "method");
-    for (size_t r = 0; r < summary->replacement_count; r++) {
-        text_printf(out, "  %-10s", replacement_word(record, r));
+    text_printf(out, "\nthe table above is %s %s; delta logit, and the rank by it, %s each:\n%-*s",
+                are_blocks(record) ? "over" : "under", place_title(record, 0).text,
+                are_blocks(record) ? "within" : "under", width, "method");
+    for (size_t r = 0; r < summary->place_count; r++) {
+        text_printf(out, "  %-10s", place_title(record, r).text);
     }
     text_append_string(out, "\n");
     for (size_t i = 0; i < summary->method_count; i++) {
         size_t method = summary->ranking[i];
         text_escape_name(name, sizeof name, record->evaluation.methods[method]);
         text_printf(out, "%-*s", width, name);
-        for (size_t r = 0; r < summary->replacement_count; r++) {
+        for (size_t r = 0; r < summary->place_count; r++) {
             struct text cell = {.limit = CELL_LIMIT};
             number_fixed(&cell, summary_row(summary, method, r)->metrics[EVAL_DELTA_LOGIT].mean, 2);
             text_printf(&cell, " (%zu)", summary_rank(summary, method, r) + 1);
@@ -195,14 +199,47 @@ static void append_ranks(struct text *out, const struct record *record,
     }
 }
 
+/* Of blocks, the differences from the reference too: they are what a choice of method needs. */
+static void append_block_pairs(struct text *out, const struct record *record,
+                               const struct summary *summary, int width) {
+    char name[NAME_LIMIT];
+    if (!are_blocks(record) || summary->reference >= summary->method_count) {
+        return;
+    }
+    text_escape_name(name, sizeof name, record->evaluation.methods[summary->reference]);
+    text_printf(out, "\npaired difference of delta logit from %s (* excludes 0):\n%-*s", name, width,
+                "method");
+    for (size_t place = 0; place < summary->place_count; place++) {
+        text_printf(out, "  %-10s", place_title(record, place).text);
+    }
+    text_append_string(out, "\n");
+    for (size_t i = 0; i < summary->method_count; i++) {
+        size_t method = summary->ranking[i];
+        text_escape_name(name, sizeof name, record->evaluation.methods[method]);
+        text_printf(out, "%-*s", method == summary->reference ? 0 : width,
+                    method == summary->reference ? "" : name);
+        for (size_t p = 0; method != summary->reference && p < summary->place_count; p++) {
+            const struct vitlrp_statistic *pair =
+                &summary_row(summary, method, p)->paired[SUMMARY_PAIR_LOGIT];
+            struct text cell = {.limit = CELL_LIMIT};
+            text_append_string(&cell, pair->mean > 0.0 ? "+" : "");
+            number_fixed(&cell, pair->mean, 2);
+            text_append_string(&cell, pair->n > 1 && summary_is_clear(pair) ? " *" : "");
+            text_printf(out, "  %-10s", cell.failed || pair->n == 0 ? "-" : cell.data);
+            text_free(&cell);
+        }
+        text_append_string(out, method == summary->reference ? "" : "\n");
+    }
+}
+
 static void append_agreement(struct text *out, const struct record *record,
                              const struct summary *summary) {
     text_append_string(out, "\nagreement of the rankings (Kendall's tau-b)\n");
-    for (size_t b = 1; b < summary->replacement_count; b++) {
+    for (size_t b = 1; b < summary->place_count; b++) {
         for (size_t a = 0; a < b; a++) {
             const struct vitlrp_statistic *found =
                 &summary->standing.agreement[standing_pair(a, b)];
-            text_printf(out, "%s, %s: %s", replacement_word(record, a), replacement_word(record, b),
+            text_printf(out, "%s, %s: %s", place_title(record, a).text, place_title(record, b).text,
                         isnan(found->mean) ? "-" : "");
             if (isfinite(found->mean)) {
                 number_fixed(out, found->mean, 2);
@@ -242,9 +279,41 @@ static void append_shapley(struct text *out, const struct record *record,
     text_append_string(out, "\n");
 }
 
+/* What the curves over hidden units say of few of them, and of single ones. */
+static void append_units(struct text *out, const struct record *record,
+                         const struct summary *summary, int width) {
+    static const struct {
+        enum eval_metric metric;
+        const char *title;
+        int decimals;
+    } COLUMNS[] = {{EVAL_DROP_1, "drop at 1 %", 2},
+                   {EVAL_MEAN_DROP_10, "mean drop to 10 %", 2},
+                   {EVAL_UNITS_TO_LOSE, "units to lose the class", 1},
+                   {EVAL_RHO_SINGLE, "single units: rank corr.", 2},
+                   {EVAL_PEARSON_SINGLE, "single units: Pearson", 2}};
+    size_t columns = record->evaluation.protocol.single > 0 ? 5 : 3;
+    char name[NAME_LIMIT];
+    text_printf(out, "\n%-*s", width, "method");
+    for (size_t k = 0; k < columns; k++) {
+        text_printf(out, "  %-24s", COLUMNS[k].title);
+    }
+    text_append_string(out, "n\n");
+    for (size_t i = 0; i < summary->method_count; i++) {
+        const struct summary_method *row = &summary->methods[summary->ranking[i]];
+        text_escape_name(name, sizeof name, record->evaluation.methods[summary->ranking[i]]);
+        text_printf(out, "%-*s", width, name);
+        for (size_t k = 0; k < columns; k++) {
+            append_cell(out, 24, &row->metrics[COLUMNS[k].metric], COLUMNS[k].decimals, "");
+        }
+        text_printf(out, "%zu\n", row->metrics[EVAL_UNITS_TO_LOSE].n);
+    }
+}
+
 static void append_verdict(struct text *out, const struct record *record,
                            const struct summary *summary) {
     const struct standing *standing = &summary->standing;
+    const char *words =
+        are_blocks(record) ? "over all blocks and within each" : "under every replacement";
     char leader[NAME_LIMIT];
     char than[NAME_LIMIT];
     if (standing->leader >= summary->method_count || standing->test_count == 0) {
@@ -254,9 +323,9 @@ static void append_verdict(struct text *out, const struct record *record,
     text_escape_name(leader, sizeof leader, record->evaluation.methods[standing->leader]);
     if (worst == NULL) {
         text_printf(out,
-                    "\n%s is better than every other method under every replacement (%zu test%s, "
-                    "corrected by Holm: p < 0.05)\n",
-                    leader, standing->test_count, standing->test_count == 1 ? "" : "s");
+                    "\n%s is better than every other method %s (%zu test%s, corrected by Holm: "
+                    "p < 0.05)\n",
+                    leader, words, standing->test_count, standing->test_count == 1 ? "" : "s");
         return;
     }
     text_escape_name(than, sizeof than, record->evaluation.methods[worst->than]);
@@ -266,9 +335,9 @@ static void append_verdict(struct text *out, const struct record *record,
         return;
     }
     text_printf(out,
-                "\nno method is better than all others under every replacement: of %s and %s "
-                "under %s the difference is ",
-                leader, than, replacement_word(record, worst->replacement));
+                "\nno method is better than all others %s: of %s and %s %s %s the difference is ",
+                words, leader, than, are_blocks(record) ? "over" : "under",
+                place_title(record, worst->place).text);
     number_fixed(out, worst->difference, 2);
     text_append_string(out, " (p ");
     number_fixed(out, worst->holm, 3);
@@ -307,8 +376,12 @@ void report_table(const struct record *record, const struct summary *summary, st
     if (measured > 0 && measured < STANDING_LEAST) {
         text_printf(out, "fewer than %zu images: too few to tell methods apart\n", STANDING_LEAST);
     }
-    if (summary->replacement_count > 1) {
+    if (evaluation->unit_count > 0) {
+        append_units(out, record, summary, width);
+    }
+    if (summary->place_count > 1) {
         append_ranks(out, record, summary, width);
+        append_block_pairs(out, record, summary, width);
         append_agreement(out, record, summary);
         append_verdict(out, record, summary);
     }

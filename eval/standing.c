@@ -21,10 +21,10 @@
 /* What is added up over the images. */
 struct sums {
     const struct evaluation *evaluation;
-    size_t leader, methods, replacements;
-    struct significance *leads; /* [methods][replacements], owned: leader - method */
+    size_t leader, methods, places;
+    struct significance *leads; /* [methods][places], owned: leader - method */
 
-    /* Sums of Delta, [replacements][competing], over the images that have all of them; in the
+    /* Sums of Delta, [places][competing], over the images that have all of them; in the
      * samples, over as many copies of each as chance gives. */
     size_t competing; /* methods that are no controls */
     size_t images;
@@ -49,7 +49,7 @@ static bool is_measured(const struct summary *summary, size_t method) {
 
 static size_t rank_sum(const struct summary *summary, size_t method) {
     size_t sum = 0;
-    for (size_t r = 0; r < summary->replacement_count; r++) {
+    for (size_t r = 0; r < summary->place_count; r++) {
         sum += summary_rank(summary, method, r);
     }
     return sum;
@@ -71,16 +71,16 @@ static size_t find_leader(const struct summary *summary) {
 /* ---- Sums over the images ---- */
 
 static size_t cells_of(const struct sums *sums) {
-    return sums->competing * sums->replacements;
+    return sums->competing * sums->places;
 }
 
 static enum vitlrp_status sums_open(struct sums *sums, struct vitlrp_error *err) {
     for (size_t m = 0; m < sums->methods; m++) {
         sums->competing += standing_is_control(sums->evaluation->methods[m]) ? 0 : 1;
     }
-    sums->is_sampled = sums->replacements > 1 && sums->evaluation->image_count >= STANDING_LEAST;
+    sums->is_sampled = sums->places > 1 && sums->evaluation->image_count >= STANDING_LEAST;
     size_t bytes = cells_of(sums) * sizeof *sums->all;
-    sums->leads = mem_calloc(sums->methods, sums->replacements * sizeof *sums->leads);
+    sums->leads = mem_calloc(sums->methods, sums->places * sizeof *sums->leads);
     sums->image = mem_calloc(1, bytes);
     sums->all = mem_calloc(1, bytes);
     sums->samples = mem_calloc(sums->is_sampled ? RESAMPLES : 0, bytes);
@@ -130,14 +130,14 @@ static enum vitlrp_status add_image(void *user, const struct eval_image *image,
     double *cell = sums->image;
     bool is_whole = true;
     (void) err;
-    for (size_t r = 0; r < sums->replacements; r++) {
+    for (size_t r = 0; r < sums->places; r++) {
         const struct eval_measure measure = {EVAL_DELTA_LOGIT, r};
         double first = sums->leader < sums->methods
                            ? eval_metric_value(evaluation, image, sums->leader, measure)
                            : (double) NAN;
         for (size_t m = 0; m < sums->methods; m++) {
             double delta = eval_metric_value(evaluation, image, m, measure);
-            significance_add(&sums->leads[m * sums->replacements + r], first - delta);
+            significance_add(&sums->leads[m * sums->places + r], first - delta);
             if (!standing_is_control(evaluation->methods[m])) {
                 is_whole = is_whole && !isnan(delta);
                 *cell++ = delta;
@@ -191,16 +191,16 @@ const struct standing_test *standing_worst(const struct standing *standing) {
 
 static enum vitlrp_status make_tests(const struct sums *sums, struct standing *out,
                                      struct vitlrp_error *err) {
-    out->tests = mem_calloc(sums->methods, sums->replacements * sizeof *out->tests);
+    out->tests = mem_calloc(sums->methods, sums->places * sizeof *out->tests);
     if (out->tests == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for the tests of methods");
     }
     for (size_t m = 0; m < sums->methods && out->leader < sums->methods; m++) {
-        for (size_t r = 0; m != out->leader && r < sums->replacements; r++) {
-            const struct significance *lead = &sums->leads[m * sums->replacements + r];
+        for (size_t r = 0; m != out->leader && r < sums->places; r++) {
+            const struct significance *lead = &sums->leads[m * sums->places + r];
             out->tests[out->test_count++] =
                 (struct standing_test){.than = m,
-                                       .replacement = r,
+                                       .place = r,
                                        .difference = lead->n > 0 ? lead->mean : (double) NAN,
                                        .p = significance_p(lead),
                                        .n = lead->n};
@@ -214,7 +214,7 @@ static enum vitlrp_status make_tests(const struct sums *sums, struct standing *o
 
 /* ---- Agreement of rankings ---- */
 
-/* Of the rankings under two replacements by sums [replacements][competing], which rank as means do.
+/* Of the rankings in two places by sums [places][competing], which rank as means do.
  */
 static double agreement_of(const struct sums *sums, const double *values, size_t a, size_t b) {
     return significance_tau(values + a * sums->competing, values + b * sums->competing,
@@ -248,14 +248,14 @@ static void give_interval(const struct sums *sums, size_t a, size_t b, double *t
 
 static enum vitlrp_status make_agreement(const struct sums *sums, struct standing *out,
                                          struct vitlrp_error *err) {
-    size_t pairs = sums->replacements * (sums->replacements - 1) / 2;
+    size_t pairs = sums->places * (sums->places - 1) / 2;
     double *taus = mem_calloc(RESAMPLES, sizeof *taus);
     out->agreement = mem_calloc(pairs, sizeof *out->agreement);
     if (taus == NULL || out->agreement == NULL) {
         mem_free(taus);
         return fail(err, VITLRP_NOMEM, "out of memory for the rankings of methods");
     }
-    for (size_t b = 1; b < sums->replacements; b++) {
+    for (size_t b = 1; b < sums->places; b++) {
         for (size_t a = 0; a < b; a++) {
             struct vitlrp_statistic *found = &out->agreement[standing_pair(a, b)];
             double tau = agreement_of(sums, sums->all, a, b);
@@ -276,7 +276,7 @@ enum vitlrp_status standing_make(const struct evaluation *evaluation, const stru
     struct sums sums = {.evaluation = evaluation,
                         .leader = standing.leader,
                         .methods = summary->method_count,
-                        .replacements = summary->replacement_count};
+                        .places = summary->place_count};
     enum vitlrp_status status = VITLRP_OK;
     TRY_GOTO(status, sums_open(&sums, err), cleanup);
     TRY_GOTO(status, evaluation_visit(evaluation, add_image, &sums, err), cleanup);

@@ -1,4 +1,4 @@
-/* How methods stand to each other over several replacements: whether the rankings agree, and
+/* How methods stand to each other over several places: whether the rankings agree, and
  * whether one method is better than all others under every one of them. */
 #ifndef EVAL_STANDING_H
 #define EVAL_STANDING_H
@@ -15,9 +15,9 @@
 /* Images that intervals and claims need: fewer tell nothing apart. */
 #define STANDING_LEAST ((size_t) 20)
 
-/* The leader against another method under a replacement, by Delta (logit). */
+/* The leader against another method in a place, by Delta (logit). */
 struct standing_test {
-    size_t than, replacement;
+    size_t than, place;
     double difference; /* mean over the images that both have; NaN without any */
     double p, holm;    /* two-sided, and corrected over all tests of the leader */
     size_t n;
@@ -25,13 +25,13 @@ struct standing_test {
 
 struct standing {
     size_t leader; /* the method with the least sum of ranks; of equal ones that which is first
-                      under the first replacement; method_count if no method was measured */
+                      in the first place; method_count if no method was measured */
     bool leads;    /* it is ahead of every other method in every test, of enough images */
-    struct standing_test *tests; /* [(methods - 1) replacements], by method, then replacement;
+    struct standing_test *tests; /* [(methods - 1) places], by method, then place;
                                     owned */
     size_t test_count;
 
-    /* Of two replacements a < b, at b (b - 1) / 2 + a: Kendall's tau-b of the methods' mean Delta
+    /* Of two places a < b, at b (b - 1) / 2 + a: Kendall's tau-b of the methods' mean Delta
      * (logit), without random and centre. lo and hi, from samples of the images, are NaN of fewer
      * than STANDING_LEAST images; n counts the images on which every method was measured, which
      * alone count here. Owned. */
@@ -50,7 +50,7 @@ const struct standing_test *standing_worst(const struct standing *standing);
 /* True for random and centre, which compete with nobody. */
 bool standing_is_control(const char *method);
 
-/* Where the agreement of two different replacements is. */
+/* Where the agreement of two different places is. */
 size_t standing_pair(size_t a, size_t b);
 
 /* From the rankings of the summary. *out is owned: standing_free. */

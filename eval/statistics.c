@@ -264,7 +264,7 @@ static void rank(const float *values, size_t count, struct ranked_value *scratch
     }
 }
 
-static double correlation(const double *a, const double *b, size_t count) {
+double statistics_pearson(const double *a, const double *b, size_t count) {
     double mean_a = mean_of(a, count);
     double mean_b = mean_of(b, count);
     double both = 0.0;
@@ -290,7 +290,7 @@ enum vitlrp_status statistics_spearman(const float *a, const float *b, size_t co
     }
     rank(a, count, scratch, ranks_a);
     rank(b, count, scratch, ranks_b);
-    *out = correlation(ranks_a, ranks_b, count);
+    *out = statistics_pearson(ranks_a, ranks_b, count);
 cleanup:
     mem_free(ranks_b);
     mem_free(ranks_a);

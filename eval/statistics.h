@@ -28,4 +28,7 @@ enum vitlrp_status statistics_paired(const double *a, const double *b, size_t co
 enum vitlrp_status statistics_spearman(const float *a, const float *b, size_t count, double *out,
                                        struct vitlrp_error *err);
 
+/* Pearson's correlation; NaN likewise. */
+double statistics_pearson(const double *a, const double *b, size_t count);
+
 #endif

@@ -29,21 +29,21 @@ struct batch {
 };
 
 const struct summary_method *summary_row(const struct summary *summary, size_t method,
-                                         size_t replacement) {
-    return &summary->methods[replacement * summary->method_count + method];
+                                         size_t place) {
+    return &summary->methods[place * summary->method_count + method];
 }
 
-const size_t *summary_ranking(const struct summary *summary, size_t replacement) {
-    return summary->ranking + replacement * summary->method_count;
+const size_t *summary_ranking(const struct summary *summary, size_t place) {
+    return summary->ranking + place * summary->method_count;
 }
 
-size_t summary_rank(const struct summary *summary, size_t method, size_t replacement) {
-    const size_t *ranking = summary_ranking(summary, replacement);
-    size_t place = 0;
-    while (ranking[place] != method) {
-        place++;
+size_t summary_rank(const struct summary *summary, size_t method, size_t place) {
+    const size_t *ranking = summary_ranking(summary, place);
+    size_t rank = 0;
+    while (ranking[rank] != method) {
+        rank++;
     }
-    return place;
+    return rank;
 }
 
 enum eval_metric summary_pair_metric(enum summary_pair pair) {
@@ -118,7 +118,7 @@ static enum vitlrp_status gather_image(void *user, const struct eval_image *imag
     for (size_t i = 0; i < batch->count; i++) {
         double *row = batch->values + i * ROWS * batch->images + place;
         size_t method = (batch->begin + i) % batch->summary->method_count;
-        struct eval_measure measure = {.replacement =
+        struct eval_measure measure = {.place =
                                            (batch->begin + i) / batch->summary->method_count};
         for (size_t m = 0; m < EVAL_METRIC_COUNT; m++, row += batch->images) {
             measure.metric = (enum eval_metric) m;
@@ -156,13 +156,13 @@ static void compute_row(void *context, size_t place, size_t thread) {
 
 struct ranked_rows {
     const struct summary *summary;
-    size_t replacement;
+    size_t place;
 };
 
 /* The mean to rank by; methods without one come last. */
 static double rank_value(const struct ranked_rows *rows, size_t method) {
     const struct vitlrp_statistic *delta =
-        &summary_row(rows->summary, method, rows->replacement)->metrics[EVAL_DELTA_LOGIT];
+        &summary_row(rows->summary, method, rows->place)->metrics[EVAL_DELTA_LOGIT];
     return delta->n > 0 ? delta->mean : -INFINITY;
 }
 
@@ -177,9 +177,9 @@ static int compare_methods(const void *left, const void *right, void *context) {
     return (a > b) - (a < b);
 }
 
-static void rank_methods(struct summary *summary, size_t replacement) {
-    struct ranked_rows rows = {summary, replacement};
-    size_t *ranking = summary->ranking + replacement * summary->method_count;
+static void rank_methods(struct summary *summary, size_t place) {
+    struct ranked_rows rows = {summary, place};
+    size_t *ranking = summary->ranking + place * summary->method_count;
     for (size_t i = 0; i < summary->method_count; i++) {
         ranking[i] = i;
     }
@@ -203,7 +203,7 @@ static enum vitlrp_status batch_compute(struct batch *batch, struct pool *pool,
 static enum vitlrp_status summary_compute(struct batch *batch, size_t threads,
                                           struct vitlrp_error *err) {
     struct pool *pool = NULL;
-    size_t rows = batch->summary->method_count * batch->summary->replacement_count;
+    size_t rows = batch->summary->method_count * batch->summary->place_count;
     size_t row_bytes = size_max(1, batch->images) * ROWS * sizeof *batch->values;
     size_t most = size_min(rows, size_max(1, batch->memory / row_bytes));
     enum vitlrp_status status = VITLRP_OK;
@@ -256,8 +256,8 @@ static enum vitlrp_status count_image(void *user, const struct eval_image *image
         return VITLRP_OK;
     }
     summary->audited++;
-    for (size_t row = 0; row < summary->method_count * summary->replacement_count; row++) {
-        struct eval_measure measure = {.replacement = row / summary->method_count};
+    for (size_t row = 0; row < summary->method_count * summary->place_count; row++) {
+        struct eval_measure measure = {.place = row / summary->method_count};
         for (size_t metric = 0; metric < AUDIT_METRICS; metric++) {
             measure.metric = (enum eval_metric) metric;
             audit_add(&summary->methods[row].audits[metric],
@@ -292,7 +292,7 @@ static enum vitlrp_status summary_count(const struct evaluation *evaluation,
     enum vitlrp_status status = count_images(&counting, err);
     mem_free(counting.errors);
     TRY(status);
-    for (size_t row = 0; row < summary->method_count * summary->replacement_count; row++) {
+    for (size_t row = 0; row < summary->method_count * summary->place_count; row++) {
         struct summary_method *cells = &summary->methods[row];
         for (size_t metric = 0; metric < AUDIT_METRICS; metric++) {
             audit_end(&cells->audits[metric], &cells->metrics[metric]);
@@ -319,12 +319,12 @@ enum vitlrp_status summary_make_within(const struct evaluation *evaluation, cons
                                        size_t threads, size_t memory, struct summary *out,
                                        struct vitlrp_error *err) {
     size_t count = evaluation->method_count;
-    size_t replacements = eval_replacement_count(&evaluation->protocol);
+    size_t places = eval_place_count(&evaluation->protocol);
     struct summary summary = {
         .method_count = count,
-        .replacement_count = replacements,
-        .methods = mem_calloc(count, replacements * sizeof *summary.methods),
-        .ranking = mem_calloc(count, replacements * sizeof *summary.ranking),
+        .place_count = places,
+        .methods = mem_calloc(count, places * sizeof *summary.methods),
+        .ranking = mem_calloc(count, places * sizeof *summary.ranking),
         .reference = find_method(evaluation, reference),
     };
     struct batch batch = {.evaluation = evaluation,
@@ -338,7 +338,7 @@ enum vitlrp_status summary_make_within(const struct evaluation *evaluation, cons
     }
     TRY_GOTO(status, summary_compute(&batch, threads, err), cleanup);
     TRY_GOTO(status, summary_count(evaluation, &summary, err), cleanup);
-    for (size_t r = 0; r < replacements; r++) {
+    for (size_t r = 0; r < places; r++) {
         rank_methods(&summary, r);
     }
     TRY_GOTO(status, standing_make(evaluation, &summary, &summary.standing, err), cleanup);

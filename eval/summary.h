@@ -1,4 +1,4 @@
-/* The table of an evaluation: for every method and replacement the mean of each metric with its
+/* The table of an evaluation: for every method and place the mean of each metric with its
  * interval, and the paired differences to a method of reference. */
 #ifndef EVAL_SUMMARY_H
 #define EVAL_SUMMARY_H
@@ -24,11 +24,11 @@ struct summary_method {
     struct vitlrp_audit audits[AUDIT_METRICS]; /* of curves in fewer bits; else n = 0 */
 };
 
-/* Rows and ranking under the first replacement come first. */
+/* Rows and ranking in the first place come first. */
 struct summary {
-    struct summary_method *methods; /* [replacements][methods], owned: summary_free */
-    size_t method_count, replacement_count;
-    size_t *ranking;  /* [replacements][methods], owned: methods by EVAL_DELTA_LOGIT, best first;
+    struct summary_method *methods; /* [places][methods], owned: summary_free */
+    size_t method_count, place_count;
+    size_t *ranking;  /* [places][methods], owned: methods by EVAL_DELTA_LOGIT, best first;
                          those without any last */
     size_t reference; /* method_count if there is none */
     size_t failed;    /* images */
@@ -41,13 +41,13 @@ struct summary {
     struct vitlrp_statistic shapley_error, shapley_split_half;
 };
 
-/* The row of a method under a replacement; the methods in their order under one. */
+/* The row of a method in a place; the methods in their order in one. */
 const struct summary_method *summary_row(const struct summary *summary, size_t method,
-                                         size_t replacement);
-const size_t *summary_ranking(const struct summary *summary, size_t replacement);
+                                         size_t place);
+const size_t *summary_ranking(const struct summary *summary, size_t place);
 
 /* The place of a method there, from 0. */
-size_t summary_rank(const struct summary *summary, size_t method, size_t replacement);
+size_t summary_rank(const struct summary *summary, size_t method, size_t place);
 
 /* `reference` may be NULL or a method that was not run: then nothing is paired. The same for any
  * number of threads. Goes over the images as often as it needs to hold the values of some rows

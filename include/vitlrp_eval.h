@@ -128,6 +128,14 @@ struct vitlrp_eval_options {
      * and "activation": the sum of a unit's values over tokens. */
     enum vitlrp_eval_units units;
     int32_t first_block, block_count;
+    int32_t each_block; /* 1: curves over each of these blocks by itself too (vitlrp_metric_query
+                           .block); a method that finds what matters over the depth need not find
+                           what does within a block */
+    int32_t samples;    /* of the methods that read them (VITLRP_READS_SAMPLES); 0: their own */
+    int32_t single;     /* the correlation of scores with what the logit loses without each of so
+                           many units, which are drawn for each image ("rho_single" and
+                           "pearson_single"): as many forward passes more. 0 (default): none */
+    int32_t reserved[3];
 };
 
 /* The defaults above; every other field is 0 or NULL. */
@@ -137,7 +145,7 @@ VITLRP_API void vitlrp_eval_options_init_sized(struct vitlrp_eval_options *optio
 
 /* A field of vitlrp_eval_options that is fixed for a whole evaluation and is in the "protocol" of
  * its record: steps, replacements, target, seed, precision, score, masks, coalitions, regions,
- * units, first_block, block_count; more may follow. For programs that offer them all to their
+ * units, first_block, block_count, each_block, samples, single; more may follow. For programs that offer them all to their
  * users. */
 struct vitlrp_eval_setting {
     size_t struct_size;
@@ -334,7 +342,8 @@ struct vitlrp_metric_query {
                     correlation of two halves of their samples; n = 0 without coalitions */
     const char *metric;  /* in: of vitlrp_evaluation_metric */
     int32_t replacement; /* in: an enum vitlrp_replacement; -1 (default): the first of the run's */
-    int32_t reserved;
+    int32_t block;       /* in: of a run with each_block, a block's own curves; -1 (default): those
+                            of all */
     struct vitlrp_statistic statistic; /* out */
     struct vitlrp_audit
         audit; /* out: as of vitlrp_evaluation_audit; n = 0 for others than its metrics */

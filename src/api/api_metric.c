@@ -35,22 +35,30 @@ static const struct vitlrp_statistic *find_own(const struct summary *summary, co
                                                      : NULL;
 }
 
-/* The place of a replacement among those of the run. */
-static enum vitlrp_status find_replacement(const struct vitlrp_evaluation *evaluation,
-                                           int32_t replacement, size_t *place,
-                                           struct vitlrp_error *err) {
+/* The place that a query names. */
+static enum vitlrp_status find_place(const struct vitlrp_evaluation *evaluation,
+                                     const struct vitlrp_metric_query *query, size_t *place,
+                                     struct vitlrp_error *err) {
     const struct eval_protocol *protocol = &evaluation->record.evaluation.protocol;
-    const char *name = word_of(WORDS_REPLACEMENT, replacement);
-    size_t count = eval_replacement_count(protocol);
+    const char *name = word_of(WORDS_REPLACEMENT, query->replacement);
+    bool blocks = eval_places_are_blocks(protocol);
+    size_t count = blocks ? 1 : eval_place_count(protocol);
     *place = 0;
-    while (replacement >= 0 && *place < count &&
-           (int32_t) eval_replacement_at(protocol, *place) != replacement) {
+    while (query->replacement >= 0 && *place < count &&
+           (int32_t) eval_replacement_at(protocol, *place) != query->replacement) {
         ++*place;
     }
-    return replacement >= -1 && *place < count
+    if (query->replacement < -1 || *place == count) {
+        return fail(err, VITLRP_USAGE, "nothing was replaced by %s",
+                    name == NULL ? "a replacement of that number" : name);
+    }
+    if (query->block == -1) {
+        return VITLRP_OK;
+    }
+    *place = 1 + (size_t) (query->block - protocol->first_block);
+    return blocks && query->block >= protocol->first_block && *place < eval_place_count(protocol)
                ? VITLRP_OK
-               : fail(err, VITLRP_USAGE, "nothing was replaced by %s",
-                      name == NULL ? "a replacement of that number" : name);
+               : fail(err, VITLRP_USAGE, "block %d was not measured by itself", (int) query->block);
 }
 
 /* The audit of the metric of that name; NULL if it is not audited. */
@@ -70,7 +78,7 @@ static enum vitlrp_status answer(const struct vitlrp_evaluation *evaluation,
     size_t place = 0;
     query->audit = (struct vitlrp_audit){0};
     query->rank = 0;
-    TRY(find_replacement(evaluation, query->replacement, &place, err));
+    TRY(find_place(evaluation, query, &place, err));
     if (query->method == NULL) {
         found = find_own(summary, query->metric);
     } else {
@@ -107,7 +115,7 @@ enum vitlrp_status vitlrp_evaluation_metric(const struct vitlrp_evaluation *eval
                                             const char *method, const char *metric,
                                             struct vitlrp_statistic *statistic,
                                             struct vitlrp_error *error) {
-    struct vitlrp_metric_query query = {.method = method, .metric = metric, .replacement = -1};
+    struct vitlrp_metric_query query = {.method = method, .metric = metric, .replacement = -1, .block = -1};
     API_NEEDS(evaluation != NULL && method != NULL && metric != NULL && statistic != NULL, error);
     TRY(answer(evaluation, &query, error));
     *statistic = query.statistic;

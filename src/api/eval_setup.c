@@ -69,7 +69,10 @@ static enum vitlrp_status check_options(const struct vitlrp_eval_options *option
 }
 
 /* Curves over hidden units have points of their own, which the initial number of steps means. */
-static struct eval_protocol protocol_from_options(const struct vitlrp_eval_options *options) {
+/* Ranked blocks are counted, and points are those of units. */
+static struct eval_protocol protocol_from_options(const struct vitlrp_model *model,
+                                                  const struct vitlrp_eval_options *options) {
+    int32_t depth = model->vit->config.depth;
     struct eval_protocol protocol = {
 #define WHOLE(type, member, ...) .member = options->member,
 #define CHOICE WHOLE
@@ -81,6 +84,10 @@ static struct eval_protocol protocol_from_options(const struct vitlrp_eval_optio
     };
     if (protocol.units != VITLRP_UNITS_PATCH && protocol.steps == eval_protocol_default().steps) {
         protocol.steps = UNIT_POINTS - 1;
+    }
+    if (protocol.units != VITLRP_UNITS_PATCH && protocol.block_count == 0 &&
+        protocol.first_block < depth) {
+        protocol.block_count = depth - protocol.first_block;
     }
     return protocol;
 }
@@ -130,6 +137,9 @@ static enum vitlrp_status add_method(struct eval_setup *setup, const char *name,
     added->options.seed = setup->options.seed;
     if ((method->reads & VITLRP_READS_SCORE) != 0) {
         added->options.score = setup->options.score;
+    }
+    if ((method->reads & VITLRP_READS_SAMPLES) != 0 && setup->options.samples > 0) {
+        added->options.samples = setup->options.samples;
     }
     if ((method->reads & VITLRP_READS_MASKS) != 0) {
         added->options.masks = setup->options.masks;
@@ -392,7 +402,7 @@ enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
     TRY(check_outputs(model, err));
     TRY(identify_model(setup, err));
     setup->evaluate = eval_run_options_default();
-    setup->evaluate.protocol = protocol_from_options(options);
+    setup->evaluate.protocol = protocol_from_options(model, options);
     TRY(eval_protocol_check(&setup->evaluate.protocol, err));
     TRY(choose_methods(setup, err));
     TRY(check_score(setup, err));

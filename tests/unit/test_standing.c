@@ -169,7 +169,7 @@ static void test_leader(void **unused) {
     assert_int_equal(standing->test_count, 5 * 2);
     assert_null(standing_worst(standing));
     assert_int_equal(standing->tests[9].than, 5);
-    assert_int_equal(standing->tests[9].replacement, 1);
+    assert_int_equal(standing->tests[9].place, 1);
     assert_int_equal(standing->tests[0].n, 38); /* 3 failed, and method 1 on 5 */
     assert_int_equal(standing->tests[2].n, 39);
     assert_int_equal(standing->agreement_count, 1);
@@ -190,7 +190,7 @@ static void test_one_replacement_is_not_enough(void **unused) {
     assert_int_equal(standing->leader, 1);
     const struct standing_test *worst = standing_worst(standing);
     assert_int_equal(worst->than, 0);
-    assert_int_equal(worst->replacement, 0);
+    assert_int_equal(worst->place, 0);
     assert_true(worst->difference < 0.0 && worst->p < 1e-6);
     /* Five methods compete, and one goes from the first place to the last. */
     assert_true(fabs(standing->agreement[0].mean - 0.2) < 1e-12);

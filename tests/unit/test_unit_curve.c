@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "eval/protocol.h"
+#include "eval/statistics.h"
 #include "eval/unit_curve.h"
 #include "support/golden.h"
 #include "support/latent.h"
@@ -42,6 +43,9 @@ struct bench {
     float *input;
     float *scores[METHODS]; /* [bench->latent.depth, width] */
     float *means;
+    bool curves_alone;
+    const uint32_t *singles;
+    size_t single_count;
 };
 
 static float *read_scores(const struct bench *bench, const char *method) {
@@ -60,12 +64,12 @@ static void open_evaluator(struct bench *bench, size_t capacity) {
     const struct unit_curve_options options = {.model = bench->model->vit,
                                                .batch = bench->batch,
                                                .site = bench->range->site,
-                                               .first_block = bench->range->first_block,
-                                               .blocks = bench->range->blocks,
+                                               .blocks = bench->latent.depth,
                                                .means = bench->means,
-                                               .method_count = METHODS};
+                                               .block_means = bench->width * MEANS,
+                                               .method_count = METHODS,
+                                               .single_count = MOST_UNITS};
     assert_int_equal(unit_evaluator_open(&options, &bench->evaluator, &err), VITLRP_OK);
-    assert_int_equal(unit_evaluator_units(bench->evaluator), bench->units);
 }
 
 static void bench_open(struct bench *bench, const char *folder, const struct range *range,
@@ -104,8 +108,13 @@ static enum vitlrp_status evaluate(const struct bench *bench, struct unit_curves
     const struct unit_curve_request request = {
         .input = bench->input,
         .question = {.output = bench->predicted, .expected = bench->predicted},
+        .first_block = bench->range->first_block,
+        .blocks = bench->range->blocks,
         .scores = scores,
-        .method_count = METHODS};
+        .method_count = METHODS,
+        .curves_alone = bench->curves_alone,
+        .singles = bench->singles,
+        .single_count = bench->single_count};
     return unit_curve_evaluate(bench->evaluator, &request, curves, err);
 }
 
@@ -197,10 +206,11 @@ static void test_equal_sets_are_computed_once(void **unused) {
     struct bench bench;
     (void) unused;
     bench_open(&bench, FOLDERS[0], &RANGES[0], 0);
+    bench.curves_alone = true;
     memcpy(bench.scores[1], bench.scores[0], bench.units * sizeof *bench.scores[0]);
     assert_int_equal(evaluate(&bench, curves, &err), VITLRP_OK);
     assert_int_equal(vit_batch_inputs(bench.batch), 2 * (UNIT_POINTS - 2) + 2);
-    assert_memory_equal(&curves[0], &curves[1], sizeof curves[0]);
+    assert_memory_equal(curves[0].of, curves[1].of, sizeof curves[0].of);
     for (size_t i = 0; i < bench.units; i++) {
         bench.scores[1][i] = -bench.scores[0][i];
     }
@@ -223,6 +233,7 @@ static void test_versus(void **unused) {
     const float *const scores[METHODS] = {bench.scores[0], bench.scores[1]};
     struct unit_curve_request request = {.input = bench.input,
                                          .question = {.output = 2, .expected = 2},
+                                         .blocks = bench.latent.depth,
                                          .scores = scores,
                                          .method_count = METHODS};
     assert_int_equal(unit_curve_evaluate(bench.evaluator, &request, plain, &err), VITLRP_OK);
@@ -235,6 +246,119 @@ static void test_versus(void **unused) {
                     plain[0].of[EVAL_CURVE_MORF_LOGIT][k] - other[0].of[EVAL_CURVE_MORF_LOGIT][k]);
     }
     bench_close(&bench);
+}
+
+/* What the logit is without some units, by a pass of its own. */
+static struct point point_without(const struct bench *bench, const uint32_t *off, size_t count) {
+    uint8_t masks[MOST_UNITS] = {0};
+    float *logits = mem_calloc((size_t) bench->model->vit->config.classes, sizeof *logits);
+    struct vitlrp_error err = {0};
+    for (size_t i = 0; i < count; i++) {
+        masks[off[i]] = 1;
+    }
+    const struct vit_unit_versions versions = {.site = bench->range->site,
+                                               .first_block = bench->range->first_block,
+                                               .blocks = bench->range->blocks,
+                                               .masks = masks,
+                                               .means = bench->means,
+                                               .count = 1};
+    assert_int_equal(vit_batch_forward_units(bench->batch, bench->input, &versions, logits, &err),
+                     VITLRP_OK);
+    const struct point_question question = {bench->predicted, bench->predicted, false, 0};
+    struct point point = point_read(bench->model->vit, logits, &question);
+    mem_free(logits);
+    return point;
+}
+
+/* As many as were counted lose the class, and those that were counted before do not. */
+static void check_units_to_lose(const struct bench *bench, double found, size_t method) {
+    struct ranked_patch order[MOST_UNITS];
+    uint32_t off[MOST_UNITS];
+    size_t counts[UNIT_POINTS + 8];
+    size_t known = 0;
+    protocol_rank(bench->scores[method] + bench->range->first_block * bench->width, bench->units,
+                  order);
+    for (size_t i = 0; i < bench->units; i++) {
+        off[i] = order[i].patch;
+    }
+    for (; unit_order_early(known, bench->units) > 0; known++) {
+        counts[known] = unit_order_early(known, bench->units);
+    }
+    for (size_t k = 1; k < UNIT_POINTS; k++) {
+        counts[known++] = unit_order_count(k, bench->units);
+    }
+    size_t i = 0;
+    while (i < known && point_without(bench, off, counts[i]).is_first) {
+        i++;
+    }
+    assert_true(found == (double) (i < known ? counts[i] : bench->units));
+}
+
+/* Nothing beside curves changes their bits. */
+static void test_units_to_lose(void **unused) {
+    struct unit_curves plain[METHODS];
+    struct unit_curves curves[METHODS];
+    struct vitlrp_error err = {0};
+    struct bench bench;
+    (void) unused;
+    for (size_t i = 0; i < 3; i++) {
+        bench_open(&bench, FOLDERS[i % 2], &RANGES[i], i == 1 ? 5 : 0);
+        assert_int_equal(evaluate(&bench, curves, &err), VITLRP_OK);
+        bench.curves_alone = true;
+        assert_int_equal(evaluate(&bench, plain, &err), VITLRP_OK);
+        for (size_t m = 0; m < METHODS; m++) {
+            check_units_to_lose(&bench, curves[m].units_to_lose, m);
+            assert_true(isnan(plain[m].units_to_lose) && isnan(curves[m].rho));
+            assert_memory_equal(plain[m].of, curves[m].of, sizeof plain[m].of);
+        }
+        bench_close(&bench);
+    }
+}
+
+/* Correlations with what the logit loses without each, in double. */
+static void check_singles(const struct bench *bench, const struct unit_curves *curves) {
+    double drops[MOST_UNITS];
+    double scores[MOST_UNITS];
+    double rho = 0.0;
+    float plain[2][MOST_UNITS];
+    struct vitlrp_error err = {0};
+    float whole = point_without(bench, NULL, 0).logit;
+    for (size_t m = 0; m < METHODS; m++) {
+        for (size_t i = 0; i < bench->single_count; i++) {
+            uint32_t unit = bench->singles[i];
+            drops[i] = (double) whole - (double) point_without(bench, &unit, 1).logit;
+            scores[i] = bench->scores[m][bench->range->first_block * bench->width + unit];
+            plain[0][i] = (float) drops[i];
+            plain[1][i] = (float) scores[i];
+        }
+        double pearson = statistics_pearson(scores, drops, bench->single_count);
+        assert_int_equal(
+            statistics_spearman(plain[1], plain[0], bench->single_count, &rho, &err), VITLRP_OK);
+        assert_true(fabs(curves[m].pearson - pearson) < 1e-3 && fabs(pearson) <= 1.0);
+        assert_true(fabs(curves[m].rho - rho) < 0.02);
+    }
+}
+
+/* Of several blocks, of one, with means; the gradient is nearly right about single units. */
+static void test_single_units(void **unused) {
+    static const uint32_t FEW[] = {0, 3, 5, 11, 40, 77, 90, 95};
+    struct unit_curves curves[METHODS];
+    struct vitlrp_error err = {0};
+    struct bench bench;
+    (void) unused;
+    for (size_t i = 0; i < sizeof RANGES / sizeof RANGES[0]; i++) {
+        uint32_t all[MOST_UNITS];
+        bench_open(&bench, FOLDERS[0], &RANGES[i], 0);
+        for (uint32_t unit = 0; unit < bench.units; unit++) {
+            all[unit] = unit;
+        }
+        bench.singles = i == 1 ? FEW : all;
+        bench.single_count = i == 1 ? sizeof FEW / sizeof FEW[0] : bench.units;
+        assert_int_equal(evaluate(&bench, curves, &err), VITLRP_OK);
+        check_singles(&bench, curves);
+        assert_true(curves[1].pearson > curves[0].pearson);
+        bench_close(&bench);
+    }
 }
 
 static void test_refusals(void **unused) {
@@ -251,12 +375,15 @@ static void test_refusals(void **unused) {
                                          .method_count = 1};
     assert_int_equal(unit_evaluator_open(&options, &none, &err), VITLRP_USAGE);
     options.site = VITLRP_SITE_FC1;
-    options.first_block = 2;
-    options.blocks = 2;
+    options.blocks = bench.latent.depth + 1;
     assert_int_equal(unit_evaluator_open(&options, &none, &err), VITLRP_USAGE);
     options.blocks = 1;
     options.method_count = EVAL_METHOD_LIMIT + 1;
     assert_int_equal(unit_evaluator_open(&options, &none, &err), VITLRP_LIMIT);
+    static const struct range BEYOND = {"", VITLRP_SITE_FC1, 2, 2, false};
+    bench.range = &BEYOND;
+    assert_int_equal(evaluate(&bench, curves, &err), VITLRP_USAGE);
+    bench.range = &RANGES[1];
     bench.scores[1][bench.width + 3] = NAN;
     assert_int_equal(evaluate(&bench, curves, &err), VITLRP_NUMERIC);
     bench_close(&bench);
@@ -267,6 +394,8 @@ int main(void) {
         cmocka_unit_test(test_curves_of_the_fixtures),
         cmocka_unit_test(test_equal_sets_are_computed_once),
         cmocka_unit_test(test_versus),
+        cmocka_unit_test(test_units_to_lose),
+        cmocka_unit_test(test_single_units),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -320,6 +320,10 @@ static enum vitlrp_status check_method(const struct vit_attributor *attributor,
                     "input-x-gradient do",
                     method->name);
     }
+    if (request->conductance != NULL && !method->has_conductance) {
+        return fail(err, VITLRP_USAGE, "the method %s has no conductance: integrated-gradients has",
+                    method->name);
+    }
     return VITLRP_OK;
 }
 
@@ -410,7 +414,7 @@ enum vitlrp_status vit_attributor_run(struct vit_attributor *attributor,
     engine_watch_begin(&attributor->watch);
     attributor->moved = attributor->moved || method->moves_forward;
     TRY(method->attribute(attributor, &seeded, err));
-    if (request->through != NULL) {
+    if (request->through != NULL || request->conductance != NULL) {
         return VITLRP_OK;
     }
     if (!values_are_finite(request->patches, attributor->patches)) {

@@ -34,6 +34,7 @@ struct vit_method_request {
     const struct vit_inside *inside; /* NULL, or the method must have units; likewise */
     struct vit_through *through;     /* in place of the map */
     double *sum;                     /* of the map; NULL: nobody asks */
+    struct vit_conductance *conductance; /* in place of the map, or the method must have it */
     struct shapley_result *shapley;  /* of SHAPLEY_VALUES (vit/methods/shapley.h); NULL: likewise */
 
     /* Set by vit_attributor_run for the method: the targets whose sum of logits has the gradient of
@@ -48,6 +49,7 @@ struct vit_method {
     bool has_pixels;
     bool has_ledger;      /* one attribution by rules: vit_relevance gives its ledger too */
     bool has_units;       /* one backward pass: vit_relevance shows hidden units too */
+    bool has_conductance; /* goes along a path of inputs: vit_method_request.conductance */
     bool needs_attention; /* a session with attention_maps */
     bool needs_batch;     /* forward passes without a backward pass */
     bool needs_forward;   /* reads the session's forward pass */

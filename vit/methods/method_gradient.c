@@ -43,12 +43,41 @@ static void give_map(struct vit_attributor *attributor, const struct vit_method_
     attributor_patch_sums(attributor, map, request->patches);
 }
 
+/* Conductance of hidden units (Dhamdhere, Sundararajan, Yan, "How Important Is a Neuron?", ICLR
+ * 2019, eq. 3): of unit a the integral of dF/da over a's own way while the input goes straight from
+ * 0 to x, by the trapezoid rule over samples + 1 inputs. Those of a layer that all ways pass
+ * through add up to F(x) - F(0). */
+static enum vitlrp_status find_conductance(struct vit_attributor *attributor,
+                                           const struct vit_method_request *request,
+                                           struct vitlrp_error *err) {
+    struct attributor_scratch *scratch = &attributor->scratch;
+    size_t steps = (size_t) request->options->samples;
+    const struct vit_inside inside = {.conductance = request->conductance};
+    struct vit_relevance relevance = {.inside = &inside};
+    request->conductance->passes = 0;
+    for (size_t k = 0; k <= steps; k++) {
+        double share = (double) k / (double) steps;
+        for (size_t i = 0; i < attributor->pixels; i++) {
+            scratch->sample[i] = (float) (share * request->input[i]);
+        }
+        TRY(attributor_sample(attributor, scratch->sample, request, err));
+        TRY(vit_relevance(attributor->session, request->seed, request->seed_count, NULL, &relevance,
+                          err));
+        request->conductance->passes++;
+        attributor_progress(attributor, k + 1, steps + 1);
+    }
+    return VITLRP_OK;
+}
+
 /* The integral by the midpoint rule; its baseline is 0 after normalisation. */
 enum vitlrp_status method_integrated_gradients(struct vit_attributor *attributor,
                                                const struct vit_method_request *request,
                                                struct vitlrp_error *err) {
     struct attributor_scratch *scratch = &attributor->scratch;
     size_t steps = (size_t) request->options->samples;
+    if (request->conductance != NULL) {
+        return find_conductance(attributor, request, err);
+    }
     clear_sum(attributor);
     for (size_t k = 0; k < steps; k++) {
         double share = ((double) k + 0.5) / (double) steps;

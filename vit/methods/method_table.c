@@ -170,6 +170,7 @@ static const struct vit_method METHODS[] = {
     {.name = "integrated-gradients",
      .summary = "gradient averaged on the way from 0 (Sundararajan et al., ICML 2017)",
      .has_pixels = true,
+     .has_conductance = true,
      .moves_forward = true,
      .scratch = SCRATCH_PIXELS,
      .reads = VITLRP_READS_SAMPLES | VITLRP_READS_SCORE,

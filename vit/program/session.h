@@ -112,6 +112,16 @@ enum vitlrp_status vit_visit_attention(struct vit_session *session,
                                        const struct vit_attention_visitor *visitor,
                                        struct vitlrp_error *err);
 
+/* Conductance of the units of a site along a path of inputs, one backward pass an input: the sum of
+ * (G + G before) / 2 times (a - a before) over passes, tokens and, of a head, its outputs. The
+ * caller's. */
+struct vit_conductance {
+    enum vitlrp_site site;
+    float *values, *gradients; /* [depth, tokens, vit_site_width]: a and G of the pass before */
+    double *sums;              /* [depth, units] */
+    size_t passes;             /* so far; of the first, sums begin anew */
+};
+
 /* What a backward pass shows of the inside of the model; NULL ones are skipped. */
 struct vit_inside {
     struct vitlrp_unit_values *units; /* of so many sites */
@@ -120,6 +130,7 @@ struct vit_inside {
     float *tokens;                  /* [depth + 1, tokens]: R of the tokens of each stream */
     bool units_only; /* of at least one site: the pass ends where block 0's units have theirs, and
                         patches and the sum are 0 */
+    struct vit_conductance *conductance;
 };
 
 /* Output arrays are the caller's; NULL ones are skipped. */

@@ -152,6 +152,10 @@ static enum vitlrp_status check_inside(const struct vit_inside *inside, struct v
                         (int) inside->units[i].site);
         }
     }
+    if (inside->conductance != NULL && (size_t) inside->conductance->site >= PROGRAM_SITES) {
+        return fail(err, VITLRP_USAGE, "no such site of a unit: %d",
+                    (int) inside->conductance->site);
+    }
     return VITLRP_OK;
 }
 
@@ -200,6 +204,7 @@ struct watchers {
     struct norm1_view norm1;
     struct units_view units;
     struct flow_view flow;
+    struct conductance_view conductance;
 };
 
 static void watch(struct watchers *watchers, void (*on_op)(void *, const struct op_call *),
@@ -232,6 +237,10 @@ static void choose_watchers(const struct vit_session *session, struct vit_releva
         watchers->units = (struct units_view){program, inside->units, inside->unit_sites};
         watchers->flow = (struct flow_view){program, inside->flow, inside->tokens};
         watch(watchers, observe_units, &watchers->units);
+        if (inside->conductance != NULL) {
+            watchers->conductance = (struct conductance_view){program, inside->conductance};
+            watch(watchers, observe_conductance, &watchers->conductance);
+        }
         if (inside->flow != NULL || inside->tokens != NULL) {
             flow_begin(&watchers->flow);
             watch(watchers, observe_flow, &watchers->flow);

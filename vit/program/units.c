@@ -25,6 +25,10 @@ size_t unit_count(const struct program *program, enum vitlrp_site site) {
                                     : site_width(program, site);
 }
 
+size_t vit_site_width(const struct vit_model *model, enum vitlrp_site site) {
+    return (size_t) (site == VITLRP_SITE_FC1 ? model->config.mlp_dim : model->config.dim);
+}
+
 size_t unit_columns(const struct program *program, enum vitlrp_site site) {
     return site_width(program, site) / unit_count(program, site);
 }
@@ -203,6 +207,49 @@ void observe_units(void *user, const struct op_call *call) {
             take_units(view, &view->sites[i], block, &call->in[0]);
         }
     }
+}
+
+/* ---- Along a path of inputs ---- */
+
+/* Of several readers a backward pass meets the first one last, when G is whole. */
+static bool is_first_reader(const struct program *program, const struct op *op) {
+    for (const struct op *before = program->ops; before < op; before++) {
+        if (before->in[0] == op->in[0]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* sums [units] of a block gain the step from what it was to the array's; both are kept. */
+static void take_step(struct vit_conductance *path, const struct op_array *array, size_t columns,
+                      size_t kept, double *sums) {
+    float *a = path->values + kept;
+    float *g = path->gradients + kept;
+    size_t count = array->rows * array->width;
+    for (size_t i = 0; path->passes > 0 && i < count; i++) {
+        sums[i % array->width / columns] +=
+            0.5 * ((double) array->g[i] + (double) g[i]) * ((double) array->x[i] - (double) a[i]);
+    }
+    memcpy(a, array->x, count * sizeof *a);
+    memcpy(g, array->g, count * sizeof *g);
+}
+
+void observe_conductance(void *user, const struct op_call *call) {
+    const struct conductance_view *view = user;
+    const struct program *program = view->program;
+    struct vit_conductance *path = view->conductance;
+    size_t block = call->backward ? block_of(program, path->site, call->op->in[0]) : program->depth;
+    if (block == program->depth || !is_first_reader(program, call->op)) {
+        return;
+    }
+    size_t units = unit_count(program, path->site);
+    double *sums = path->sums + block * units;
+    if (path->passes == 0) {
+        memset(sums, 0, units * sizeof *sums);
+    }
+    take_step(path, &call->in[0], unit_columns(program, path->site),
+              block * program->tokens.count * site_width(program, path->site), sums);
 }
 
 /* ---- Blocks ---- */

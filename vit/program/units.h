@@ -4,6 +4,7 @@
 
 #include "vit/ops/op.h"
 #include "vit/program/program.h"
+#include "vit/program/session.h"
 
 struct units_view {
     const struct program *program;
@@ -23,6 +24,17 @@ struct flow_view {
 /* Of a backward pass, after flow_begin. */
 void flow_begin(const struct flow_view *view);
 void observe_flow(void *user, const struct op_call *call);
+
+struct conductance_view {
+    const struct program *program;
+    struct vit_conductance *conductance;
+};
+
+/* Of a backward pass: a step of the path. */
+void observe_conductance(void *user, const struct op_call *call);
+
+/* Columns of the value that the units of a site are in. */
+size_t vit_site_width(const struct vit_model *model, enum vitlrp_site site);
 
 /* Units of that site in a block, and the columns that each has of their value. */
 size_t unit_count(const struct program *program, enum vitlrp_site site);

@@ -7,6 +7,7 @@
 
 #include "base/field.h"
 #include "base/mem.h"
+#include "base/parse.h"
 #include "base/text.h"
 #include "cli/args.h"
 #include "cli/machine.h"
@@ -15,6 +16,7 @@
 #include "cli/operands.h"
 
 #define MAX_LIMIT 10000000
+#define MAX_BLOCK 99999
 
 /* Of --agreement without --coalitions. */
 #define LEAST_COALITIONS 1024
@@ -137,6 +139,8 @@ static enum vitlrp_status read_setting(const struct args *args,
     }
     if (setting->is_set != 0) {
         TRY(option_choice_set(args, option, &number, err));
+    } else if (option_table()[option].argument == NULL) {
+        number = 1;
     } else if (setting->enumeration != NULL) {
         TRY(option_choice(args, option, &choice, err));
         number = choice;
@@ -144,6 +148,29 @@ static enum vitlrp_status read_setting(const struct args *args,
         TRY(option_whole(args, option, setting->low, setting->high, &number, err));
     }
     field_set(options, (struct field){setting->offset, setting->size}, number);
+    return VITLRP_OK;
+}
+
+/* "11" or "8-11": neighbours, since their units are one ranking. */
+static enum vitlrp_status read_blocks(const char *list, struct vitlrp_eval_options *options,
+                                      struct vitlrp_error *err) {
+    int64_t first = -1;
+    if (list == NULL) {
+        return VITLRP_OK;
+    }
+    bool is_range = parse_leading_int64(list, MAX_BLOCK, &first);
+    const char *next = list + strspn(list, "0123456789");
+    int64_t last = first;
+    if (is_range && *next == '-') {
+        is_range = parse_leading_int64(++next, MAX_BLOCK, &last);
+        next += strspn(next, "0123456789");
+    }
+    if (!is_range || last < first || *next != '\0') {
+        return option_fail("--blocks", list, "a block, or neighbours as 8-11: they are one ranking",
+                           err);
+    }
+    options->first_block = (int32_t) first;
+    options->block_count = (int32_t) (last - first + 1);
     return VITLRP_OK;
 }
 
@@ -156,6 +183,7 @@ static enum vitlrp_status read_protocol(const struct args *args,
     for (size_t i = 0; vitlrp_eval_setting_at(i, &setting, NULL) == VITLRP_OK; i++) {
         TRY(read_setting(args, &setting, options, err));
     }
+    TRY(read_blocks(args->value[OPTION_BLOCKS], options, err));
     if (options->units != VITLRP_UNITS_PATCH && args->value[OPTION_STEPS] != NULL) {
         return fail(err, VITLRP_USAGE,
                     "--steps: curves over hidden units have points of their own: leave it out");
