@@ -10,6 +10,9 @@
 extern "C" {
 #endif
 
+/* An index of hidden units: vitlrp_concepts.h. */
+struct vitlrp_concepts;
+
 /* ---- Evaluation ---- */
 
 /* Rule parameters that override a method's own. NAN keeps the method's value. */
@@ -122,10 +125,11 @@ struct vitlrp_eval_options {
     /* Curves over hidden units in the place of patches: all neurons or heads of block_count blocks
      * from first_block on (block_count 0: of all from there on) form one ranking, and units that
      * are off are at 0 in every token. Curves have 15 points then, at set shares of the units
-     * (eval/PROTOCOL.md), so steps must be 14, or as it is by default; USAGE for another
-     * replacement than VITLRP_REPLACE_ZERO, for regions, coalitions and maps. Methods are attnlrp,
-     * attnlrp-eps, cp-lrp, libra, input-x-gradient (the gradient times the unit's value), random,
-     * and "activation": the sum of a unit's values over tokens. */
+     * (eval/PROTOCOL.md), so steps must be 14, or as it is by default; USAGE for other replacements
+     * than VITLRP_REPLACE_ZERO or _MEAN, for regions, coalitions and maps. Methods are attnlrp,
+     * attnlrp-eps, cp-lrp, libra, input-x-gradient (the gradient times the unit's value),
+     * integrated-gradients (the unit's conductance), random, and "activation": the sum of a unit's
+     * values over tokens. */
     enum vitlrp_eval_units units;
     int32_t first_block, block_count;
     int32_t each_block; /* 1: curves over each of these blocks by itself too (vitlrp_metric_query
@@ -135,7 +139,12 @@ struct vitlrp_eval_options {
     int32_t single;     /* the correlation of scores with what the logit loses without each of so
                            many units, which are drawn for each image ("rho_single" and
                            "pearson_single"): as many forward passes more. 0 (default): none */
-    int32_t reserved[3];
+    int32_t reserved;
+    /* With VITLRP_REPLACE_MEAN alone, units that are off are at their means over the images of this
+     * index of the site, at CLS and at all other tokens, and scores are counted from there: (a -
+     * mean) G. The caller's, and not needed after the call; vitlrp_concepts_check_model must hold.
+     * NULL: none. */
+    const struct vitlrp_concepts *concepts;
 };
 
 /* The defaults above; every other field is 0 or NULL. */

@@ -4,6 +4,7 @@
 
 #include "api/eval_setup.h"
 #include "base/json.h"
+#include "base/sha256.h"
 #include "base/settings_json.h"
 #include "vit/math/gemm.h"
 #include "vit/math/kernels.h"
@@ -59,6 +60,14 @@ static json_t *json_arithmetic_used(const struct eval_setup *setup) {
     return object;
 }
 
+/* Of the numbers as they lie in the memory of any machine that this runs on. */
+static json_t *json_means(const struct eval_setup *setup) {
+    char digest[SHA256_TEXT];
+    enum vitlrp_status status = sha256_bytes(
+        setup->unit_means, setup->unit_mean_count * sizeof *setup->unit_means, digest, NULL);
+    return status == VITLRP_OK ? json_string(digest) : NULL;
+}
+
 enum vitlrp_status eval_settings(const struct eval_setup *setup, char **out,
                                  struct vitlrp_error *err) {
     struct text text = {.limit = (size_t) 1 << 20};
@@ -71,6 +80,9 @@ enum vitlrp_status eval_settings(const struct eval_setup *setup, char **out,
     json_set(object, "boxes_sha256", json_string(setup->dataset.boxes.sha256), &complete);
     if (setup->options.truth_masks != NULL) {
         json_set(object, "truth_masks", json_true(), &complete); /* their hashes are the images' */
+    }
+    if (setup->unit_means != NULL) {
+        json_set(object, "unit_means_sha256", json_means(setup), &complete);
     }
     json_set(object, "arithmetic", json_arithmetic_used(setup), &complete);
     if (complete) {

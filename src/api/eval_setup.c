@@ -361,6 +361,35 @@ static enum vitlrp_status choose_threads(struct eval_setup *setup, size_t at_onc
     return VITLRP_OK;
 }
 
+/* The means of an index, where units that are off are at these. */
+static enum vitlrp_status choose_unit_means(struct eval_setup *setup, struct vitlrp_error *err) {
+    const struct vitlrp_concepts *concepts = setup->options.concepts;
+    enum vitlrp_site site =
+        setup->options.units == VITLRP_UNITS_HEAD ? VITLRP_SITE_HEAD : VITLRP_SITE_FC1;
+    struct vitlrp_concepts_info info;
+    size_t units = 0;
+    if (concepts == NULL || !are_units(setup) ||
+        setup->options.replacements != VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_MEAN)) {
+        return VITLRP_OK;
+    }
+    vitlrp_concepts_info_init(&info);
+    vitlrp_concepts_describe(concepts, &info);
+    if (info.site != site) {
+        return fail(err, VITLRP_USAGE, "the index is of site %s, and the units are of site %s",
+                    word_of(WORDS_SITE, info.site), word_of(WORDS_SITE, site));
+    }
+    TRY(vitlrp_concepts_check_model(concepts, setup->model, err));
+    if (checked_mul(&units, (size_t) info.blocks * (size_t) info.width, (size_t) info.parts)) {
+        setup->unit_means = mem_calloc(units, 2 * sizeof *setup->unit_means);
+    }
+    if (setup->unit_means == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for the means of %d blocks", info.blocks);
+    }
+    setup->unit_mean_count = 2 * units;
+    setup->evaluate.unit_means = setup->unit_means;
+    return vitlrp_concepts_means(concepts, setup->unit_means, err);
+}
+
 static enum vitlrp_status identify_model(struct eval_setup *setup, struct vitlrp_error *err) {
     char digest[SHA256_TEXT] = "none";
     struct vitlrp_error detail;
@@ -404,6 +433,7 @@ enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
     setup->evaluate = eval_run_options_default();
     setup->evaluate.protocol = protocol_from_options(model, options);
     TRY(eval_protocol_check(&setup->evaluate.protocol, err));
+    TRY(choose_unit_means(setup, err));
     TRY(choose_methods(setup, err));
     TRY(check_score(setup, err));
     TRY(choose_arithmetic(setup, err));
@@ -434,6 +464,7 @@ enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
 void eval_setup_close(struct eval_setup *setup) {
     mem_free(setup->weights_sha256);
     mem_free(setup->configuration);
+    mem_free(setup->unit_means);
     dataset_close(&setup->dataset);
     mem_free(setup->methods);
     *setup = (struct eval_setup){0};

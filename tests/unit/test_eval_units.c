@@ -12,6 +12,7 @@
 #include "eval/unit_curve.h"
 #include "support/latent.h"
 #include "support/scratch.h"
+#include "vit/methods/method.h"
 #include "vitlrp_eval.h"
 
 #include "support/unit.h"
@@ -245,6 +246,217 @@ static void test_records_and_shards(void **unused) {
     bench_close(&bench);
 }
 
+/* ---- Each block by itself ---- */
+
+/* A column of a run is a run over its block alone, bit for bit, whatever else was measured. */
+static void check_column(const struct bench *bench, int32_t block,
+                         const struct vitlrp_evaluation *alone) {
+    const struct evaluation *all = &bench->evaluation->record.evaluation;
+    const struct evaluation *one = &alone->record.evaluation;
+    struct vitlrp_metric_query query;
+    struct vitlrp_statistic wanted;
+    struct vitlrp_error err = {0};
+    for (size_t i = 0; i < IMAGES; i++) {
+        for (size_t m = 0; m < METHODS; m++) {
+            const struct eval_curves *a = &all->images[i].methods[m].curves[1 + block];
+            const struct eval_curves *b = &one->images[i].methods[m].curves[0];
+            for (size_t c = 0; c < EVAL_CURVES; c++) {
+                assert_memory_equal(a->of[c], b->of[c], POINTS * sizeof *a->of[c]);
+            }
+            assert_true(a->units_to_lose == b->units_to_lose && a->rho_single == b->rho_single &&
+                        a->pearson_single == b->pearson_single);
+            assert_true(fabs(a->pearson_single) <= 1.0);
+        }
+    }
+    for (size_t m = 0; m < METHODS; m++) {
+        vitlrp_metric_query_init(&query);
+        query.method = NAMES[m];
+        query.metric = "mean_drop_10";
+        query.block = block;
+        assert_int_equal(vitlrp_evaluation_query(bench->evaluation, &query, &err), VITLRP_OK);
+        assert_int_equal(
+            vitlrp_evaluation_metric(alone, NAMES[m], "mean_drop_10", &wanted, &err), VITLRP_OK);
+        assert_memory_equal(&query.statistic, &wanted, sizeof wanted);
+    }
+}
+
+static void test_each_block(void **unused) {
+    struct bench bench;
+    struct vitlrp_metric_query query;
+    struct vitlrp_error err = {0};
+    (void) unused;
+    bench_open(&bench, FOLDERS[0], &RANGES[0]);
+    bench.options.single = 20;
+    struct vitlrp_evaluation *without = evaluate(&bench);
+    bench.options.each_block = 1;
+    bench.evaluation = evaluate(&bench);
+    bench.options.each_block = 0;
+    bench.options.block_count = 1;
+    for (int32_t block = 0; block < (int32_t) bench.latent.depth; block++) {
+        bench.options.first_block = block;
+        struct vitlrp_evaluation *alone = evaluate(&bench);
+        check_column(&bench, block, alone);
+        vitlrp_evaluation_close(alone);
+    }
+    vitlrp_metric_query_init(&query);
+    query.method = "attnlrp";
+    query.metric = "delta_logit";
+    query.block = (int32_t) bench.latent.depth;
+    assert_int_equal(vitlrp_evaluation_query(bench.evaluation, &query, &err), VITLRP_USAGE);
+    query.block = 0;
+    assert_int_equal(vitlrp_evaluation_query(without, &query, &err), VITLRP_USAGE);
+    vitlrp_evaluation_close(without);
+    bench_close(&bench);
+}
+
+/* Records, shards and journals have what is in every place. */
+static void test_records_of_each_block(void **unused) {
+    struct bench bench;
+    struct vitlrp_evaluation *parts[2];
+    struct vitlrp_evaluation *merged = NULL;
+    struct vitlrp_evaluation *read = NULL;
+    struct vitlrp_error err = {0};
+    char folder[128];
+    char *texts[4];
+    size_t sizes[4];
+    (void) unused;
+    struct scratch scratch = scratch_open();
+    bench_open(&bench, FOLDERS[1], &RANGES[0]);
+    bench.options.each_block = 1;
+    bench.options.single = 20;
+    bench.options.samples = 2;
+    bench.evaluation = evaluate(&bench);
+    scratch_path(&scratch, "journal", folder, sizeof folder);
+    bench.options.journal = folder;
+    vitlrp_evaluation_close(evaluate(&bench));
+    struct vitlrp_evaluation *kept = evaluate(&bench);
+    bench.options.journal = NULL;
+    bench.options.shards = 2;
+    for (int32_t i = 0; i < 2; i++) {
+        bench.options.shard = i;
+        parts[i] = evaluate(&bench);
+    }
+    const struct vitlrp_evaluation *const both[] = {parts[0], parts[1]};
+    assert_int_equal(vitlrp_evaluation_merge(both, 2, &merged, &err), VITLRP_OK);
+    texts[0] = json_of(bench.evaluation, &sizes[0]);
+    assert_int_equal(vitlrp_evaluation_read(texts[0], sizes[0], &read, &err), VITLRP_OK);
+    texts[1] = json_of(merged, &sizes[1]);
+    texts[2] = json_of(read, &sizes[2]);
+    texts[3] = json_of(kept, &sizes[3]);
+    for (size_t i = 1; i < 4; i++) {
+        assert_true(sizes[i] == sizes[0] && memcmp(texts[0], texts[i], sizes[0]) == 0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        vitlrp_free(texts[i]);
+    }
+    vitlrp_evaluation_close(parts[0]);
+    vitlrp_evaluation_close(parts[1]);
+    vitlrp_evaluation_close(merged);
+    vitlrp_evaluation_close(read);
+    vitlrp_evaluation_close(kept);
+    bench_close(&bench);
+    scratch_close(&scratch);
+}
+
+/* What a reader is told of blocks. */
+static void test_reports_of_each_block(void **unused) {
+    struct bench bench;
+    char *page = NULL;
+    char *table = NULL;
+    size_t size = 0;
+    struct vitlrp_error err = {0};
+    (void) unused;
+    bench_open(&bench, FOLDERS[0], &RANGES[0]);
+    bench.options.each_block = 1;
+    bench.options.single = 20;
+    bench.evaluation = evaluate(&bench);
+    assert_int_equal(vitlrp_evaluation_html(bench.evaluation, &page, &size, &err), VITLRP_OK);
+    assert_non_null(strstr(page, "Within each block"));
+    assert_non_null(strstr(page, "<h3>Against input-x-gradient</h3>"));
+    assert_non_null(strstr(page, "data-of=\"block 2\""));
+    assert_non_null(strstr(page, "correlation of the scores of 20 units by chance"));
+    assert_null(strstr(page, "replacements"));
+    assert_int_equal(vitlrp_evaluation_table(bench.evaluation, &table, &size, &err), VITLRP_OK);
+    assert_non_null(strstr(table, "the table above is over all blocks"));
+    assert_non_null(strstr(table, "paired difference of delta logit from input-x-gradient"));
+    assert_non_null(strstr(table, "units to lose the class"));
+    vitlrp_free(page);
+    vitlrp_free(table);
+    bench_close(&bench);
+}
+
+/* ---- Conductance ---- */
+
+static void check_conductance(const struct latent *latent, struct vit_attributor *attributor,
+                              enum vitlrp_site site, int image, const struct vit_method_request *of) {
+    char name[64];
+    size_t units = site == VITLRP_SITE_HEAD ? 4 : 192;
+    size_t width = site == VITLRP_SITE_HEAD ? 48 : 192;
+    size_t tokens = 17;
+    struct vit_conductance path = {
+        .site = site,
+        .values = mem_calloc(latent->depth * tokens, width * sizeof(float)),
+        .gradients = mem_calloc(latent->depth * tokens, width * sizeof(float)),
+        .sums = mem_calloc(latent->depth, units * sizeof(double))};
+    float *found = mem_calloc(latent->depth, units * sizeof *found);
+    struct vit_method_request request = *of;
+    struct vitlrp_error err = {0};
+    request.conductance = &path;
+    for (int again = 0; again < 2; again++) { /* sums begin anew */
+        assert_int_equal(vit_attributor_run(attributor, vit_method_find("integrated-gradients"),
+                                            &request, &err),
+                         VITLRP_OK);
+    }
+    for (size_t i = 0; i < latent->depth * units; i++) {
+        found[i] = (float) path.sums[i];
+    }
+    snprintf(name, sizeof name, "%d_conductance_%s", image,
+             site == VITLRP_SITE_HEAD ? "head" : "fc1");
+    float *wanted = latent_read(latent, name, 2, latent->depth * units);
+    latent_check(latent, name, found, wanted, latent->depth * units);
+    mem_free(wanted);
+    mem_free(found);
+    mem_free(path.values);
+    mem_free(path.gradients);
+    mem_free(path.sums);
+}
+
+/* Against a program of its own, which goes through the model and back by hand in float64. */
+static void test_conductance(void **unused) {
+    const struct vit_method *const METHOD[] = {vit_method_find("integrated-gradients")};
+    const struct vit_attributor_options options = {
+        .threads = 1, .backend = "auto", .methods = METHOD, .method_count = 1};
+    struct vitlrp_method_options settings;
+    struct vit_attributor *attributor = NULL;
+    struct vitlrp_error err = {0};
+    struct latent latent;
+    float patches[16];
+    (void) unused;
+    latent_open(&latent, FOLDERS[0], false);
+    vit_method_defaults(METHOD[0], &settings);
+    settings.samples = 8;
+    assert_int_equal(vit_attributor_open(latent.model->vit, &options, &attributor, &err),
+                     VITLRP_OK);
+    for (size_t i = 0; i < IMAGES; i++) {
+        float *input = latent_input(&latent, latent.model, SHOWN[i]);
+        const struct vitlrp_target target = {
+            .output = (int32_t) json_integer_value(json_array_get(
+                json_object_get(latent.expected, "predicted"), (size_t) SHOWN[i])),
+            .weight = 1.0F};
+        const struct vit_method_request request = {.input = input,
+                                                   .targets = &target,
+                                                   .target_count = 1,
+                                                   .options = &settings,
+                                                   .patches = patches};
+        assert_int_equal(vit_attributor_forward(attributor, input, NULL, &err), VITLRP_OK);
+        check_conductance(&latent, attributor, VITLRP_SITE_FC1, SHOWN[i], &request);
+        check_conductance(&latent, attributor, VITLRP_SITE_HEAD, SHOWN[i], &request);
+        vitlrp_free(input);
+    }
+    vit_attributor_close(attributor);
+    latent_close(&latent);
+}
+
 /* Of curves in bf16, where the processor has it, an audited image has the areas of fp32 too. */
 static void test_audit(void **unused) {
     struct bench bench;
@@ -377,6 +589,12 @@ static void test_refusals(void **unused) {
     bench.options.method_count = 1;
     bench.options.block_count = 1;
     refuse(&bench, "block_count");
+    bench.options.block_count = 0;
+    bench.options.single = 3;
+    refuse(&bench, "single");
+    bench.options = good;
+    bench.options.replacements = VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_MEAN);
+    refuse(&bench, "an index of this model");
     bench_close(&bench);
 }
 
@@ -386,6 +604,10 @@ int main(void) {
         cmocka_unit_test(test_activation_and_random),
         cmocka_unit_test(test_records_and_shards),
         cmocka_unit_test(test_reports),
+        cmocka_unit_test(test_each_block),
+        cmocka_unit_test(test_records_of_each_block),
+        cmocka_unit_test(test_reports_of_each_block),
+        cmocka_unit_test(test_conductance),
         cmocka_unit_test(test_audit),
         cmocka_unit_test(test_journal),
         cmocka_unit_test(test_defaults),

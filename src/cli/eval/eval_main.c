@@ -1,9 +1,11 @@
 #include "cli/verbs.h"
 
+#include "base/words.h"
 #include "cli/explain_session.h"
 #include "cli/model_facts.h"
 #include "cli/run_watch.h"
 #include "cli/settings.h"
+#include "cli/unit_indexes.h"
 #include "eval_choice.h"
 #include "eval_files.h"
 #include "eval_report.h"
@@ -15,8 +17,34 @@ struct eval {
     struct eval_choice choice;
     struct eval_files files;
     struct run_journal journal;
+    struct unit_indexes indexes; /* of the means of hidden units */
     struct vitlrp_evaluation *evaluation;
 };
+
+/* An index is read for --replace mean; one for edits has been read by then. */
+static enum vitlrp_status choose_means(struct eval *eval, const struct vitlrp_model *model,
+                                       const struct console *console, struct vitlrp_error *err) {
+    struct vitlrp_eval_options *options = &eval->choice.options;
+    enum vitlrp_site site =
+        options->units == VITLRP_UNITS_HEAD ? VITLRP_SITE_HEAD : VITLRP_SITE_FC1;
+    bool needs = options->units != VITLRP_UNITS_PATCH &&
+                 options->replacements == VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_MEAN);
+    if (!needs) {
+        return eval->settings.concepts_count == 0 || eval->settings.edit != NULL
+                   ? VITLRP_OK
+                   : fail(err, VITLRP_USAGE,
+                          OPTION_CONCEPTS_NAME ": an index has the means of --units with --replace "
+                                               "mean, and of --edit UNIT=mean");
+    }
+    TRY(unit_indexes_open(&eval->settings, console, &eval->indexes, err));
+    TRY(unit_indexes_find(&eval->indexes, site, model, &options->concepts, err));
+    return options->concepts != NULL
+               ? VITLRP_OK
+               : fail(err, VITLRP_USAGE,
+                      "--replace mean: there is no index of site %s (vitlrp concepts IMAGES --site "
+                      "%s -o FOLDER makes one, and " OPTION_CONCEPTS_NAME " FOLDER gives it)",
+                      word_of(WORDS_SITE, site), word_of(WORDS_SITE, site));
+}
 
 static enum vitlrp_status evaluation_run(struct eval *eval, const struct console *console,
                                          struct vitlrp_error *err) {
@@ -30,6 +58,9 @@ static enum vitlrp_status evaluation_run(struct eval *eval, const struct console
     choice->options.log = (struct vitlrp_log){.write = console_log, .user = (void *) console};
     choice->options.journal = eval->journal.path;
     enum vitlrp_status status = model_tell(&eval->settings, model, console, err);
+    if (status == VITLRP_OK) {
+        status = choose_means(eval, model, console, err);
+    }
     if (status == VITLRP_OK) {
         status = vitlrp_evaluate(model, &choice->options, &eval->evaluation, err);
     }
@@ -90,6 +121,7 @@ enum exit_code eval_main(const struct args *args, struct console *console) {
     struct eval eval = {0};
     enum exit_code code = eval_process(args, &eval, console);
     vitlrp_evaluation_close(eval.evaluation);
+    unit_indexes_close(&eval.indexes);
     run_journal_free(&eval.journal);
     eval_choice_free(&eval.choice);
     eval_files_free(&eval.files);
