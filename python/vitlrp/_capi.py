@@ -655,6 +655,11 @@ class EvalOptions(Structure):
         ("units", c_int),
         ("first_block", c_int32),
         ("block_count", c_int32),
+        ("each_block", c_int32),
+        ("samples", c_int32),
+        ("single", c_int32),
+        ("reserved", c_int32),
+        ("concepts", ConceptsPointer),
     ]
 
 
@@ -798,7 +803,7 @@ class MetricQuery(Structure):
         ("method", c_char_p),
         ("metric", c_char_p),
         ("replacement", c_int32),
-        ("reserved", c_int32),
+        ("block", c_int32),
         ("statistic", Statistic),
         ("audit", Audit),
         ("rank", c_size_t),

@@ -54,6 +54,9 @@ class MeasureOptions(RuleParameters, total=False):
     units: str
     first_block: int
     block_count: int
+    each_block: int
+    samples: int
+    single: int
     replace: str | Sequence[str]
     journal: StrPath | None
 
@@ -71,4 +74,5 @@ class EvaluateOptions(MeasureOptions, total=False):
     truth_masks: StrPath | None
     retry_failed: bool
     maps: Mapping[str, StrPath] | None
+    concepts: StrPath | None
     shard: tuple[int, int]

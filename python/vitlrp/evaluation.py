@@ -21,12 +21,17 @@ METRICS = (
     "delta_logit", "delta_prob", "morf_logit", "morf_prob", "lerf_logit", "lerf_prob", "aopc_logit",
     "aopc_prob", "insertion", "deletion", "pointing", "mass", "rank", "morf_top1", "lerf_top1",
     "comprehensiveness", "sufficiency", "sparseness", "complexity", "rho_drop",
-    "rho_shapley", "pixel_accuracy", "mean_iou", "average_precision",
+    "rho_shapley", "pixel_accuracy", "mean_iou", "average_precision", "drop_1", "mean_drop_10",
+    "units_to_lose", "rho_single", "pearson_single",
 )  # fmt: skip
 AUDITED_METRICS = METRICS[:6]
 PAIRED_METRICS = ("delta_logit", "delta_prob")
 
 Progress = Callable[[int, int, int], None]
+
+# A replacement and a block; -1 is the first replacement, and all blocks.
+_Place = tuple[int, int]
+_FIRST = (-1, -1)
 
 # Keeps a model open for the length of a block.
 ModelInUse = Callable[[], AbstractContextManager[_capi.ModelPointer]]
@@ -57,7 +62,8 @@ class Audit(NamedTuple):
 
 
 class Under(NamedTuple):
-    """What Evaluation.under tells of one replacement: tables as of Evaluation.metrics, paired and audit."""
+    """What Evaluation.under tells of one replacement, and Evaluation.within of one block: tables as of
+    Evaluation.metrics, paired and audit."""
 
     ranking: tuple[str, ...]  # methods by delta_logit, the best first
     metrics: dict[str, dict[str, Statistic]]
@@ -156,7 +162,14 @@ class Evaluation:
 
     def under(self, replacement: str) -> Under:
         """What was measured under one of several replacements; the tables above are of the first."""
-        place = _check.choice("replacement", replacement, "replacement")
+        return self._under((_check.choice("replacement", replacement, "replacement"), -1))
+
+    def within(self, block: int) -> Under:
+        """What was measured over the hidden units of one block by itself, with each_block; the tables
+        above are of all blocks in one ranking."""
+        return self._under((-1, _check.whole("block", block, 0, _check.INT32_MAX)))
+
+    def _under(self, place: _Place) -> Under:
         ranks = {method: self._query(method, METRICS[0], place).rank for method in self.methods}
         return Under(
             tuple(sorted(self.methods, key=lambda method: ranks[method])),
@@ -198,17 +211,17 @@ class Evaluation:
     def __repr__(self) -> str:
         return printable(f"<Evaluation: {self.images} images, {', '.join(self.methods)}>")
 
-    def _query(self, method: str | None, metric: str, place: int = -1) -> _capi.MetricQuery:
-        """A metric under a replacement (-1: the first)."""
+    def _query(self, method: str | None, metric: str, place: _Place = _FIRST) -> _capi.MetricQuery:
+        """A metric in a place."""
         query = new_record(_capi.MetricQuery, lib.vitlrp_metric_query_init_sized)
         query.method = None if method is None else method.encode()
         query.metric = metric.encode()
-        query.replacement = place
+        query.replacement, query.block = place
         call(lib.vitlrp_evaluation_query, self._handle.pointer, ctypes.byref(query))
         return query
 
     def _table(
-        self, metrics: Sequence[str], prefix: str = "", place: int = -1
+        self, metrics: Sequence[str], prefix: str = "", place: _Place = _FIRST
     ) -> dict[str, dict[str, Statistic]]:
         return {
             method: {
@@ -218,7 +231,7 @@ class Evaluation:
             for method in self.methods
         }
 
-    def _audit(self, method: str, metric: str, place: int = -1) -> Audit:
+    def _audit(self, method: str, metric: str, place: _Place = _FIRST) -> Audit:
         found = self._query(method, metric, place).audit
         return Audit(
             found.mean, found.mean_abs, found.max_abs, found.per_half_width, found.n
@@ -308,6 +321,7 @@ class Settings:
     backend: str = "auto"
     journal: _check.StrPath | None = None
     retry_failed: bool = False
+    concepts: _check.StrPath | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -335,7 +349,7 @@ class Wanted:
         names = {field.name for field in dataclasses.fields(Settings)}
         rules = {*method.RuleParameters.__annotations__}
         if function == "tune":
-            names -= {"reference", "boxes", "truth_masks", "maps", "shard", "retry_failed"}
+            names -= {"reference", "boxes", "truth_masks", "maps", "shard", "retry_failed", "concepts"}
         _check.keywords(function, options, {*names, *rules, *SETTINGS})
         own = Settings(**{name: value for name, value in options.items() if name in names})
         return cls(
@@ -378,6 +392,14 @@ class Wanted:
         options.log = logger()
         return options
 
+    def index(self) -> Handle | None:
+        """The index of hidden units that was named, open."""
+        pointer = _capi.ConceptsPointer()
+        if self.own.concepts is None:
+            return None
+        call(lib.vitlrp_concepts_open, _check.path("concepts", self.own.concepts), ctypes.byref(pointer))
+        return Handle(pointer, lib.vitlrp_concepts_close)
+
     def _set_protocol(self, options: _capi.EvalOptions) -> None:
         most, own = _check.INT32_MAX, self.own
         try:
@@ -411,6 +433,9 @@ def run(model_in_use: ModelInUse, settings: Wanted, progress: Progress | None) -
     options = settings.record()
     work = _Run(progress)
     options.observer = work.observer
+    index = settings.index()
+    if index is not None:
+        options.concepts = index.pointer
     handle = work.finish(model_in_use, lambda model: _make(lib.vitlrp_evaluate, model, ctypes.byref(options)))
     return Evaluation(handle)
 

@@ -675,7 +675,14 @@ class Model(Comparing, Editing, Seeing):
         units          "fc1" or "head": curves over hidden neurons or heads, at 15 set shares of
                        them, in the place of "patch"; those of block_count blocks (0: all) from
                        first_block on are one ranking. Methods: attnlrp, attnlrp-eps, cp-lrp, libra,
-                       input-x-gradient (the reference), activation, random
+                       input-x-gradient (the reference), integrated-gradients (conductance),
+                       activation, random
+        each_block     1: curves over the units of each of these blocks too (Evaluation.within)
+        single         N: correlation of the scores of N units of each image with what the logit loses
+                       without each ("rho_single", "pearson_single"); 0: none
+        concepts       folder of `vitlrp concepts`: with replace="mean", units that are off are at their
+                       means there, and scores are counted from these
+        samples        of the methods that read them; 0: their own
         coalitions     of an image, 1024 or more: rank correlation of every map with the drops of
                        single tokens ("rho_drop") and with Shapley values ("rho_shapley"); 0: none
 

@@ -135,6 +135,40 @@ class Concepts(unittest.TestCase):
         names = {name[len("stream."):-len(".npy")] for name in os.listdir(self.path("max")) if name.endswith(".npy")}
         self.assertEqual(names, ARRAYS | {"sums", "mean"})
 
+    # ---- What reads an index ----
+
+    def evaluate(self, *words, code=0):
+        return self.run_command("eval", os.path.join(MODEL, "images"), "--resize", "none", "--methods",
+                                "attnlrp,input-x-gradient,activation", *words, code=code)
+
+    def test_means_of_curves(self):
+        """Units that are off at their means, and scores that are counted from there, as the reference has them."""
+        self.index(os.path.join(MODEL, "images"), "fc1")
+        self.index(os.path.join(MODEL, "images"), "head", "--site", "head")
+        with open(os.path.join(MODEL, "expected.json"), encoding="utf-8") as file:
+            curves = json.load(file)["curves"]
+        words = ("--units", "fc1", "--replace", "mean")
+        self.evaluate(*words, "--concepts", "fc1", "--json", "fc1.json")
+        with open(self.path("fc1.json"), encoding="utf-8") as file:
+            record = json.load(file)
+        self.assertEqual(len(record["settings"]["unit_means_sha256"]), 64)
+        for image in (0, 5):
+            for method in ("attnlrp", "input-x-gradient"):
+                with self.subTest(image=image, method=method):
+                    found = record["images"][image]["methods"][method]
+                    wanted = curves[f"{image}_fc1_all_mean_{method}"]
+                    for direction in ("morf", "lerf"):
+                        for value, number in zip(found[f"{direction}_logit"], wanted[direction]["logit"]):
+                            self.assertAlmostEqual(value, number, 3)
+        self.evaluate("--units", "head", "--replace", "mean", "--concepts", "head", "--concepts", "fc1", "--json",
+                      "head.json")
+        self.assertIn("no index of site head",
+                      self.evaluate("--units", "head", "--replace", "mean", "--concepts", "fc1", code=2))
+        self.assertIn("no index of site fc1", self.evaluate(*words, code=2))
+        self.assertIn("--replace mean", self.evaluate("--units", "fc1", "--concepts", "fc1", code=2))
+        self.assertIn("a run has one of them",
+                      self.evaluate("--units", "fc1", "--replace", "zero,mean", "--concepts", "fc1", code=2))
+
     # ---- The same bytes ----
 
     def test_threads_and_shards(self):

@@ -28,7 +28,7 @@ static enum vitlrp_status choose_means(struct eval *eval, const struct vitlrp_mo
     enum vitlrp_site site =
         options->units == VITLRP_UNITS_HEAD ? VITLRP_SITE_HEAD : VITLRP_SITE_FC1;
     bool needs = options->units != VITLRP_UNITS_PATCH &&
-                 options->replacements == VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_MEAN);
+                 (options->replacements & VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_MEAN)) != 0;
     if (!needs) {
         return eval->settings.concepts_count == 0 || eval->settings.edit != NULL
                    ? VITLRP_OK
