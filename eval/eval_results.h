@@ -47,7 +47,8 @@ bool eval_places_are_blocks(const struct eval_protocol *protocol);
 /* The block of a place; -1: all. */
 int32_t eval_place_block(const struct eval_protocol *protocol, size_t place);
 
-/* As records name a place ("zero"; "all", "3"), and as reports do ("zero"; "all blocks", "block 3").
+/* As records name a place ("zero"; "all", "3"), and as reports do ("zero"; "all blocks", "block
+ * 3").
  */
 struct eval_place_name {
     char text[24];

@@ -34,9 +34,9 @@ struct eval_run_options {
     struct eval_protocol protocol;
     size_t threads; /* images at the same time */
     const char *backend;
-    const float *unit_means;     /* of hidden units of the protocol's site, as vitlrp_unit_values has a
-                                    baseline: what those that are off are at, and what scores are
-                                    counted from, under VITLRP_REPLACE_MEAN; NULL otherwise */
+    const float *unit_means; /* of hidden units of the protocol's site, as vitlrp_unit_values has a
+                                baseline: what those that are off are at, and what scores are
+                                counted from, under VITLRP_REPLACE_MEAN; NULL otherwise */
     struct vitlrp_inputs inputs; /* gets the name of every map and mask */
     const char *truth_masks;     /* a folder (eval/mask_folder.h); NULL: none */
     size_t manifest_count; /* images of the whole dataset, of which audits are chosen; 0: `count` */

@@ -176,15 +176,15 @@ enum vitlrp_status eval_units_check(const struct eval_run_options *options,
 static enum vitlrp_status open_evaluator(const struct run *run, struct vit_batch *batch,
                                          struct unit_evaluator **out, struct vitlrp_error *err) {
     const struct eval_run_options *options = run->options;
-    const struct unit_curve_options curves = {.model = options->model,
-                                              .batch = batch,
-                                              .site = site_of(options),
-                                              .blocks = (size_t) options->protocol.block_count,
-                                              .means = options->unit_means,
-                                              .block_means = 2 * vit_site_width(options->model,
-                                                                                site_of(options)),
-                                              .method_count = options->method_count,
-                                              .single_count = (size_t) options->protocol.single};
+    const struct unit_curve_options curves = {
+        .model = options->model,
+        .batch = batch,
+        .site = site_of(options),
+        .blocks = (size_t) options->protocol.block_count,
+        .means = options->unit_means,
+        .block_means = 2 * vit_site_width(options->model, site_of(options)),
+        .method_count = options->method_count,
+        .single_count = (size_t) options->protocol.single};
     return unit_evaluator_open(&curves, out, err);
 }
 
@@ -200,8 +200,8 @@ static enum vitlrp_status open_conductance(const struct run *run, struct unit_wo
     path->site = site_of(options);
     path->values = mem_calloc(floats, sizeof *path->values);
     path->gradients = mem_calloc(floats, sizeof *path->gradients);
-    path->sums = mem_calloc((size_t) options->model->config.depth * width_of(options),
-                            sizeof *path->sums);
+    path->sums =
+        mem_calloc((size_t) options->model->config.depth * width_of(options), sizeof *path->sums);
     return path->values != NULL && path->gradients != NULL && path->sums != NULL
                ? VITLRP_OK
                : fail(err, VITLRP_NOMEM, "out of memory for a path of inputs");

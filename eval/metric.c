@@ -157,11 +157,9 @@ static double curve_value(const struct extent *extent, const struct eval_curves 
     float *const *of = curves->of;
     switch (metric) {
     case EVAL_DELTA_LOGIT:
-        return area(extent, of[EVAL_CURVE_LERF_LOGIT]) -
-               area(extent, of[EVAL_CURVE_MORF_LOGIT]);
+        return area(extent, of[EVAL_CURVE_LERF_LOGIT]) - area(extent, of[EVAL_CURVE_MORF_LOGIT]);
     case EVAL_DELTA_PROB:
-        return area(extent, of[EVAL_CURVE_LERF_PROB]) -
-               area(extent, of[EVAL_CURVE_MORF_PROB]);
+        return area(extent, of[EVAL_CURVE_LERF_PROB]) - area(extent, of[EVAL_CURVE_MORF_PROB]);
     case EVAL_MORF_LOGIT:
         return area(extent, of[EVAL_CURVE_MORF_LOGIT]);
     case EVAL_MORF_PROB:

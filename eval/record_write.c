@@ -172,7 +172,7 @@ static void add_ranking(struct text *out, const struct record *record,
 }
 
 static void add_places(struct text *out, const struct record *record,
-                             const struct summary *summary) {
+                       const struct summary *summary) {
     bool blocks = eval_places_are_blocks(&record->evaluation.protocol);
     text_printf(out, "  \"%s\": {", blocks ? "blocks" : "replacements");
     for (size_t r = 0; r < summary->place_count; r++) {

@@ -68,9 +68,9 @@ static void append_result(struct text *out, const struct record *record,
     text_append_string(out, ",");
     append_text(out, evaluation->methods[method]);
     bool blocks = eval_places_are_blocks(&evaluation->protocol);
-    text_printf(out, ",%s",
-                word_of(WORDS_REPLACEMENT,
-                        eval_replacement_at(&evaluation->protocol, blocks ? 0 : place)));
+    text_printf(
+        out, ",%s",
+        word_of(WORDS_REPLACEMENT, eval_replacement_at(&evaluation->protocol, blocks ? 0 : place)));
     text_printf(out, ",%s", blocks ? eval_place_key(&evaluation->protocol, place).text : "");
     for (int metric = 0; metric < EVAL_METRIC_COUNT; metric++) {
         const struct eval_measure measure = {(enum eval_metric) metric, place};

@@ -246,8 +246,7 @@ static void append_headline(const struct report_page *page) {
         text_printf(out, " has the best ranks. %s %s, the", are_blocks(page) ? "Over" : "Under",
                     word_at(page, 0).text);
     } else if (page->summary->place_count > 1) {
-        text_printf(out, "%s %s, the", are_blocks(page) ? "Over" : "Under",
-                    word_at(page, 0).text);
+        text_printf(out, "%s %s, the", are_blocks(page) ? "Over" : "Under", word_at(page, 0).text);
     } else {
         text_append_string(out, "The");
     }

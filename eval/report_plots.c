@@ -112,8 +112,7 @@ static void append_value(struct text *out, const struct vitlrp_statistic *delta)
 }
 
 /* The intervals in a place, the best first. */
-static void append_forest(const struct report_page *page, const struct axis *axis,
-                          size_t which) {
+static void append_forest(const struct report_page *page, const struct axis *axis, size_t which) {
     const struct summary *summary = page->summary;
     struct text *out = page->out;
     text_append_string(out, "<div class=\"panel forest");

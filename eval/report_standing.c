@@ -1,5 +1,5 @@
-/* How methods stand in several places (eval/eval_results.h), for the page: rankings side by side, how far they
- * agree, and the leader's tests. */
+/* How methods stand in several places (eval/eval_results.h), for the page: rankings side by side,
+ * how far they agree, and the leader's tests. */
 #include <math.h>
 
 #include "base/words.h"
@@ -179,8 +179,7 @@ static void append_test(const struct report_page *page, const struct standing_te
     struct text *out = page->out;
     bool is_clear = test->n >= STANDING_LEAST && test->holm < STANDING_LEVEL;
     const char *verdict = !is_clear ? "level" : test->difference > 0.0 ? "ahead" : "behind";
-    text_printf(out, "<td class=\"num %s\" data-of=\"%s\">", verdict,
-                word(page, test->place).text);
+    text_printf(out, "<td class=\"num %s\" data-of=\"%s\">", verdict, word(page, test->place).text);
     report_signed_number(out, test->difference, 2);
     if (test->n >= STANDING_LEAST) {
         text_append_string(out, "<small>");

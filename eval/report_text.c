@@ -207,8 +207,8 @@ static void append_block_pairs(struct text *out, const struct record *record,
         return;
     }
     text_escape_name(name, sizeof name, record->evaluation.methods[summary->reference]);
-    text_printf(out, "\npaired difference of delta logit from %s (* excludes 0):\n%-*s", name, width,
-                "method");
+    text_printf(out, "\npaired difference of delta logit from %s (* excludes 0):\n%-*s", name,
+                width, "method");
     for (size_t place = 0; place < summary->place_count; place++) {
         text_printf(out, "  %-10s", place_title(record, place).text);
     }

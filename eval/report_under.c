@@ -1,6 +1,6 @@
-/* What the page has in each of several places (eval/eval_results.h), of which its reader chooses one: a group of
- * radio buttons in a section shows what is under the chosen one there, without a script. A page of
- * one place has none of this. */
+/* What the page has in each of several places (eval/eval_results.h), of which its reader chooses
+ * one: a group of radio buttons in a section shows what is under the chosen one there, without a
+ * script. A page of one place has none of this. */
 #include "eval/report_private.h"
 
 static bool is_several(const struct report_page *page) {

@@ -118,8 +118,7 @@ static enum vitlrp_status gather_image(void *user, const struct eval_image *imag
     for (size_t i = 0; i < batch->count; i++) {
         double *row = batch->values + i * ROWS * batch->images + place;
         size_t method = (batch->begin + i) % batch->summary->method_count;
-        struct eval_measure measure = {.place =
-                                           (batch->begin + i) / batch->summary->method_count};
+        struct eval_measure measure = {.place = (batch->begin + i) / batch->summary->method_count};
         for (size_t m = 0; m < EVAL_METRIC_COUNT; m++, row += batch->images) {
             measure.metric = (enum eval_metric) m;
             *row = twin_of(measure.metric) == measure.metric

@@ -120,11 +120,11 @@ static enum vitlrp_status open_buffers(struct unit_evaluator *e, struct vitlrp_e
 bool unit_evaluator_bytes(size_t units, size_t method_count, size_t *bytes) {
     size_t sets = 0;
     size_t beside = 0;
-    return units == 0 ? (*bytes = 0, true)
-                      : point_set_bytes(units, most_points(units, method_count), &sets) &&
-                            checked_mul(&beside, POINTS_AT_ONCE + sizeof(struct ranked_patch),
-                                        units) &&
-                            checked_add(bytes, sets, beside);
+    return units == 0
+               ? (*bytes = 0, true)
+               : point_set_bytes(units, most_points(units, method_count), &sets) &&
+                     checked_mul(&beside, POINTS_AT_ONCE + sizeof(struct ranked_patch), units) &&
+                     checked_add(bytes, sets, beside);
 }
 
 enum vitlrp_status unit_evaluator_open(const struct unit_curve_options *options,

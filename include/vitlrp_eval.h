@@ -154,8 +154,8 @@ VITLRP_API void vitlrp_eval_options_init_sized(struct vitlrp_eval_options *optio
 
 /* A field of vitlrp_eval_options that is fixed for a whole evaluation and is in the "protocol" of
  * its record: steps, replacements, target, seed, precision, score, masks, coalitions, regions,
- * units, first_block, block_count, each_block, samples, single; more may follow. For programs that offer them all to their
- * users. */
+ * units, first_block, block_count, each_block, samples, single; more may follow. For programs that
+ * offer them all to their users. */
 struct vitlrp_eval_setting {
     size_t struct_size;
     const char *name;        /* in records and reports, and of the command's option: "steps" */

@@ -115,7 +115,8 @@ enum vitlrp_status vitlrp_evaluation_metric(const struct vitlrp_evaluation *eval
                                             const char *method, const char *metric,
                                             struct vitlrp_statistic *statistic,
                                             struct vitlrp_error *error) {
-    struct vitlrp_metric_query query = {.method = method, .metric = metric, .replacement = -1, .block = -1};
+    struct vitlrp_metric_query query = {
+        .method = method, .metric = metric, .replacement = -1, .block = -1};
     API_NEEDS(evaluation != NULL && method != NULL && metric != NULL && statistic != NULL, error);
     TRY(answer(evaluation, &query, error));
     *statistic = query.statistic;

@@ -4,8 +4,8 @@
 
 #include "api/eval_setup.h"
 #include "base/json.h"
-#include "base/sha256.h"
 #include "base/settings_json.h"
+#include "base/sha256.h"
 #include "vit/math/gemm.h"
 #include "vit/math/kernels.h"
 #include "vit/math/packs.h"

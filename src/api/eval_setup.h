@@ -27,7 +27,7 @@ struct eval_setup {
                                              of JSON. Taken before the work */
     float *unit_means;                    /* [unit_mean_count], owned; NULL: units are off at 0 */
     size_t unit_mean_count;
-    struct eval_run_options evaluate;     /* points into this struct, which must stay where it is */
+    struct eval_run_options evaluate; /* points into this struct, which must stay where it is */
 };
 
 /* Checks the options and finds the images. Of each method `at_once` variants are run together,

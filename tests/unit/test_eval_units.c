@@ -274,8 +274,8 @@ static void check_column(const struct bench *bench, int32_t block,
         query.metric = "mean_drop_10";
         query.block = block;
         assert_int_equal(vitlrp_evaluation_query(bench->evaluation, &query, &err), VITLRP_OK);
-        assert_int_equal(
-            vitlrp_evaluation_metric(alone, NAMES[m], "mean_drop_10", &wanted, &err), VITLRP_OK);
+        assert_int_equal(vitlrp_evaluation_metric(alone, NAMES[m], "mean_drop_10", &wanted, &err),
+                         VITLRP_OK);
         assert_memory_equal(&query.statistic, &wanted, sizeof wanted);
     }
 }
@@ -388,7 +388,8 @@ static void test_reports_of_each_block(void **unused) {
 /* ---- Conductance ---- */
 
 static void check_conductance(const struct latent *latent, struct vit_attributor *attributor,
-                              enum vitlrp_site site, int image, const struct vit_method_request *of) {
+                              enum vitlrp_site site, int image,
+                              const struct vit_method_request *of) {
     char name[64];
     size_t units = site == VITLRP_SITE_HEAD ? 4 : 192;
     size_t width = site == VITLRP_SITE_HEAD ? 48 : 192;
@@ -403,9 +404,9 @@ static void check_conductance(const struct latent *latent, struct vit_attributor
     struct vitlrp_error err = {0};
     request.conductance = &path;
     for (int again = 0; again < 2; again++) { /* sums begin anew */
-        assert_int_equal(vit_attributor_run(attributor, vit_method_find("integrated-gradients"),
-                                            &request, &err),
-                         VITLRP_OK);
+        assert_int_equal(
+            vit_attributor_run(attributor, vit_method_find("integrated-gradients"), &request, &err),
+            VITLRP_OK);
     }
     for (size_t i = 0; i < latent->depth * units; i++) {
         found[i] = (float) path.sums[i];
@@ -440,8 +441,8 @@ static void test_conductance(void **unused) {
     for (size_t i = 0; i < IMAGES; i++) {
         float *input = latent_input(&latent, latent.model, SHOWN[i]);
         const struct vitlrp_target target = {
-            .output = (int32_t) json_integer_value(json_array_get(
-                json_object_get(latent.expected, "predicted"), (size_t) SHOWN[i])),
+            .output = (int32_t) json_integer_value(
+                json_array_get(json_object_get(latent.expected, "predicted"), (size_t) SHOWN[i])),
             .weight = 1.0F};
         const struct vit_method_request request = {.input = input,
                                                    .targets = &target,

@@ -341,7 +341,8 @@ static void test_csv(void **unused) {
     assert_non_null(strstr(csv.data, "3,n01440767/picture_3.jpg,failed,\"data/<b>.jpg: truncated "
                                      "JPEG after 1834 bytes\",21,,,,,"));
     /* Method 1 failed on image 5: its numbers are empty. */
-    assert_non_null(strstr(csv.data, ",0.100000001,attnlrp,zero,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,\n"));
+    assert_non_null(
+        strstr(csv.data, ",0.100000001,attnlrp,zero,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,\n"));
     assert_non_null(strstr(csv.data, "index,id,status,message,label,class,predicted,logit,"
                                      "probability,method,replace,delta_logit,delta_prob,"));
     text_free(&csv);

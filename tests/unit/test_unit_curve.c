@@ -332,8 +332,8 @@ static void check_singles(const struct bench *bench, const struct unit_curves *c
             plain[1][i] = (float) scores[i];
         }
         double pearson = statistics_pearson(scores, drops, bench->single_count);
-        assert_int_equal(
-            statistics_spearman(plain[1], plain[0], bench->single_count, &rho, &err), VITLRP_OK);
+        assert_int_equal(statistics_spearman(plain[1], plain[0], bench->single_count, &rho, &err),
+                         VITLRP_OK);
         assert_true(fabs(curves[m].pearson - pearson) < 1e-3 && fabs(pearson) <= 1.0);
         assert_true(fabs(curves[m].rho - rho) < 0.02);
     }

@@ -35,7 +35,7 @@ struct vit_method_request {
     struct vit_through *through;     /* in place of the map */
     double *sum;                     /* of the map; NULL: nobody asks */
     struct vit_conductance *conductance; /* in place of the map, or the method must have it */
-    struct shapley_result *shapley;  /* of SHAPLEY_VALUES (vit/methods/shapley.h); NULL: likewise */
+    struct shapley_result *shapley; /* of SHAPLEY_VALUES (vit/methods/shapley.h); NULL: likewise */
 
     /* Set by vit_attributor_run for the method: the targets whose sum of logits has the gradient of
      * what is explained, where relevance begins. For the logit the targets themselves. */
