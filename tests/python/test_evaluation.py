@@ -134,6 +134,23 @@ class Numbers(Evaluate):
         with self.assertRaisesRegex(errors.UsageError, "blur"):
             found.under("blur")
 
+    def test_blocks(self):
+        """Each has the numbers of the record, and the plain tables those of the ranking over all."""
+        found = self.evaluate(
+            ["input-x-gradient", "attnlrp"], units="fc1", each_block=1, single=3, limit=2, steps=14)
+        document = support.document(found.json())
+        for block in range(found.settings["block_count"]):
+            within, told = found.within(block), document["blocks"][str(block)]
+            self.assertEqual(list(within.ranking), told["ranking"])
+            for metric in ("delta_logit", "mean_drop_10", "units_to_lose", "pearson_single"):
+                mean = within.metrics["attnlrp"][metric].mean
+                self.assertEqual(float(f"{mean:.9g}"), told["methods"]["attnlrp"][metric]["mean"])
+        self.assertEqual(document["blocks"]["all"]["methods"], document["methods"])
+        with self.assertRaisesRegex(errors.UsageError, "was not measured by itself"):
+            found.within(99)
+        with self.assertRaisesRegex(errors.UsageError, "an index of this model"):
+            self.evaluate(["attnlrp"], units="fc1", replace="mean", limit=1, steps=14)
+
     def test_settings(self):
         found = self.evaluate(["random"], seed=5, replace="road", limit=1)
         protocol = support.document(found.json())["protocol"]
@@ -272,8 +289,8 @@ class Numbers(Evaluate):
         for arguments, words in cases:
             with self.subTest(**arguments), self.assertRaisesRegex(errors.UsageError, words):
                 self.evaluate(**arguments)
-        with self.assertRaisesRegex(TypeError, "unexpected keyword argument 'samples'"):
-            self.evaluate(samples=3)
+        with self.assertRaisesRegex(TypeError, "unexpected keyword argument 'noise'"):
+            self.evaluate(noise=3)
         with self.assertRaisesRegex(errors.IoError, "nowhere"):
             self.model.evaluate(self.path("nowhere"), METHODS)
         with self.assertRaises(errors.UsageError):

@@ -344,7 +344,7 @@ static void test_csv(void **unused) {
     assert_non_null(
         strstr(csv.data, ",0.100000001,attnlrp,zero,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,\n"));
     assert_non_null(strstr(csv.data, "index,id,status,message,label,class,predicted,logit,"
-                                     "probability,method,replace,delta_logit,delta_prob,"));
+                                     "probability,method,replace,block,delta_logit,"));
     text_free(&csv);
     record_free(&record);
     shape.replacements =
