@@ -12,6 +12,7 @@
 #include "base/work_rate.h"
 #include "class_names.h"
 #include "contrast.h"
+#include "edited_panel.h"
 #include "explanation.h"
 #include "figure/figure_single.h"
 #include "machine.h"
@@ -119,6 +120,9 @@ enum vitlrp_status explain_session_open_on(const struct settings *settings, stru
                      settings->method_info.name);
     }
     warn_of_colors(settings, console);
+    if (unedited_is_explained(&state->unedited, settings)) {
+        TRY(error_prefix(err, figure_check(FIGURE_PNG, err), "--style panel of an edited model"));
+    }
     if (settings->preprocess.crop > 0) {
         TRY(session_choose(settings, state->model, settings->preprocess.crop,
                            settings->preprocess.crop, &unused, err));
@@ -304,18 +308,6 @@ enum vitlrp_status explain_session_fit(struct explain_session *state, int32_t he
 
 /* ---- A class of an image ---- */
 
-/* The pixel map summed over its channels: what is drawn and written at --level pixel. */
-static void sum_channels(struct explain_session *state) {
-    size_t count = (size_t) state->map_height * (size_t) state->map_width;
-    for (size_t i = 0; i < count; i++) {
-        double sum = 0.0;
-        for (size_t c = 0; c < photo_channels(&state->preprocess); c++) {
-            sum += (double) state->pixels[c * count + i];
-        }
-        state->map[i] = (float) sum;
-    }
-}
-
 enum vitlrp_status explain_relevance(struct explain_session *state, struct explanation *explanation,
                                      struct vitlrp_error *err) {
     struct vitlrp_relevance relevance;
@@ -335,9 +327,13 @@ enum vitlrp_status explain_relevance(struct explain_session *state, struct expla
     pass_watch_end(&state->watch);
     contrast_close(&contrast);
     TRY(status);
+    size_t count = (size_t) state->map_height * (size_t) state->map_width;
+    if (unedited_is_explained(&state->unedited, state->settings)) {
+        TRY(unedited_explain(&state->unedited, explanation, count, err));
+    }
     explanation->timing.backward = clock_ms() - start;
     if (pixel_level) {
-        sum_channels(state);
+        photo_sum_channels(&state->preprocess, state->pixels, count, state->map);
     }
     explanation->explained = relevance.explained;
     explanation->sum = relevance.sum;
@@ -492,6 +488,35 @@ static enum vitlrp_status render_single(const struct explain_session *state,
     return status;
 }
 
+/* Before and after the edits of units, in the format of the picture. */
+static enum vitlrp_status render_edited(const struct explain_session *state,
+                                        const struct explanation *explanation,
+                                        const struct vitlrp_render_options *options,
+                                        unsigned char **data, size_t *size,
+                                        struct vitlrp_error *err) {
+    const struct edited_panel panel = {.explanation = explanation,
+                                       .before = state->unedited.map,
+                                       .after = state->map,
+                                       .height = state->map_height,
+                                       .width = state->map_width,
+                                       .explained = state->unedited.explained,
+                                       .sum = state->unedited.sum};
+    enum figure_format format = state->outputs.figure;
+    struct bytes bytes = {0};
+    struct figure figure;
+    if (format == FIGURE_NONE) {
+        format = options->format == VITLRP_PICTURE_JPEG ? FIGURE_JPEG : FIGURE_PNG;
+    }
+    enum vitlrp_status status = edited_panel_draw(&panel, &figure, err);
+    if (status == VITLRP_OK) {
+        status = figure_encode(&figure, format, options->comment, &bytes, err);
+    }
+    figure_free(&figure);
+    *data = bytes.data;
+    *size = bytes.size;
+    return status;
+}
+
 /* What is no picture of pixels: a figure, or an animation. */
 static enum vitlrp_status render_figure(const struct explain_session *state,
                                         const struct explanation *explanation,
@@ -534,7 +559,10 @@ enum vitlrp_status explain_render(const struct explain_session *state,
     options.comment = comment.failed ? NULL : comment.data;
     double start = clock_ms();
     enum vitlrp_status status = text_check_memory(&comment, "the comment of a picture", err);
-    if (status == VITLRP_OK) {
+    bool shows_edits = state->unedited.map != NULL && state->outputs.figure != FIGURE_APNG;
+    if (status == VITLRP_OK && shows_edits) {
+        status = render_edited(state, explanation, &options, data, size, err);
+    } else if (status == VITLRP_OK) {
         status = state->outputs.figure == FIGURE_NONE
                      ? vitlrp_render(explanation->photo->image, &map, &options, data, size, err)
                      : render_figure(state, explanation, &options, data, size, err);

@@ -17,6 +17,21 @@ enum vitlrp_status model_record_take(const struct vitlrp_model *model, struct mo
     return status;
 }
 
+enum vitlrp_status model_edits_take(const struct vitlrp_model *model, json_t **edits,
+                                    struct vitlrp_error *err) {
+    json_t *configuration = NULL;
+    char *text = NULL;
+    size_t size = 0;
+    TRY(vitlrp_model_configuration(model, &text, &size, err));
+    enum vitlrp_status status = json_parse_object(text, size, &configuration, err);
+    vitlrp_free(text);
+    if (status == VITLRP_OK) {
+        *edits = json_incref(json_object_get(configuration, "edits"));
+    }
+    json_decref(configuration);
+    return status;
+}
+
 void model_record_free(struct model_record *record) {
     json_decref(record->configuration);
     *record = (struct model_record){0};

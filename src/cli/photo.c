@@ -102,6 +102,17 @@ size_t photo_channels(const struct vitlrp_preprocess *preprocess) {
     return preprocess->channels == 1 ? 1 : 3;
 }
 
+void photo_sum_channels(const struct vitlrp_preprocess *preprocess, const float *pixels,
+                        size_t count, float *out) {
+    for (size_t i = 0; i < count; i++) {
+        double sum = 0.0;
+        for (size_t c = 0; c < photo_channels(preprocess); c++) {
+            sum += (double) pixels[c * count + i];
+        }
+        out[i] = (float) sum;
+    }
+}
+
 static enum vitlrp_status check_input_shape(const struct npy_header *header, size_t channels,
                                             struct vitlrp_error *err) {
     bool fits = header->rank == 3 && header->shape[0] == channels && header->shape[1] >= 1 &&

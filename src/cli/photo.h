@@ -51,6 +51,10 @@ struct photo {
 /* Channels of model inputs. */
 size_t photo_channels(const struct vitlrp_preprocess *preprocess);
 
+/* A pixel map summed over its channels, out [count]: what is drawn and written at --level pixel. */
+void photo_sum_channels(const struct vitlrp_preprocess *preprocess, const float *pixels,
+                        size_t count, float *out);
+
 /* Reads "path" ("-": standard input) and makes the model input of it. sha256, unless it is NULL,
  * gets the hash of the file's bytes. *photo is owned: photo_close. Every message names the path. */
 enum vitlrp_status photo_open(const char *path, const struct vitlrp_preprocess *preprocess,

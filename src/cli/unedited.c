@@ -2,17 +2,25 @@
 
 #include <math.h>
 
+#include "base/mem.h"
 #include "base/settings_json.h"
+#include "contrast.h"
 #include "explain_session.h"
 #include "explanation.h"
+
+bool unedited_is_explained(const struct unedited *unedited, const struct settings *settings) {
+    return unedited->model != NULL && settings->render.style == VITLRP_STYLE_PANEL;
+}
 
 static enum vitlrp_status choose_options(const struct unedited *unedited,
                                          const struct settings *settings, const int32_t size[2],
                                          struct vitlrp_session_options *options,
                                          struct vitlrp_error *err) {
     TRY(session_choose(settings, unedited->model, size[0], size[1], options, err));
-    options->methods = NULL;
-    options->attributions = 1;
+    if (!unedited_is_explained(unedited, settings)) {
+        options->methods = NULL;
+        options->attributions = 1;
+    }
     return VITLRP_OK;
 }
 
@@ -23,14 +31,23 @@ enum vitlrp_status unedited_bytes(const struct unedited *unedited, const struct 
     return vitlrp_session_bytes(unedited->model, &options, bytes, err);
 }
 
+/* What depends on the size of its inputs. */
+static void release(struct unedited *unedited) {
+    vitlrp_session_close(unedited->session);
+    mem_free(unedited->map);
+    mem_free(unedited->pixels);
+    unedited->session = NULL;
+    unedited->map = NULL;
+    unedited->pixels = NULL;
+}
+
 static enum vitlrp_status open_session(struct unedited *unedited, const struct settings *settings,
                                        const int32_t size[2], struct vitlrp_error *err) {
     struct vitlrp_session_options options;
     if (unedited->session != NULL && unedited->height == size[0] && unedited->width == size[1]) {
         return VITLRP_OK;
     }
-    vitlrp_session_close(unedited->session);
-    unedited->session = NULL;
+    release(unedited);
     TRY(choose_options(unedited, settings, size, &options, err));
     TRY(vitlrp_session_open(unedited->model, &options, &unedited->session, err));
     unedited->height = size[0];
@@ -66,8 +83,48 @@ enum vitlrp_status unedited_forward(struct unedited *unedited, const struct sett
     return prediction_rank(&unedited->prediction, unedited->model, err);
 }
 
+static enum vitlrp_status allocate_maps(struct unedited *unedited,
+                                        const struct explanation *explanation, size_t count,
+                                        struct vitlrp_error *err) {
+    bool has_pixels = explanation->settings->level == LEVEL_PIXEL;
+    size_t channels = photo_channels(explanation->preprocess);
+    if (unedited->map == NULL) {
+        unedited->map = mem_calloc(count, sizeof *unedited->map);
+        unedited->pixels =
+            has_pixels ? mem_calloc(count, channels * sizeof *unedited->pixels) : NULL;
+    }
+    return unedited->map != NULL && (unedited->pixels != NULL || !has_pixels)
+               ? VITLRP_OK
+               : fail(err, VITLRP_NOMEM, "out of memory for a map");
+}
+
+enum vitlrp_status unedited_explain(struct unedited *unedited,
+                                    const struct explanation *explanation, size_t count,
+                                    struct vitlrp_error *err) {
+    struct explanation before = *explanation;
+    struct vitlrp_relevance relevance;
+    struct contrast contrast;
+    TRY(allocate_maps(unedited, explanation, count, err));
+    before.prediction = &unedited->prediction;
+    TRY(contrast_open(&before, &contrast, err));
+    vitlrp_relevance_init(&relevance);
+    relevance.pixels = unedited->pixels;
+    relevance.patches = unedited->pixels == NULL ? unedited->map : NULL;
+    enum vitlrp_status status =
+        vitlrp_session_attribute(unedited->session, contrast.targets, contrast.count,
+                                 &explanation->settings->method, &relevance, err);
+    contrast_close(&contrast);
+    TRY(status);
+    if (unedited->pixels != NULL) {
+        photo_sum_channels(explanation->preprocess, unedited->pixels, count, unedited->map);
+    }
+    unedited->explained = relevance.explained;
+    unedited->sum = relevance.sum;
+    return VITLRP_OK;
+}
+
 void unedited_close(struct unedited *unedited) {
-    vitlrp_session_close(unedited->session);
+    release(unedited);
     prediction_close(&unedited->prediction);
     *unedited = (struct unedited){.model = unedited->model};
 }

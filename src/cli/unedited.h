@@ -2,6 +2,9 @@
 #ifndef CLI_UNEDITED_H
 #define CLI_UNEDITED_H
 
+#include <stdbool.h>
+#include <stddef.h>
+
 #include "base/json.h"
 #include "base/status.h"
 #include "photo.h"
@@ -15,7 +18,19 @@ struct unedited {
     struct vitlrp_session *session; /* owned; NULL before the first image */
     int32_t height, width;          /* of its inputs */
     struct prediction prediction;   /* owned */
+    float *map;                     /* owned: of the class at hand, where it is explained too */
+    float *pixels;                  /* owned: [3, height, width] at --level pixel */
+    double explained, sum;
 };
+
+/* True if its map is wanted: for the panel of before and after. */
+bool unedited_is_explained(const struct unedited *unedited, const struct settings *settings);
+
+/* After the forward pass: explains there what `explanation` explains of the edited model, into the
+ * map [count], of pixels or patches. */
+enum vitlrp_status unedited_explain(struct unedited *unedited,
+                                    const struct explanation *explanation, size_t count,
+                                    struct vitlrp_error *err);
 
 /* A forward pass of the model before its edits over an input of size [height, width], and its
  * prediction. Nothing without edits. */

@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/naming.h"
 #include "base/text.h"
 #include "base/words.h"
+#include "cli/model_record.h"
 #include "cli/photo.h"
 
 /* Points. */
@@ -17,6 +19,8 @@
 #define NOTE_SIZE 7.0
 #define LINE 1.45 /* the height of a line, in sizes */
 #define PANE_WIDTH_MIN 110.0
+
+#define SHOWN_EDITS 8
 
 #define DELTA "\xCE\x94"
 
@@ -113,6 +117,28 @@ static void append_model(const struct plan *plan, struct text *out) {
     const char *slash = strrchr(info.name, '/');
     text_escape_name(name, sizeof name, slash == NULL ? info.name : slash + 1);
     text_append_string(out, name);
+}
+
+/* Which units of the model are edited, on a line below its name. */
+static enum vitlrp_status add_edits(struct plan *plan, struct text *words,
+                                    struct vitlrp_error *err) {
+    json_t *edits = NULL;
+    const struct figure_text text = {.x = MARGIN,
+                                     .baseline = plan->y + TEXT_SIZE,
+                                     .size = TEXT_SIZE,
+                                     .width = plan->figure->width - 2.0 * MARGIN,
+                                     .color = FIGURE_TEXT_COLOR};
+    if (plan->cells->columns->items[0].settings.edit == NULL) {
+        return VITLRP_OK;
+    }
+    TRY(model_edits_take(plan->cells->model, &edits, err));
+    words->length = 0;
+    text_append_string(words, "edited: ");
+    edit_names_append(words, edits, SHOWN_EDITS);
+    json_decref(edits);
+    add_line(plan, &text, words->data == NULL ? "" : words->data);
+    plan->y += TEXT_SIZE * LINE + 4.0;
+    return VITLRP_OK;
 }
 
 static void add_note(struct plan *plan, const char *words) {
@@ -251,8 +277,11 @@ enum vitlrp_status compare_figure_draw(const struct compare_cells *cells, struct
                                       .is_bold = true};
     add_line(&plan, &title, words.data == NULL ? "" : words.data);
     plan.y += TITLE_SIZE * LINE + 4.0;
+    enum vitlrp_status status = add_edits(&plan, &words, err);
     add_heads(&plan);
-    enum vitlrp_status status = add_rows(&plan, &words, err);
+    if (status == VITLRP_OK) {
+        status = add_rows(&plan, &words, err);
+    }
     words.length = 0;
     add_notes(&plan, &words);
     out->height = plan.y + MARGIN - 4.0;
