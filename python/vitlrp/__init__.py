@@ -19,22 +19,26 @@ from . import errors
 from ._info import Fact, ModelInfo
 from ._library import version, words
 from .batch import Batch
+from .concepts import Concept, Concepts, Reference
 from .errors import VitlrpError
 from .evaluation import METRICS, Audit, Evaluation, Statistic, Tuning, Under
 from .explanation import Class, Explanation, LedgerEntry, Prediction
 from .image import Geometry, Preprocessing
 from .method import Method, Parameters, RuleParameters, methods, read_settings
 from .model import Model, file_tensors, prepare_threads
-from .neurons import Block, Neurons, Unit
+from .neurons import Attention, Block, Neurons, Unit
 from .text import Cosines, Token, Word, Words
 
 __version__ = "0.2.0"
 
 __all__ = [
     "METRICS",
+    "Attention",
     "Batch",
     "Block",
     "Class",
+    "Concept",
+    "Concepts",
     "Cosines",
     "Evaluation",
     "Explanation",
@@ -48,6 +52,7 @@ __all__ = [
     "Parameters",
     "Prediction",
     "Preprocessing",
+    "Reference",
     "RuleParameters",
     "Statistic",
     "Token",

@@ -19,13 +19,14 @@ from ._sessions import SessionPool, SessionSettings
 from ._watching import Progress
 from .errors import UsageError
 from .explanation import Class
-from .neurons import Block, Neurons, Unit
+from .neurons import Attention, Block, Neurons, Unit
 
 if TYPE_CHECKING:
     from ._info import ModelInfo
     from ._options import ClassLike
 
 _GRADIENT = "input-x-gradient"
+_ATTENTION = "raw-attention"
 _BRANCH = {"fc1": "mlp", "head": "attention", "stream": "mlp"}
 
 
@@ -80,6 +81,14 @@ class Looking(Explaining):
             first_order_drops=gradients["relevance"],
             tokens=inside["tokens"],
         )
+
+    def attend(self, classes: tuple[Class, ...], info: ModelInfo) -> Attention:
+        """Of a model with these classes."""
+        self._forward(classes, 1)
+        weights = np.empty((info.depth, info.heads, self._tokens), np.float32)
+        call(lib.vitlrp_session_attention, self._session, _check.floats(weights))
+        patches = weights[:, :, self._tokens - self._grid[0] * self._grid[1] :]
+        return Attention(weights=weights, heatmaps=patches.reshape(info.depth, info.heads, *self._grid))
 
     def _values(
         self, choice: Choice, targets: Any, method: _capi.MethodOptions, whole: bool
@@ -252,6 +261,36 @@ class Seeing:
         with self._in_use() as model, taken as session:
             work = Looking(model, session, source, chosen, options)
             return work.look(self.classes, wanted, choice, single)
+
+    def attention(
+        self,
+        image: _image.ImageLike,
+        *,
+        preprocessing: _image.Preprocessing | None = None,
+        ignore_exif: bool = False,
+        resample: bool = False,
+        threads: int | None = None,
+        backend: str = "auto",
+        precision: str = "fp32",
+    ) -> Attention:
+        """Where each head looks in an image, by a forward pass.
+
+            found = model.attention("cat.jpg")
+            found.heatmaps[11, 2]            # of head 2 of block 11: (rows, columns)
+
+        All options as of explain.
+        """
+        method = _method.describe(_ATTENTION)
+        request = Request(threads=threads, backend=backend, precision=precision)
+        prepared = self._prepared(preprocessing)
+        source = _image.read(image, prepared, ignore_exif, False, 4)
+        size = self.info.image_height, self.info.image_width
+        _image.check_size(source, size, prepared, bool(_check.flag("resample", resample)))
+        settings = self._session_settings(request, source, method.name, False)
+        taken = self._sessions.session(settings, None, None)
+        with self._in_use() as model, taken as session:
+            work = Looking(model, session, source, method, _method.method_options(method, {}))
+            return work.attend(self.classes, self.info)
 
     def _unit_choice(
         self, site: str, top: int, blocks: Sequence[int] | None, maps: bool, drops: bool

@@ -42,6 +42,20 @@ class Block:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Attention:
+    """Where the heads look: from the tokens that the model's head reads (CLS; of a mean, by their
+    shares in it) to all tokens. What a head looks at is not yet what it says: Neurons has its
+    relevance."""
+
+    weights: _check.Floats  # (depth, heads, tokens): of each head they add up to 1
+    heatmaps: _check.Floats  # (depth, heads, rows, columns): those of the patches
+
+    def __str__(self) -> str:
+        depth, heads, tokens = self.weights.shape
+        return f"{depth} blocks of {heads} heads over {tokens} tokens"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class Neurons:
     """Hidden units by relevance, for one class of one image."""
 

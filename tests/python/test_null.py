@@ -23,6 +23,7 @@ HANDLES = (
     "vitlrp_removal",
     "vitlrp_dataset",
     "vitlrp_evaluation",
+    "vitlrp_concepts",
 )
 STATUS_OK = 0
 INTERNAL = 10  # the last status: a bug of the library's
@@ -31,9 +32,10 @@ INTERNAL = 10  # the last status: a bug of the library's
 class Arguments:
     """Valid arguments, by their C types. Made in the child that uses them."""
 
-    def __init__(self, layout, functions):
+    def __init__(self, layout, functions, index):
         self.sizes, self.fields = layout
         self.functions = functions
+        self.index = index  # a folder of the command, whose units keep one image
         self.kept = []
         self.handles = {}
         self.data = ctypes.create_string_buffer(support.DATA.encode())
@@ -62,6 +64,8 @@ class Arguments:
             options = self.record("vitlrp_removal_options", threads=1)
             zeros = ctypes.create_string_buffer(ROOM)
             return self.open("vitlrp_removal_open", self.handle("vitlrp_model"), options, zeros)
+        if struct == "vitlrp_concepts":
+            return self.open("vitlrp_concepts_open", os.fsencode(self.index))
         path = ctypes.addressof(self.data)
         if struct == "vitlrp_dataset":
             options = self.record("vitlrp_dataset_options", path=path)
@@ -139,6 +143,10 @@ class Null(unittest.TestCase):
             elif kind == "field":
                 fields.setdefault(name, {})[rest[0]] = (int(rest[1]), int(rest[2]))
         cls.layout = (sizes, fields)
+        folder = support.scratch()
+        cls.addClassCleanup(folder.__exit__, None, None, None)
+        cls.index = os.path.join(folder.__enter__(), "index")
+        support.command("concepts", support.DATA, "-o", cls.index, "--limit", "1", "--keep", "1", "-q")
 
     def child(self, name):
         """How a process ends that calls the function, and what it said last."""
@@ -148,7 +156,7 @@ class Null(unittest.TestCase):
         if process == 0:
             try:
                 os.close(reading)
-                arguments = Arguments(self.layout, self.functions)
+                arguments = Arguments(self.layout, self.functions, self.index)
                 call_all(name, types, result, arguments, lambda text: os.write(writing, text.encode()))
                 os._exit(0)
             except BaseException as error:

@@ -1,0 +1,198 @@
+"""Indexes of hidden units from Python: a folder of the command, read back; units at their means against a program
+in float64 (golden/latent); where heads look; and what is refused."""
+
+import hashlib
+import json
+import os
+import pickle
+import threading
+import unittest
+
+import numpy as np
+
+import support
+import vitlrp
+from vitlrp import errors
+
+LATENT = os.path.join(support.SOURCE, "tests", "golden", "latent", "latent-vit")
+IMAGES = os.path.join(LATENT, "images")
+KINDS = {"relevant": "relevance", "active": "activation"}
+
+
+class Indexed(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        folder = support.scratch()
+        cls.addClassCleanup(folder.__exit__, None, None, None)
+        cls.folder = folder.__enter__()
+        for site in ("fc1", "head"):
+            options = ("--site", site, "--keep", "5", "--resize", "none", "-q")
+            support.command("concepts", IMAGES, "--model", LATENT, "-o", cls.at(site), *options)
+        cls.model = vitlrp.Model(LATENT)
+        cls.addClassCleanup(cls.model.close)
+
+    @classmethod
+    def at(cls, site):
+        return os.path.join(cls.folder, site)
+
+    def open(self, site):
+        index = vitlrp.Concepts(self.at(site))
+        self.addCleanup(index.close)
+        return index
+
+
+class Concepts(Indexed):
+    def test_what_it_is_of(self):
+        index = self.open("fc1")
+        self.assertEqual((index.site, index.blocks, index.width, index.keep), ("fc1", 3, 192, 5))
+        self.assertEqual((index.images, index.total, len(index)), (12, 12, 3 * 192))
+        self.assertEqual((index.method, index.statistic, index.dataset), ("attnlrp", "sum", IMAGES))
+        self.assertEqual(index.weights_sha256, self.model.sha256())
+        self.assertEqual(list(index)[193], "1:fc1:1")
+        self.assertIn("3 blocks of 192 units of fc1, 12 images", repr(index))
+        index.check(self.model)
+
+    def test_references_are_the_arrays(self):
+        for site in ("fc1", "head"):
+            index = self.open(site)
+            arrays = {
+                (kind, what): np.load(os.path.join(self.at(site), f"{site}.{kind}.{what}.npy"))
+                for kind in KINDS.values()
+                for what in ("score", "image", "token", "class")
+            }
+            for name in list(index)[:: 7 if site == "fc1" else 1]:
+                block, _, unit = name.split(":")
+                place = int(block), int(unit)
+                for field, kind in KINDS.items():
+                    found = getattr(index[name], field)
+                    for what, key in (("score", "score"), ("image", "image"), ("token", "token"), ("target", "class")):
+                        wanted = arrays[kind, key][place]
+                        np.testing.assert_array_equal([getattr(one, what) for one in found], wanted, name)
+
+    def test_references_name_their_files(self):
+        one = self.open("head")["1:head:2"].relevant[0]
+        self.assertEqual(one.path, os.path.join(IMAGES, one.id))
+        self.assertEqual(one.id, f"{one.image:02}.png")
+        with open(one.path, "rb") as file:
+            self.assertEqual(one.sha256, hashlib.sha256(file.read()).hexdigest())
+        with open(os.path.join(self.at("head"), "results.jsonl"), encoding="utf-8") as file:
+            line = json.loads(file.read().splitlines()[one.image])
+        self.assertEqual((line["class"], line["name"]), (one.target, one.label))
+        self.assertIn(one.id, str(self.open("head")["1:head:2"]))
+
+    def test_means(self):
+        neurons, heads = self.open("fc1"), self.open("head")
+        np.testing.assert_array_equal(neurons.means("fc1"), np.load(os.path.join(self.at("fc1"), "fc1.mean.npy")))
+        np.testing.assert_array_equal(heads.means(), np.load(os.path.join(self.at("head"), "head.mean.npy")))
+        np.testing.assert_array_equal(neurons["1:fc1:134"].mean, neurons.means()[1, 134])
+        np.testing.assert_array_equal(heads.mean("1:head:1"), heads.means()[1, 1])
+        self.assertEqual(heads["1:head:1"].mean.shape, (12, 2))
+
+    def test_threads(self):
+        index = self.open("fc1")
+        wanted = [str(vitlrp.Concepts(self.at("fc1"))[name]) for name in list(index)[::40]]
+        found = [[] for _ in range(4)]
+        threads = [
+            threading.Thread(target=lambda out=out: out.extend(str(index[name]) for name in list(index)[::40]))
+            for out in found
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        self.assertEqual(found, [wanted] * 4)
+
+    def test_refused(self):
+        index = self.open("fc1")
+        for name in ("1:head:1", "3:fc1:0", "0:fc1:192", "1:fc1", "1:fc1:*", 5):
+            with self.subTest(name=name), self.assertRaises(errors.UsageError):
+                index[name]
+        with self.assertRaisesRegex(errors.UsageError, "of site fc1, not 'head'"):
+            index.means("head")
+        with vitlrp.Model() as other, self.assertRaisesRegex(errors.MismatchError, "of other weights"):
+            index.check(other)
+        with self.assertRaises(errors.IoError):
+            vitlrp.Concepts(os.path.join(self.folder, "none"))
+        with self.assertRaises(errors.IoError):
+            vitlrp.Concepts(IMAGES)
+        with self.assertRaises(TypeError):
+            pickle.dumps(index)
+        index.close()
+        index.close()
+        with self.assertRaisesRegex(errors.UsageError, "closed"):
+            index.means()
+
+
+class Means(Indexed):
+    """Edits of units to their means."""
+
+    def check(self, name, **options):
+        with open(os.path.join(LATENT, "expected.json"), encoding="utf-8") as file:
+            expected = json.load(file)["edits"][name]
+        with self.model.edited({expected["edits"][0][:-5]: "mean"}, **options) as model:
+            found = model.explain(os.path.join(IMAGES, "00.png"), expected["class_"], level="pixel")
+        wanted = np.load(os.path.join(LATENT, f"edit_{name}_logits.npy"))
+        pixels = np.load(os.path.join(LATENT, f"edit_{name}_pixels.npy")).sum(axis=0)
+        np.testing.assert_allclose(found.logits, wanted, atol=1e-5)
+        self.assertLess(np.linalg.norm(found.heatmap - pixels), 1e-4 * np.linalg.norm(pixels))
+
+    def test_against_the_fixtures(self):
+        self.check("mean", concepts=self.at("fc1"))
+        self.check("head_mean", concepts=[self.open("fc1"), self.at("head")])
+
+    def test_a_record_holds_the_numbers(self):
+        index = self.open("head")
+        with self.model.edited({"1:head:1": "mean", "0:head:0": 2}, concepts=index) as model:
+            first, second = model.configuration()["edits"]
+        self.assertEqual((first, second["unit"], second["factor"]), ("0:head:0=2", "1:head:1", 0))
+        np.testing.assert_array_equal(np.float32(second["constant"]), index.mean("1:head:1"))
+
+    def test_a_layer(self):
+        index = self.open("fc1")
+        with self.model.edited({"1:fc1:*": "mean"}, concepts=index) as model:
+            found = model.explain(os.path.join(IMAGES, "03.png"))
+        constants = {f"1:fc1:{unit}": index.means()[1, unit] for unit in range(192)}
+        with self.model.edited(constants=constants) as model:
+            wanted = model.explain(os.path.join(IMAGES, "03.png"))
+        np.testing.assert_array_equal(found.logits, wanted.logits)
+
+    def test_refused(self):
+        neurons, heads = self.at("fc1"), self.at("head")
+        with vitlrp.Model() as other, self.assertRaises(errors.MismatchError):
+            other.edited({"1:fc1:1": "mean"}, concepts=neurons)
+        for factors, options, reason in (
+            ({"1:fc1:1": "mean"}, {}, "needs an index of site fc1"),
+            ({"1:head:1": "mean"}, {"concepts": neurons}, "needs an index of site head"),
+            ({"1:fc1:1": "mean"}, {"concepts": [neurons, neurons]}, "two indexes of site fc1"),
+            ({"1:fc1:1": "median"}, {"concepts": neurons}, 'a number or "mean"'),
+            ({"1:fc1:1": "mean"}, {"concepts": neurons, "constants": {"1:fc1:1": 1}}, "choose one"),
+            ({"1:fc1:1": "mean"}, {"concepts": 5}, "must be a path"),
+            ({"1:head:9": "mean"}, {"concepts": heads}, "units 0 to 3"),
+        ):
+            with self.subTest(reason=reason), self.assertRaisesRegex(errors.UsageError, reason):
+                self.model.edited(factors, **options)
+
+
+class Attention(unittest.TestCase):
+    def test_where_heads_look(self):
+        with vitlrp.Model() as model:
+            found = model.attention(support.GOLDFISH)
+            info = model.info
+        self.assertEqual(found.weights.shape[:2], (info.depth, info.heads))
+        np.testing.assert_allclose(found.weights.sum(axis=2), 1, atol=1e-5)
+        self.assertTrue((found.weights >= 0).all())
+        patches = found.heatmaps.shape[2] * found.heatmaps.shape[3]
+        np.testing.assert_array_equal(found.heatmaps.reshape(*found.weights.shape[:2], -1), found.weights[:, :, -patches:])
+        self.assertIn(f"{info.depth} blocks of {info.heads} heads", str(found))
+
+    def test_of_the_last_block_it_is_raw_attention(self):
+        """Which is the mean over the heads of what CLS attends to."""
+        image = os.path.join(IMAGES, "00.png")
+        with vitlrp.Model(LATENT) as model:
+            heatmaps = model.attention(image).heatmaps
+            wanted = model.explain(image, method="raw-attention").heatmap
+        np.testing.assert_allclose(heatmaps[-1].mean(axis=0), wanted, rtol=1e-5)
+
+
+if __name__ == "__main__":
+    unittest.main()
