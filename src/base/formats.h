@@ -26,6 +26,7 @@
 
 #define FORMAT_CONCEPTS "vitlrp concepts 1"
 #define FORMAT_CONCEPTS_IMAGE "vitlrp concepts image 1"
+#define FORMAT_GALLERY "vitlrp gallery 1"
 
 #define FORMAT_BENCH "vitlrp bench 1"
 #define FORMAT_BENCH_BATCH "vitlrp bench batch 1"

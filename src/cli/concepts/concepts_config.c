@@ -28,6 +28,7 @@ enum vitlrp_status concepts_choose(const struct args *args, const struct setting
     int64_t keep = DEFAULT_KEEP;
     *choice = (struct concepts_choice){0};
     TRY(batch_choose(args, &choice->images, err));
+    TRY(gallery_choose(args, &choice->gallery, err));
     TRY(option_choice(args, OPTION_SITE, &site, err));
     TRY(option_choice(args, OPTION_STATISTIC, &statistic, err));
     TRY(option_whole(args, OPTION_KEEP, 1, UNIT_INDEX_MOST_KEEP, &keep, err));

@@ -13,6 +13,7 @@
 #include "cli/args.h"
 #include "cli/batch/batch_plan.h"
 #include "cli/explain_session.h"
+#include "gallery.h"
 #include "vitlrp_units.h"
 
 enum concepts_statistic {
@@ -25,6 +26,7 @@ struct concepts_choice {
     enum vitlrp_site site;
     int32_t keep; /* images of each unit and kind */
     enum concepts_statistic statistic;
+    struct gallery_choice gallery; /* decides about no value of the index */
 };
 
 /* Reads the one operand and the options that are the verb's alone. USAGE names the option, as for a

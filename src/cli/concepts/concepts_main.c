@@ -26,7 +26,7 @@ struct concepts {
     struct vitlrp_model *model; /* owned */
     struct model_record record;
     struct explain_session first;
-    size_t threads;
+    size_t threads, wanted_threads;
     json_t *config; /* owned */
     char identity[SHA256_TEXT];
     size_t resumed; /* images that an earlier run has done */
@@ -48,7 +48,7 @@ static enum vitlrp_status open_run(const struct args *args, struct concepts *run
     TRY(concepts_choose(args, &run->settings, &run->choice, err));
     run->settings.inputs = guard_inputs(&run->guard);
     TRY(guard_words(&run->guard, args, run->settings.model_path, err));
-    run->threads = batch_take_threads(&run->settings);
+    run->threads = run->wanted_threads = batch_take_threads(&run->settings);
     TRY(model_choose(&run->settings, console, &run->model, err));
     TRY(model_record_take(run->model, &run->record, err));
     TRY(batch_plan_open(&run->choice.images, &run->settings, run->model, &run->plan, err));
@@ -185,6 +185,55 @@ static enum exit_code conclude(struct concepts *run, const struct batch_outcome 
     return failed > 0 ? CODE_ITEMS : CODE_DONE;
 }
 
+/* ---- The gallery ---- */
+
+static enum vitlrp_status make_gallery(struct concepts *run, struct run_watch *watch,
+                                       struct vitlrp_error *err) {
+    size_t threads = 0;
+    TRY(batch_session_workers(&run->first, run->wanted_threads, &threads, err));
+    const struct gallery_source source = {.choice = &run->choice.gallery,
+                                          .plan = &run->plan,
+                                          .index = &run->index,
+                                          .journal = &run->folder.journal,
+                                          .config = run->config,
+                                          .identity = run->identity,
+                                          .folder = run->folder.folder,
+                                          .site = run->choice.site,
+                                          .first = &run->first,
+                                          .threads = threads,
+                                          .observer = run_watch_observer(watch)};
+    return error_prefix(err, gallery_make(&source, err), run->folder.path);
+}
+
+static enum exit_code show_units(struct concepts *run, struct console *console) {
+    struct vitlrp_error err;
+    struct run_watch watch;
+    struct text out = {.limit = REPORT_LIMIT};
+    char shown[200];
+    run_watch_start(run->settings.progress, console, &watch);
+    enum vitlrp_status status = make_gallery(run, &watch, &err);
+    run_watch_end();
+    if (status == VITLRP_CANCELLED && run_watch_signal() != 0) {
+        console_warn(console, "stopped; the index is complete, its page is not made");
+        return run_watch_code();
+    }
+    enum exit_code code = console_check(status, CODE_OUTPUT, &err);
+    if (code == CODE_DONE && console->verbosity > 0) {
+        text_escape_name(shown, sizeof shown, run->folder.path);
+        text_printf(&out, "%s/" GALLERY_PAGE " shows units of each block\n", shown);
+        code = console_check(console_write(&out, &err), CODE_OUTPUT, &err);
+    }
+    text_free(&out);
+    return code;
+}
+
+/* Of a run that is complete and whole. */
+static bool wants_gallery(const struct concepts *run, const struct batch_outcome *outcome) {
+    const struct gallery_choice *choice = &run->choice.gallery;
+    return run->choice.images.shards == 1 && !outcome->cancelled && !outcome->gave_up &&
+           run->index.count > 0 && (choice->units > 0 || choice->show != NULL);
+}
+
 static enum exit_code do_images(struct concepts *run, struct console *console) {
     struct run_watch watch;
     run_watch_start(run->settings.progress, console, &watch);
@@ -205,6 +254,10 @@ static enum exit_code do_images(struct concepts *run, struct console *console) {
     if (work.outcome.cancelled && code != CODE_OUTPUT) {
         console_warn(console, "stopped; what was done is written");
         code = run_watch_code();
+    }
+    if ((code == CODE_DONE || code == CODE_ITEMS) && wants_gallery(run, &work.outcome)) {
+        enum exit_code made = show_units(run, console);
+        code = made == CODE_DONE ? code : made;
     }
     return code;
 }
