@@ -89,7 +89,8 @@ static const char USAGE_BATCH[] =
     "  vitlrp batch DIR -o FOLDER [options]   DIR as for eval; the same command\n"
     "                                         resumes a run that was stopped\n";
 static const char USAGE_CONCEPTS[] =
-    "  vitlrp concepts DIR -o FOLDER [options]   DIR as for eval; resumes likewise\n";
+    "  vitlrp concepts DIR -o FOLDER [options]   DIR as for eval; resumes likewise\n"
+    "  vitlrp concepts FOLDER --show UNITS       further units on the page of a run\n";
 static const char USAGE_EVAL[] =
     "  vitlrp eval DIR [options]              a folder for each class, or one folder with\n"
     "                                         val.txt, or a file with a path (and a tab\n"

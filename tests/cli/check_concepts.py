@@ -71,7 +71,9 @@ class Concepts(unittest.TestCase):
         return result.stdout + result.stderr
 
     def index(self, images, folder, *words, code=0):
-        return self.run_command("concepts", images, "-o", folder, "--resize", "none", *words, code=code)
+        """Without a page, which check_gallery.py is about."""
+        return self.run_command("concepts", images, "-o", folder, "--resize", "none", "--gallery", "0", *words,
+                                code=code)
 
     def expect_same(self, name, whole):
         found = content(self.path(name))
@@ -180,9 +182,9 @@ class Concepts(unittest.TestCase):
         for shard in range(4):
             self.index("set", f"part{shard}", "--shard", f"{shard}/4", "--site", "head")
         parts = [f"part{shard}" for shard in (2, 0, 3, 1)]
-        self.run_command("merge", *parts, "-o", "joined")
+        self.run_command("merge", *parts, "-o", "joined", "--gallery", "0")
         self.expect_same("joined", whole)
-        self.run_command("merge", *parts, "-o", "joined")
+        self.run_command("merge", *parts, "-o", "joined", "--gallery", "0")
         self.expect_same("joined", whole)
         self.assertIn("not the shards 0 to 3", self.run_command("merge", *parts[:3], "-o", "other", code=3))
         self.assertIn("-o FOLDER", self.run_command("merge", *parts, code=2))
@@ -194,8 +196,8 @@ class Concepts(unittest.TestCase):
         """Ends a run when it has done so many images more than were there."""
         name = self.path("ended", "results.jsonl")
         wanted = lines + count_lines(name)
-        process = subprocess.Popen([PROGRAM, "concepts", "set", "-o", "ended", "--resize", "none", "-q"],
-                                   cwd=self.folder, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen([PROGRAM, "concepts", "set", "-o", "ended", "--resize", "none", "--gallery", "0",
+                                    "-q"], cwd=self.folder, stderr=subprocess.DEVNULL)
         while process.poll() is None and count_lines(name) < wanted:
             time.sleep(0.001)
         process.send_signal(number)

@@ -10,6 +10,8 @@
 #include "cli/verbs.h"
 #include "concepts_config.h"
 #include "concepts_item.h"
+#include "concepts_page.h"
+#include "concepts_recall.h"
 #include "concepts_run.h"
 
 #define MEGABYTE 1048576.0
@@ -262,6 +264,17 @@ static enum exit_code do_images(struct concepts *run, struct console *console) {
     return code;
 }
 
+static void close_run(struct concepts *run) {
+    json_decref(run->config);
+    run_folder_close(&run->folder);
+    unit_index_close(&run->index);
+    batch_plan_close(&run->plan);
+    guard_free(&run->guard);
+    explain_session_close(&run->first);
+    model_record_free(&run->record);
+    vitlrp_model_close(run->model);
+}
+
 static enum exit_code process(const struct args *args, struct concepts *run,
                               struct console *console) {
     struct vitlrp_error err;
@@ -285,16 +298,66 @@ static enum exit_code process(const struct args *args, struct concepts *run,
                : do_images(run, console);
 }
 
-enum exit_code concepts_main(const struct args *args, struct console *console) {
+static enum exit_code run_command(const struct args *args, struct console *console) {
     struct concepts run = {.folder = run_folder_closed()};
     enum exit_code code = process(args, &run, console);
-    json_decref(run.config);
-    run_folder_close(&run.folder);
-    unit_index_close(&run.index);
-    batch_plan_close(&run.plan);
-    guard_free(&run.guard);
-    explain_session_close(&run.first);
-    model_record_free(&run.record);
-    vitlrp_model_close(run.model);
+    close_run(&run);
+    return code;
+}
+
+/* ---- The page of shards that are one run now ---- */
+
+static enum exit_code page_of(const struct args *args, struct console *console) {
+    struct concepts run = {.folder = run_folder_closed()};
+    struct vitlrp_error err;
+    enum exit_code code = CODE_DONE;
+    enum vitlrp_status status = open_run(args, &run, console, &err);
+    if (status == VITLRP_OK) {
+        status = open_folder(&run, &err);
+    }
+    if (status != VITLRP_OK) {
+        console_tell(console, "no page is made: %s", err.message);
+    } else if (run.index.count > 0) {
+        code = show_units(&run, console);
+    }
+    close_run(&run);
+    return code;
+}
+
+enum exit_code concepts_page(const struct args *args, const char *folder,
+                             struct console *console) {
+    static const enum option_id OF_PAGE[] = {OPTION_GALLERY, OPTION_TEST_IMAGES,
+                                             OPTION_NO_PICTURES};
+    struct args own = {.verb = VERB_CONCEPTS, .verbosity = args->verbosity};
+    struct vitlrp_error err;
+    struct gallery_choice choice;
+    struct concepts_recall recall;
+    for (size_t i = 0; i < sizeof OF_PAGE / sizeof OF_PAGE[0]; i++) {
+        own.value[OF_PAGE[i]] = args->value[OF_PAGE[i]];
+    }
+    enum exit_code code = console_check(gallery_choose(&own, &choice, &err), CODE_INPUT, &err);
+    if (code != CODE_DONE || choice.units == 0) {
+        return code;
+    }
+    code = console_check(concepts_recall_open(&own, folder, &recall, &err), CODE_INPUT, &err);
+    if (code == CODE_DONE) {
+        code = page_of(&recall.args, console);
+    }
+    concepts_recall_close(&recall);
+    return code;
+}
+
+enum exit_code concepts_main(const struct args *args, struct console *console) {
+    struct vitlrp_error err;
+    struct concepts_recall recall;
+    if (!concepts_recall_is_meant(args)) {
+        return run_command(args, console);
+    }
+    enum exit_code code = console_check(
+        concepts_recall_open(args, args->operands[0], &recall, &err), CODE_INPUT, &err);
+    if (code == CODE_DONE) {
+        code = run_command(&recall.args, console);
+    }
+    concepts_recall_close(&recall);
     return code;
 }

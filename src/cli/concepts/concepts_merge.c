@@ -8,6 +8,7 @@
 #include "base/unit_index.h"
 #include "cli/batch/batch_config.h"
 #include "concepts_config.h"
+#include "concepts_page.h"
 #include "concepts_run.h"
 
 #define RUN_LIMIT ((size_t) 1 << 24)
@@ -271,5 +272,9 @@ enum exit_code concepts_merge_main(const struct args *args, struct console *cons
     mem_free(merging.parts);
     unit_index_close(&merging.index);
     run_folder_close(&merging.folder);
+    if (code == CODE_DONE || code == CODE_ITEMS) {
+        enum exit_code made = concepts_page(args, args->value[OPTION_OUTPUT], console);
+        code = made == CODE_DONE ? code : made;
+    }
     return code;
 }

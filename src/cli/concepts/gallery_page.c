@@ -145,10 +145,9 @@ static void append_test(const json_t *test, struct text *out) {
     }
     text_append_string(out, "<p>Without it, the logit of <b>");
     append_class(test, out);
-    text_printf(out, "</b> changes most for the worse over %lld other images: by ",
-                whole(test, "images"));
+    text_printf(out, "</b> falls most over %lld other images: ", whole(test, "images"));
     append_change(number(test, "drop"), out);
-    text_printf(out, " in the mean, %.1f standard deviations beyond the mean of all classes; ",
+    text_printf(out, " in the mean, %.1f standard deviations of all classes beyond their mean; ",
                 number(test, "stands_out"));
     append_among(test, out);
     text_append_string(out, ".</p>\n");
@@ -252,9 +251,14 @@ static const json_t *find_unit(const json_t *record, const char *name) {
     return NULL;
 }
 
-static void append_mark(const json_t *test, const char *key, struct text *out) {
-    text_append_string(out, json_is_true(json_object_get(test, key)) ? "<td class=\"yes\">yes</td>"
-                                                                     : "<td>no</td>");
+static void append_having(const json_t *test, struct text *out) {
+    bool relevance = json_is_true(json_object_get(test, ROWS[UNIT_INDEX_RELEVANCE]));
+    bool activation = json_is_true(json_object_get(test, ROWS[UNIT_INDEX_ACTIVATION]));
+    text_printf(out, "<td%s>%s</td>", relevance || activation ? " class=\"yes\"" : "",
+                relevance && activation ? "both"
+                : relevance             ? "RelMax"
+                : activation            ? "ActMax"
+                                        : "none");
 }
 
 static void append_clear(const json_t *record, const char *name, struct text *out) {
@@ -268,8 +272,7 @@ static void append_clear(const json_t *record, const char *name, struct text *ou
     text_append_string(out, "</td><td>");
     append_change(number(test, "drop"), out);
     text_printf(out, "</td><td>%.1f</td>", number(test, "stands_out"));
-    append_mark(test, ROWS[UNIT_INDEX_RELEVANCE], out);
-    append_mark(test, ROWS[UNIT_INDEX_ACTIVATION], out);
+    append_having(test, out);
     text_append_string(out, "</tr>\n");
 }
 
@@ -280,11 +283,11 @@ static void append_clearest(const json_t *record, struct text *out) {
     }
     text_printf(out,
                 "<section>\n<h2>The clearest</h2>\n<p class=\"note\">The %zu units whose one class "
-                "falls farthest beyond all others without them, whether their images have it or "
-                "not.</p>\n<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Unit</th>"
+                "falls farthest beyond the others without them (in standard deviations of all "
+                "classes), whether their images have it or not.</p>\n<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Unit</th>"
                 "<th scope=\"col\">Falls most</th><th scope=\"col\">Mean logit</th>"
-                "<th scope=\"col\">Standard deviations</th><th scope=\"col\">RelMax has it</th>"
-                "<th scope=\"col\">ActMax has it</th></tr></thead><tbody>\n",
+                "<th scope=\"col\">Beyond others</th><th scope=\"col\">Rows that have it</th>"
+                "</tr></thead><tbody>\n",
                 json_array_size(clearest));
     for (size_t i = 0; i < json_array_size(clearest); i++) {
         const char *name = json_string_value(json_array_get(clearest, i));

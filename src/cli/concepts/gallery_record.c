@@ -338,6 +338,7 @@ static void set_head(json_t *record, const struct gallery *gallery, bool *comple
     json_set(record, "site", json_string(word_of(WORDS_SITE, (int) of->site)), complete);
     json_set(record, "index_sha256", json_string(of->identity), complete);
     json_set(record, "images", json_integer((json_int_t) of->index->count), complete);
+    json_set(record, "gallery", json_integer(of->choice->units), complete);
     json_set(record, "test_images", json_integer((json_int_t) gallery->test_count), complete);
     json_set(record, "pictures", json_boolean(of->choice->has_pictures), complete);
 }

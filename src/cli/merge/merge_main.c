@@ -44,6 +44,19 @@ static bool is_unfinished(const struct vitlrp_evaluation *evaluation,
     return info->cancelled != 0;
 }
 
+/* Options of the page of an index. */
+static enum vitlrp_status check_options(const struct args *args, struct vitlrp_error *err) {
+    static const enum option_id UNREAD[] = {OPTION_GALLERY, OPTION_NO_PICTURES,
+                                            OPTION_TEST_IMAGES};
+    for (size_t i = 0; i < sizeof UNREAD / sizeof UNREAD[0]; i++) {
+        if (args->value[UNREAD[i]] != NULL) {
+            return fail(err, VITLRP_USAGE, "--%s: an evaluation has none",
+                        option_table()[UNREAD[i]].name);
+        }
+    }
+    return VITLRP_OK;
+}
+
 enum exit_code merge_main(const struct args *args, struct console *console) {
     struct vitlrp_error err;
     struct eval_files files = {0};
@@ -60,8 +73,10 @@ enum exit_code merge_main(const struct args *args, struct console *console) {
     if (batch_merge_is_meant(args) && !is_journal(args->operands[0])) {
         return batch_merge_main(args, console);
     }
-    enum exit_code code =
-        console_check(eval_files_plan(args, NULL, &files, &err), CODE_OUTPUT, &err);
+    enum exit_code code = console_check(check_options(args, &err), CODE_USAGE, &err);
+    if (code == CODE_DONE) {
+        code = console_check(eval_files_plan(args, NULL, &files, &err), CODE_OUTPUT, &err);
+    }
     if (code == CODE_DONE) {
         console->stdout_taken = files.stdout_taken;
         code = console_check(records_merge(args, &evaluation, &err), CODE_INPUT, &err);

@@ -1,0 +1,133 @@
+#include "concepts_recall.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/folder.h"
+#include "base/run_folder.h"
+#include "concepts_config.h"
+
+#define RECORD_LIMIT ((size_t) 1 << 28)
+#define BUILT_IN "built-in "
+
+static enum vitlrp_status read_config(const char *path, json_t **out, struct vitlrp_error *err) {
+    struct run_folder folder = run_folder_closed();
+    struct bytes bytes = {0};
+    enum vitlrp_status status = run_folder_look(path, &folder, err);
+    if (status == VITLRP_OK) {
+        status = run_folder_read(&folder, &bytes, err);
+    }
+    if (status == VITLRP_OK) {
+        status = run_folder_prefix(
+            &folder, concepts_config_parse((const char *) bytes.data, bytes.size, out, err), err);
+    }
+    bytes_free(&bytes);
+    run_folder_close(&folder);
+    return status;
+}
+
+bool concepts_recall_is_meant(const struct args *args) {
+    struct vitlrp_error unread;
+    json_t *config = NULL;
+    bool meant = args->operand_count == 1 && args->value[OPTION_OUTPUT] == NULL &&
+                 read_config(args->operands[0], &config, &unread) == VITLRP_OK;
+    json_decref(config);
+    return meant;
+}
+
+static void set_value(struct args *args, enum option_id option, const char *value) {
+    if (args->value[option] == NULL) {
+        args->value[option] = value;
+    }
+}
+
+static void set_whole(struct args *args, enum option_id option, const json_t *value, char *room,
+                      size_t size) {
+    if (json_is_integer(value)) {
+        snprintf(room, size, "%lld", (long long) json_integer_value(value));
+        set_value(args, option, room);
+    }
+}
+
+/* As --resize takes it; a resize that it does not take is the model's own. */
+static void set_resize(struct concepts_recall *recall, const json_t *preprocess) {
+    const char *resize = json_get_string(preprocess, "resize");
+    long long to = (long long) json_integer_value(json_object_get(preprocess, "resize_to"));
+    if (resize != NULL && strcmp(resize, "none") == 0) {
+        set_value(&recall->args, OPTION_RESIZE, resize);
+    } else if (resize != NULL && (strcmp(resize, "short") == 0 || strcmp(resize, "squash") == 0)) {
+        snprintf(recall->resize, sizeof recall->resize, "%.16s:%lld", resize, to);
+        set_value(&recall->args, OPTION_RESIZE, recall->resize);
+    }
+}
+
+static void set_options(struct concepts_recall *recall) {
+    struct args *args = &recall->args;
+    const json_t *settings = json_object_get(recall->config, "settings");
+    const json_t *units = json_object_get(settings, "units");
+    const json_t *arithmetic = json_object_get(settings, "arithmetic");
+    const char *model = json_get_string(recall->config, "model");
+    if (model != NULL && strncmp(model, BUILT_IN, strlen(BUILT_IN)) != 0) {
+        set_value(args, OPTION_MODEL, model);
+    }
+    set_value(args, OPTION_CLASS,
+              json_get_string(json_object_get(settings, "target"), "class"));
+    set_value(args, OPTION_METHOD, json_get_string(settings, "method"));
+    set_value(args, OPTION_SITE, json_get_string(units, "site"));
+    set_value(args, OPTION_STATISTIC, json_get_string(units, "statistic"));
+    set_value(args, OPTION_BACKEND, json_get_string(arithmetic, "backend"));
+    set_value(args, OPTION_PRECISION, json_get_string(arithmetic, "precision"));
+    set_whole(args, OPTION_KEEP, json_object_get(units, "keep"), recall->keep, sizeof recall->keep);
+    set_whole(args, OPTION_LIMIT, json_object_get(settings, "limit"), recall->limit,
+              sizeof recall->limit);
+    set_resize(recall, json_object_get(settings, "preprocess"));
+}
+
+/* The page that is there goes on as it is; without one the defaults hold. */
+static enum vitlrp_status read_page(const char *path, struct concepts_recall *recall,
+                                    struct vitlrp_error *err) {
+    struct bytes bytes = {0};
+    struct vitlrp_error unread;
+    json_t *record = NULL;
+    int folder = -1;
+    TRY(folder_open(path, &folder, err));
+    if (file_read_below(folder, GALLERY_RECORD, RECORD_LIMIT, &bytes, &unread) == VITLRP_OK &&
+        json_parse_object((const char *) bytes.data, bytes.size, &record, &unread) == VITLRP_OK) {
+        set_whole(&recall->args, OPTION_GALLERY, json_object_get(record, "gallery"),
+                  recall->gallery, sizeof recall->gallery);
+        set_whole(&recall->args, OPTION_TEST_IMAGES, json_object_get(record, "test_images"),
+                  recall->test_images, sizeof recall->test_images);
+        if (json_is_false(json_object_get(record, "pictures"))) {
+            set_value(&recall->args, OPTION_NO_PICTURES, "");
+        }
+    }
+    json_decref(record);
+    bytes_free(&bytes);
+    close(folder);
+    return VITLRP_OK;
+}
+
+enum vitlrp_status concepts_recall_open(const struct args *given, const char *folder,
+                                        struct concepts_recall *out, struct vitlrp_error *err) {
+    *out = (struct concepts_recall){.args = *given};
+    TRY(read_config(folder, &out->config, err));
+    const char *dataset = json_get_string(out->config, "dataset");
+    if (json_object_get(out->config, "shard") != NULL) {
+        return fail(err, VITLRP_USAGE, "%s is of one shard (vitlrp merge joins them)", folder);
+    }
+    if (dataset == NULL) {
+        return fail(err, VITLRP_FORMAT, "%s/run.json names no images", folder);
+    }
+    out->operands[0] = dataset;
+    out->args.operands = out->operands;
+    out->args.operand_count = 1;
+    out->args.value[OPTION_OUTPUT] = folder;
+    set_options(out);
+    return read_page(folder, out, err);
+}
+
+void concepts_recall_close(struct concepts_recall *recall) {
+    json_decref(recall->config);
+    *recall = (struct concepts_recall){0};
+}
