@@ -111,8 +111,9 @@ static void test_picture(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_square),  cmocka_unit_test(test_rim),     cmocka_unit_test(test_narrow),
-        cmocka_unit_test(test_nothing), cmocka_unit_test(test_picture),
+        cmocka_unit_test(test_square),  cmocka_unit_test(test_rim),
+        cmocka_unit_test(test_narrow),  cmocka_unit_test(test_nothing),
+        cmocka_unit_test(test_picture),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

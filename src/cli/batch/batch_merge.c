@@ -264,8 +264,8 @@ bool batch_merge_is_meant(const struct args *args) {
 
 static enum vitlrp_status merge_check_args(const struct args *args, const char **folder,
                                            struct vitlrp_error *err) {
-    static const enum option_id UNREAD[] = {OPTION_REFERENCE, OPTION_CSV,     OPTION_HTML,
-                                            OPTION_JSON,      OPTION_GALLERY, OPTION_NO_PICTURES,
+    static const enum option_id UNREAD[] = {OPTION_REFERENCE,  OPTION_CSV,     OPTION_HTML,
+                                            OPTION_JSON,       OPTION_GALLERY, OPTION_NO_PICTURES,
                                             OPTION_TEST_IMAGES};
     for (size_t i = 0; i < sizeof UNREAD / sizeof UNREAD[0]; i++) {
         if (args->value[UNREAD[i]] != NULL) {

@@ -324,8 +324,7 @@ static enum exit_code page_of(const struct args *args, struct console *console) 
     return code;
 }
 
-enum exit_code concepts_page(const struct args *args, const char *folder,
-                             struct console *console) {
+enum exit_code concepts_page(const struct args *args, const char *folder, struct console *console) {
     static const enum option_id OF_PAGE[] = {OPTION_GALLERY, OPTION_TEST_IMAGES,
                                              OPTION_NO_PICTURES};
     struct args own = {.verb = VERB_CONCEPTS, .verbosity = args->verbosity};

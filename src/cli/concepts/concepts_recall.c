@@ -71,8 +71,7 @@ static void set_options(struct concepts_recall *recall) {
     if (model != NULL && strncmp(model, BUILT_IN, strlen(BUILT_IN)) != 0) {
         set_value(args, OPTION_MODEL, model);
     }
-    set_value(args, OPTION_CLASS,
-              json_get_string(json_object_get(settings, "target"), "class"));
+    set_value(args, OPTION_CLASS, json_get_string(json_object_get(settings, "target"), "class"));
     set_value(args, OPTION_METHOD, json_get_string(settings, "method"));
     set_value(args, OPTION_SITE, json_get_string(units, "site"));
     set_value(args, OPTION_STATISTIC, json_get_string(units, "statistic"));

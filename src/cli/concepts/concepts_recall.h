@@ -20,9 +20,10 @@ struct concepts_recall {
 bool concepts_recall_is_meant(const struct args *args);
 
 /* Options that the record states and that were not given: the model and the images as they were
- * called, class, method, units, limit, resize, arithmetic and what the page was made with. What else decided about the run must
- * be given again, which the comparison with run.json finds. USAGE for the folder of a shard.
- * concepts_recall_close releases it, after a failure too; both arguments outlive it. */
+ * called, class, method, units, limit, resize, arithmetic and what the page was made with. What
+ * else decided about the run must be given again, which the comparison with run.json finds. USAGE
+ * for the folder of a shard. concepts_recall_close releases it, after a failure too; both arguments
+ * outlive it. */
 enum vitlrp_status concepts_recall_open(const struct args *given, const char *folder,
                                         struct concepts_recall *out, struct vitlrp_error *err);
 void concepts_recall_close(struct concepts_recall *recall);

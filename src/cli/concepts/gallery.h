@@ -60,8 +60,8 @@ struct gallery_unit {
     uint32_t random[GALLERY_ROW]; /* as many images by chance */
     size_t random_count;
     const json_t *known; /* its object in the record that was there; NULL: there is none */
-    int64_t *sums;       /* [classes], of logits that fell, * GALLERY_SCALE; of the gallery's block */
-    size_t tested;       /* images in the sums */
+    int64_t *sums; /* [classes], of logits that fell, * GALLERY_SCALE; of the gallery's block */
+    size_t tested; /* images in the sums */
 };
 
 #define GALLERY_SCALE 16777216.0 /* 2^24 */

@@ -120,8 +120,8 @@ static void copy_square(const struct gallery_view *view, const float *map,
                         const struct gallery_square *square, uint8_t *out) {
     for (int32_t y = 0; y < square->height; y++) {
         for (int32_t x = 0; x < square->width; x++) {
-            size_t from = (size_t) (square->top + y) * (size_t) view->width +
-                          (size_t) (square->left + x);
+            size_t from =
+                (size_t) (square->top + y) * (size_t) view->width + (size_t) (square->left + x);
             bool shown = map[from] > SHOWN;
             for (size_t c = 0; c < 3; c++) {
                 uint8_t value = view->rgb[3 * from + c];

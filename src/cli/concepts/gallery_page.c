@@ -210,8 +210,7 @@ static enum vitlrp_status append_unit(const json_t *unit, int folder, struct tex
 
 /* ---- The test ---- */
 
-static void append_rate(const json_t *rates, const char *key, const char *title,
-                        struct text *out) {
+static void append_rate(const json_t *rates, const char *key, const char *title, struct text *out) {
     const json_t *rate = json_object_get(rates, key);
     text_printf(out,
                 "<tr><th scope=\"row\">%s</th><td>%.2f</td><td>%.2f to %.2f</td><td>%lld of %lld"
@@ -284,7 +283,8 @@ static void append_clearest(const json_t *record, struct text *out) {
     text_printf(out,
                 "<section>\n<h2>The clearest</h2>\n<p class=\"note\">The %zu units whose one class "
                 "falls farthest beyond the others without them (in standard deviations of all "
-                "classes), whether their images have it or not.</p>\n<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Unit</th>"
+                "classes), whether their images have it or not.</p>\n<div "
+                "class=\"scroll\"><table><thead><tr><th scope=\"col\">Unit</th>"
                 "<th scope=\"col\">Falls most</th><th scope=\"col\">Mean logit</th>"
                 "<th scope=\"col\">Beyond others</th><th scope=\"col\">Rows that have it</th>"
                 "</tr></thead><tbody>\n",

@@ -185,8 +185,7 @@ static void add_unit(struct gallery *gallery, const struct vitlrp_unit *wanted, 
     struct gallery_unit *unit = &gallery->units[gallery->unit_count++];
     unit->unit = *wanted;
     unit->is_ranked = is_ranked;
-    unit->number =
-        (size_t) wanted->block * gallery->of.index->shape.width + (size_t) wanted->index;
+    unit->number = (size_t) wanted->block * gallery->of.index->shape.width + (size_t) wanted->index;
     vitlrp_unit_name(wanted, unit->name);
     fill_row(gallery, UNIT_INDEX_RELEVANCE, unit);
     fill_row(gallery, UNIT_INDEX_ACTIVATION, unit);
@@ -211,8 +210,8 @@ static void rank_block(struct gallery *gallery, size_t block, bool *taken) {
             }
         }
         taken[best] = true;
-        add_unit(gallery,
-                 &(struct vitlrp_unit){gallery->of.site, (int32_t) block, (int32_t) best}, true);
+        add_unit(gallery, &(struct vitlrp_unit){gallery->of.site, (int32_t) block, (int32_t) best},
+                 true);
     }
 }
 
@@ -310,7 +309,8 @@ static void read_before(struct gallery *gallery) {
         json_int_t test = json_integer_value(json_object_get(record, "test_images"));
         bool same = format != NULL && strcmp(format, FORMAT_GALLERY) == 0 && version != NULL &&
                     strcmp(version, vitlrp_version()) == 0 && identity != NULL &&
-                    strcmp(identity, of->identity) == 0 && images == (json_int_t) of->index->count &&
+                    strcmp(identity, of->identity) == 0 &&
+                    images == (json_int_t) of->index->count &&
                     test == (json_int_t) gallery->test_count;
         gallery->before = same ? json_incref(record) : NULL;
         json_decref(record);

@@ -202,8 +202,8 @@ static enum vitlrp_status make_test(const struct gallery *gallery, const struct 
 /* ---- A unit ---- */
 
 /* Its mean share of the block's relevance, and which part of that relevance is positive. */
-static void set_sums(json_t *object, const struct gallery *gallery,
-                     const struct gallery_unit *unit, bool *complete) {
+static void set_sums(json_t *object, const struct gallery *gallery, const struct gallery_unit *unit,
+                     bool *complete) {
     const struct unit_index *index = gallery->of.index;
     const int64_t *sums = index->sums + unit->number * UNIT_INDEX_SUMS;
     double whole = (double) sums[UNIT_INDEX_SUM_RELEVANCE] / UNIT_INDEX_RELEVANCE_SCALE;
@@ -256,8 +256,8 @@ static json_t *json_rate(size_t count, size_t of, bool *complete) {
     double share = (double) count / n;
     double square = NORMAL_95 * NORMAL_95;
     double middle = (share + square / (2.0 * n)) / (1.0 + square / n);
-    double half = NORMAL_95 * sqrt(share * (1.0 - share) / n + square / (4.0 * n * n)) /
-                  (1.0 + square / n);
+    double half =
+        NORMAL_95 * sqrt(share * (1.0 - share) / n + square / (4.0 * n * n)) / (1.0 + square / n);
     json_t *rate = json_object();
     json_set(rate, "count", json_integer((json_int_t) count), complete);
     json_set(rate, "rate", json_float(share), complete);

@@ -210,8 +210,7 @@ static enum vitlrp_status draw(struct worker *worker, const struct use *use, flo
     vitlrp_image_describe(worker->view, &info);
     vitlrp_model_info_init(&model);
     vitlrp_model_describe(worker->state.model, &model);
-    int32_t patch =
-        model.patch_height > model.patch_width ? model.patch_height : model.patch_width;
+    int32_t patch = model.patch_height > model.patch_width ? model.patch_height : model.patch_width;
     const struct gallery_view view = {info.rgb, info.height, info.width, patch};
     TRY(gallery_crop(&view, map, &data, &size, err));
     enum vitlrp_status status = write_crop(worker, use, data, size, err);
@@ -320,8 +319,8 @@ static enum vitlrp_status take_away(struct worker *worker, struct gallery_unit *
     for (size_t i = 0; i < count; i++) {
         list[i] = units[i]->unit;
     }
-    TRY(session_choose(state->settings, state->model, geometry->input_height,
-                       geometry->input_width, &options, err));
+    TRY(session_choose(state->settings, state->model, geometry->input_height, geometry->input_width,
+                       &options, err));
     options.observer = state->observer;
     const struct vitlrp_unit_list taken = {list, count};
     TRY(vitlrp_unit_effects(state->model, &options, worker->photo.input, &taken, worker->logits,
@@ -411,8 +410,8 @@ static enum vitlrp_status open_worker(struct worker *worker, struct vitlrp_error
     const struct explain_session *first = worker->work->gallery->of.first;
     const struct vitlrp_eval_observer *observer = &worker->work->gallery->of.observer;
     worker->state.passes = first->passes;
-    worker->state.observer = (struct vitlrp_session_observer){.cancelled = observer->cancelled,
-                                                              .user = observer->user};
+    worker->state.observer =
+        (struct vitlrp_session_observer){.cancelled = observer->cancelled, .user = observer->user};
     TRY(explain_session_open_on(first->settings, &worker->console, first->model, &worker->state,
                                 err));
     worker->logits = mem_calloc(UNITS_AT_ONCE, prediction_outputs(&worker->state.prediction) *

@@ -46,8 +46,7 @@ static bool is_unfinished(const struct vitlrp_evaluation *evaluation,
 
 /* Options of the page of an index. */
 static enum vitlrp_status check_options(const struct args *args, struct vitlrp_error *err) {
-    static const enum option_id UNREAD[] = {OPTION_GALLERY, OPTION_NO_PICTURES,
-                                            OPTION_TEST_IMAGES};
+    static const enum option_id UNREAD[] = {OPTION_GALLERY, OPTION_NO_PICTURES, OPTION_TEST_IMAGES};
     for (size_t i = 0; i < sizeof UNREAD / sizeof UNREAD[0]; i++) {
         if (args->value[UNREAD[i]] != NULL) {
             return fail(err, VITLRP_USAGE, "--%s: an evaluation has none",
