@@ -12,7 +12,7 @@ import time
 NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 MINUTE = 60
 KEYS = {"Enter": 13, "Escape": 27, " ": 32, "PageUp": 33, "PageDown": 34, "End": 35, "Home": 36, "ArrowLeft": 37,
-        "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Tab": 9}
+        "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Tab": 9, "j": 74, "k": 75, "/": 191}
 
 
 def find():

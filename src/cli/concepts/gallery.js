@@ -31,14 +31,14 @@ function look() {
   unit.scrollIntoView();
 }
 
-/* The next unit from the one that is at the top of the window, or the one before it. */
+/* From the unit that has the focus, or else the last one that begins above the place where an address leads to. */
 function step(by) {
   const shown = units.filter((unit) => !unit.hidden);
-  const edge = document.querySelector("form").getBoundingClientRect().bottom + 24;
   let at = shown.indexOf(document.activeElement.closest("article"));
   if (at < 0) {
-    const next = shown.findIndex((unit) => unit.getBoundingClientRect().top >= edge);
-    at = by > 0 ? (next < 0 ? shown.length : next) - 1 : next < 0 ? shown.length : next;
+    const edge = parseFloat(getComputedStyle(units[0]).scrollMarginTop) + 1;
+    at = shown.findIndex((unit) => unit.getBoundingClientRect().top > edge);
+    at = (at < 0 ? shown.length : at) - 1;
   }
   const unit = shown[at + by];
   if (unit === undefined) return;
