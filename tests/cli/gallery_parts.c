@@ -9,7 +9,7 @@
 #include "support/unit.h"
 
 #define SIDE 48
-#define PATCH 4
+#define PATCH 8
 
 static uint8_t rgb[SIDE * SIDE * 3];
 static float map[SIDE * SIDE];
@@ -35,7 +35,7 @@ static void assert_square(const struct gallery_square *square, int32_t top, int3
     assert_int_equal(square->width, width);
 }
 
-/* A Gaussian of 2 pixels is above a fifth of its peak within 3.58 of them: 7 pixels a side, and a
+/* A Gaussian of 4 pixels is above a fifth of its peak within 7.18 of them: 15 pixels a side, and a
  * patch of margin around these. */
 static void test_square(void **unused) {
     (void) unused;
@@ -43,10 +43,10 @@ static void test_square(void **unused) {
     map[20 * SIDE + 30] = 3.0F;
     map[40 * SIDE + 5] = -9.0F; /* what is against it is not shown */
     struct gallery_square square = find(&view);
-    assert_square(&square, 20 - 7, 30 - 7, 15, 15);
+    assert_square(&square, 20 - 15, 30 - 15, 31, 31);
     assert_float_equal(map[20 * SIDE + 30], 1.0F, 1e-6);
-    assert_float_equal(map[20 * SIDE + 28], 0.606531F, 1e-5);
-    assert_float_equal(map[18 * SIDE + 28], 0.367879F, 1e-5);
+    assert_float_equal(map[20 * SIDE + 28], 0.882497F, 1e-5);
+    assert_float_equal(map[18 * SIDE + 28], 0.778801F, 1e-5);
     assert_true(map[40 * SIDE + 5] < 1e-6F);
 }
 
@@ -73,7 +73,7 @@ static void test_narrow(void **unused) {
     struct gallery_view view = view_of(14, 40);
     map[7 * 40 + 20] = 1.0F;
     struct gallery_square square = find(&view);
-    assert_square(&square, 0, 20 - 7, 14, 15);
+    assert_square(&square, 0, 20 - 15, 14, 31);
 }
 
 static void test_nothing(void **unused) {
@@ -90,7 +90,7 @@ static int pixel(const unsigned char *data, size_t size, int32_t y, int32_t x) {
     struct vitlrp_image_info info;
     assert_int_equal(vitlrp_image_open_memory(data, size, NULL, &image, NULL), VITLRP_OK);
     vitlrp_image_describe(image, &info);
-    assert_int_equal(info.width, 15);
+    assert_int_equal(info.width, 31);
     int value = info.rgb[3 * (y * info.width + x)];
     vitlrp_image_close(image);
     return value;
@@ -104,7 +104,7 @@ static void test_picture(void **unused) {
     struct gallery_view view = view_of(SIDE, SIDE);
     map[20 * SIDE + 30] = 3.0F;
     assert_int_equal(gallery_crop(&view, map, &data, &size, &err), VITLRP_OK);
-    assert_true(abs(pixel(data, size, 7, 7) - 200) < 12);
+    assert_true(abs(pixel(data, size, 15, 15) - 200) < 12);
     assert_true(abs(pixel(data, size, 1, 1) - 50) < 12);
     vitlrp_free(data);
 }
