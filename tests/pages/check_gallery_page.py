@@ -102,12 +102,17 @@ class Gallery(unittest.TestCase):
     def test_address(self):
         """A unit of the page is shown, whatever was searched for; another one is said not to be here."""
         unit = self.shown()[7]
-        self.search("no such class")
-        self.get(f"location.hash = '#{unit}'")
-        self.page.wait("document.querySelector(':target').offsetHeight > 0")
-        self.page.wait("document.querySelector(':target').getBoundingClientRect().top < innerHeight")
-        self.assertGreaterEqual(self.get("document.querySelector(':target').getBoundingClientRect().top"), 0)
-        self.assertTrue(self.get("missing.hidden"))
+        top = "document.querySelector(':target').getBoundingClientRect().top"
+        controls = "document.querySelector('form').getBoundingClientRect().bottom"
+        for width in (1280, 390):
+            self.page.size(width)
+            self.page.go(self.file)
+            self.search("no such class")
+            self.get(f"location.hash = '#{unit}'")
+            self.page.wait("document.querySelector(':target').offsetHeight > 0")
+            self.page.wait(f"{top} < innerHeight / 2")
+            self.assertGreater(self.get(top), self.get(controls))
+            self.assertTrue(self.get("missing.hidden"))
         self.page.go(self.file, "#1:fc1:999")
         self.assertFalse(self.get("missing.hidden"))
         self.assertEqual(self.get("absent.textContent"), "1:fc1:999")

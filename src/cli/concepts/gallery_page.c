@@ -175,10 +175,10 @@ static void append_unit_classes(const json_t *unit, struct text *out) {
 }
 
 static void append_facts(const json_t *unit, struct text *out) {
-    text_printf(out, "<p class=\"note\">Mean share of the block's relevance %.3g %%",
+    text_printf(out, "<p class=\"note\">Mean share of the block's relevance %.3g\u00a0%%",
                 100.0 * number(unit, "mean"));
     if (!isnan(number(unit, "positive"))) {
-        text_printf(out, ", %.0f %% of what it carries is for the class",
+        text_printf(out, ", %.0f\u00a0%% of what it carries is for the class",
                     100.0 * number(unit, "positive"));
     }
     text_printf(out, "; the rows share %lld of %zu images.</p>\n", whole(unit, "shared"),
