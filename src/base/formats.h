@@ -28,6 +28,7 @@
 #define FORMAT_CONCEPTS_IMAGE "vitlrp concepts image 1"
 #define FORMAT_GALLERY "vitlrp gallery 1"
 
+#define FORMAT_RERUN "vitlrp rerun 1"
 #define FORMAT_BENCH "vitlrp bench 1"
 #define FORMAT_BENCH_BATCH "vitlrp bench batch 1"
 #define FORMAT_BENCH_EVALUATION "vitlrp bench eval 1"

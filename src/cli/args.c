@@ -47,11 +47,16 @@ static const bool IS_JOINED[OPTION_COUNT] = {
 #include "options.def"
 };
 
+static const unsigned APART_OF[OPTION_COUNT] = {
+#define APART(identifier, verbs) [OPTION_##identifier] = (verbs),
+#include "options.def"
+};
+
 static const char *const VERBS[VERB_COUNT] = {
     [VERB_EXPLAIN] = "explain", [VERB_COMPARE] = "compare",   [VERB_NEURONS] = "neurons",
     [VERB_BATCH] = "batch",     [VERB_CONCEPTS] = "concepts", [VERB_EVAL] = "eval",
-    [VERB_MERGE] = "merge",     [VERB_TUNE] = "tune",         [VERB_INFO] = "info",
-    [VERB_BENCH] = "bench",     [VERB_HELP] = "help"};
+    [VERB_MERGE] = "merge",     [VERB_TUNE] = "tune",         [VERB_RERUN] = "rerun",
+    [VERB_INFO] = "info",       [VERB_BENCH] = "bench",       [VERB_HELP] = "help"};
 
 /* 1 + the option's number among those that are repeated; 0: it is not. */
 static const int REPEATED_PLACE[OPTION_COUNT] = {
@@ -70,6 +75,10 @@ const char *const *option_choices(enum option_id option) {
 
 const struct more_choices *option_more_choices(enum option_id option) {
     return &MORE_CHOICES_OF[option];
+}
+
+bool option_is_apart(enum option_id option, enum verb verb) {
+    return (APART_OF[option] & 1U << verb) != 0;
 }
 
 const char *verb_name(enum verb verb) {
@@ -353,6 +362,7 @@ enum vitlrp_status args_parse(int argc, char **argv, struct args *args, struct v
     }
     getopt_tables(longs, shorts);
     opterr = 0;
+    optind = 0; /* another command line than the last one, if there was one */
     for (;;) {
         int code = getopt_long(argc, argv, shorts, longs, NULL);
         if (code == -1) {
@@ -368,6 +378,18 @@ enum vitlrp_status args_parse(int argc, char **argv, struct args *args, struct v
         args->operands[args->operand_count++] = argv[i];
     }
     return check_verb(args, err);
+}
+
+bool option_is_repeated(enum option_id option) {
+    return REPEATED_PLACE[option] > 0;
+}
+
+const char *args_value(const struct args *args, enum option_id option, size_t place) {
+    if (REPEATED_PLACE[option] == 0) {
+        return place == 0 ? args->value[option] : NULL;
+    }
+    const struct value_list *list = &args->repeated[REPEATED_PLACE[option] - 1];
+    return place < list->count ? list->values[place] : NULL;
 }
 
 void args_free(struct args *args) {

@@ -18,6 +18,7 @@ enum verb {
     VERB_EVAL,
     VERB_MERGE,
     VERB_TUNE,
+    VERB_RERUN,
     VERB_INFO,
     VERB_BENCH,
     VERB_HELP,
@@ -33,6 +34,7 @@ enum verb_set {
     FOR_EVAL = 1 << VERB_EVAL,
     FOR_MERGE = 1 << VERB_MERGE,
     FOR_TUNE = 1 << VERB_TUNE,
+    FOR_RERUN = 1 << VERB_RERUN,
     FOR_INFO = 1 << VERB_INFO,
     FOR_BENCH = 1 << VERB_BENCH,
     FOR_HELP = 1 << VERB_HELP,
@@ -42,7 +44,7 @@ enum verb_set {
         FOR_MAPS | FOR_NEURONS | FOR_CONCEPTS | FOR_EVAL | FOR_TUNE, /* photographs become inputs */
     FOR_RULES = FOR_IMAGES | FOR_BENCH,                              /* something is attributed */
     FOR_MODEL = FOR_RULES | FOR_INFO,                                /* there is a model */
-    FOR_ALL = FOR_MODEL | FOR_MERGE | FOR_HELP
+    FOR_ALL = FOR_MODEL | FOR_MERGE | FOR_RERUN | FOR_HELP
 };
 
 enum help_group {
@@ -102,6 +104,10 @@ struct more_choices {
 /* The words that an option takes beyond its choices with some verbs only. */
 const struct more_choices *option_more_choices(enum option_id option);
 
+/* True of an option that decides about no figure of this verb's record: where results go, how they
+ * look, how the work is done and told. Records do not state it. */
+bool option_is_apart(enum option_id option, enum verb verb);
+
 /* The verb's word. */
 const char *verb_name(enum verb verb);
 
@@ -122,6 +128,7 @@ struct args {
     size_t words; /* of argv */
     enum verb verb;
     bool verb_given;                 /* written out, not only implied */
+    bool of_record;                  /* what it states is all: no variable stands for an option */
     const char *value[OPTION_COUNT]; /* of the last time; "" for an option without argument; NULL
                                         if not given */
     char *joined[OPTION_COUNT];      /* owned: the values of a list that was given several times */
@@ -134,6 +141,13 @@ struct args {
 /* Fills *args from argv; args_free releases it, after a failure too. USAGE with one line that ends
  * in a hint. */
 enum vitlrp_status args_parse(int argc, char **argv, struct args *args, struct vitlrp_error *err);
+
+/* True of an option whose values are kept one by one. */
+bool option_is_repeated(enum option_id option);
+
+/* What an option was given at a place among its values (0 unless it is a repeated one); NULL behind
+ * the last. */
+const char *args_value(const struct args *args, enum option_id option, size_t place);
 
 void args_free(struct args *args);
 

@@ -339,6 +339,7 @@ enum vitlrp_status explain_relevance(struct explain_session *state, struct expla
     explanation->sum = relevance.sum;
     explanation->ledger = relevance.ledger;
     explanation->precision = state->info.precision;
+    explanation->session = &state->info;
     explanation->ledger_length = relevance.ledger == NULL ? 0 : state->ledger_length;
     if (state->settings->words) {
         TRY(text_words_take(&state->words, state->settings, state->model, state->session,

@@ -9,6 +9,7 @@
 #include "class_choice.h"
 #include "contrast.h"
 #include "outputs.h"
+#include "run_record.h"
 #include "text_words.h"
 #include "unedited.h"
 
@@ -211,6 +212,7 @@ void json_record_end(json_t *object, const struct explanation *explanation, bool
                        explanation->photo->is_input ? NULL : explanation->preprocess, complete),
              complete);
     json_set(object, "version", json_string(vitlrp_version()), complete);
+    json_set_run(object, explanation->settings, explanation->session, complete);
     json_set_model(object, explanation->record, complete);
 }
 

@@ -33,6 +33,7 @@ struct explanation {
     const struct model_record *record; /* of the model; NULL unless there will be a report */
     const char *image_sha256;          /* of the file's bytes */
     enum vitlrp_precision precision;   /* in use */
+    const struct vitlrp_session_info *session; /* that computed it */
     struct vitlrp_class target;
     bool has_versus;
     struct vitlrp_class versus;

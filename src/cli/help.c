@@ -64,6 +64,11 @@ static const char EXAMPLES_BENCH[] =
     "  vitlrp bench --throughput                   images per second by threads\n"
     "  vitlrp bench --eval --model random          an evaluation's forward passes on ViT-B/16\n";
 
+static const char EXAMPLES_RERUN[] =
+    "  vitlrp rerun cat.json                       is every figure the same here and now?\n"
+    "  vitlrp rerun maps                           of a batch, by the run.json of its folder\n"
+    "  vitlrp rerun cat.json --input-root images   the image lies elsewhere now\n";
+
 static const char EXAMPLES_HELP[] =
     "  vitlrp help models                          weights, and how pictures are prepared\n"
     "  vitlrp help all                             every option\n";
@@ -73,8 +78,8 @@ static const char *const EXAMPLES[VERB_COUNT] = {
     [VERB_NEURONS] = EXAMPLES_NEURONS,   [VERB_BATCH] = EXAMPLES_BATCH,
     [VERB_CONCEPTS] = EXAMPLES_CONCEPTS, [VERB_EVAL] = EXAMPLES_EVAL,
     [VERB_MERGE] = EXAMPLES_MERGE,       [VERB_TUNE] = EXAMPLES_TUNE,
-    [VERB_INFO] = EXAMPLES_INFO,         [VERB_BENCH] = EXAMPLES_BENCH,
-    [VERB_HELP] = EXAMPLES_HELP,
+    [VERB_RERUN] = EXAMPLES_RERUN,       [VERB_INFO] = EXAMPLES_INFO,
+    [VERB_BENCH] = EXAMPLES_BENCH,       [VERB_HELP] = EXAMPLES_HELP,
 };
 
 static const char USAGE_EXPLAIN[] =
@@ -100,6 +105,9 @@ static const char USAGE_MERGE[] =
     "  vitlrp merge FOLDER... [-o FOLDER]     shards of a batch\n";
 static const char USAGE_TUNE[] =
     "  vitlrp tune DIR [options]              half of the images tune, the others judge\n";
+static const char USAGE_RERUN[] =
+    "  vitlrp rerun RECORD [options]          JSON of explain, compare, neurons, eval or tune,\n"
+    "                                         or a folder of batch or concepts\n";
 static const char USAGE_INFO[] = "  vitlrp info [MODEL] [options]\n";
 static const char USAGE_BENCH[] =
     "  vitlrp bench [options]                 ViT-B/16 with random weights, or --model\n";
@@ -113,8 +121,8 @@ static const char *const USAGE[VERB_COUNT] = {
     [VERB_NEURONS] = USAGE_NEURONS,   [VERB_BATCH] = USAGE_BATCH,
     [VERB_CONCEPTS] = USAGE_CONCEPTS, [VERB_EVAL] = USAGE_EVAL,
     [VERB_MERGE] = USAGE_MERGE,       [VERB_TUNE] = USAGE_TUNE,
-    [VERB_INFO] = USAGE_INFO,         [VERB_BENCH] = USAGE_BENCH,
-    [VERB_HELP] = USAGE_HELP,
+    [VERB_RERUN] = USAGE_RERUN,       [VERB_INFO] = USAGE_INFO,
+    [VERB_BENCH] = USAGE_BENCH,       [VERB_HELP] = USAGE_HELP,
 };
 
 static const char *const SUMMARIES[VERB_COUNT] = {
@@ -126,6 +134,7 @@ static const char *const SUMMARIES[VERB_COUNT] = {
     [VERB_EVAL] = "measure how faithful methods are, over a set of images",
     [VERB_MERGE] = "join the parts of an evaluation, a batch or an index",
     [VERB_TUNE] = "find gammas for a model",
+    [VERB_RERUN] = "repeat a run from its record, and compare every figure",
     [VERB_INFO] = "show what is in a weights file",
     [VERB_BENCH] = "measure how fast this machine is",
     [VERB_HELP] = "the options and texts of a topic",

@@ -145,8 +145,8 @@ static enum exit_code verb_run(const struct args *args) {
         [VERB_NEURONS] = neurons_main,   [VERB_BATCH] = batch_main,
         [VERB_CONCEPTS] = concepts_main, [VERB_EVAL] = eval_main,
         [VERB_MERGE] = merge_main,       [VERB_TUNE] = tune_main,
-        [VERB_INFO] = info_main,         [VERB_BENCH] = bench_main,
-        [VERB_HELP] = help_main,
+        [VERB_RERUN] = rerun_main,       [VERB_INFO] = info_main,
+        [VERB_BENCH] = bench_main,       [VERB_HELP] = help_main,
     };
     struct console console = {.verbosity = args->verbosity};
     if (general_is_wanted(args)) {

@@ -381,13 +381,13 @@ int32_t settings_classes(const struct settings *settings) {
 }
 
 /* The option's value, or else that of the variable, with the name to blame for it. An empty
- * variable is as good as none. */
+ * variable is as good as none. A record states by itself what decides about its figures. */
 static const char *option_or_variable(const struct args *args, enum option_id option,
                                       const char *option_name, const char *variable,
                                       const char **name) {
     const char *value = args->value[option];
     *name = option_name;
-    if (value == NULL) {
+    if (value == NULL && (!args->of_record || option_is_apart(option, args->verb))) {
         value = getenv(variable);
         *name = variable;
     }
@@ -431,8 +431,8 @@ static enum vitlrp_status read_limits(const struct args *args, struct settings *
 }
 
 static void set_defaults(const struct args *args, struct settings *settings) {
-    *settings = (struct settings){.runs = args->value[OPTION_BATCH] != NULL ? 1 : 7,
-                                  .max_side = DRAWN_SIDE};
+    *settings = (struct settings){
+        .args = args, .runs = args->value[OPTION_BATCH] != NULL ? 1 : 7, .max_side = DRAWN_SIDE};
     vitlrp_render_options_init(&settings->render);
     settings->render.upsample = VITLRP_UPSAMPLE_BICUBIC;
 }

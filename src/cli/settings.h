@@ -50,6 +50,7 @@ struct preprocess_changes {
 };
 
 struct settings {
+    const struct args *args;     /* what it was read from, for records; NULL: nothing */
     const char *model_path;      /* NULL: the built-in model */
     bool model_is_variable;      /* VITLRP_MODEL names it */
     const char *like_path;       /* NULL: nothing is compared */

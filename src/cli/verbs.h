@@ -30,6 +30,9 @@ enum exit_code merge_main(const struct args *args, struct console *console);
 /* Gammas for a model, found on images and judged on others. */
 enum exit_code tune_main(const struct args *args, struct console *console);
 
+/* A run once more, from its record; compares all figures. */
+enum exit_code rerun_main(const struct args *args, struct console *console);
+
 /* What is in a weights file, and what running it takes. */
 enum exit_code info_main(const struct args *args, struct console *console);
 

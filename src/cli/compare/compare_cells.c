@@ -199,8 +199,7 @@ static enum vitlrp_status measure_cell(const struct explain_session *state,
     return VITLRP_OK;
 }
 
-static enum vitlrp_status fill_cell(struct explain_session *state,
-                                    const struct compare_cells *cells,
+static enum vitlrp_status fill_cell(struct explain_session *state, struct compare_cells *cells,
                                     const struct compare_row *row, struct compare_cell *cell,
                                     struct vitlrp_error *err) {
     struct explanation explanation = {.settings = state->settings,
@@ -212,6 +211,7 @@ static enum vitlrp_status fill_cell(struct explain_session *state,
     size_t count = (size_t) state->map_height * (size_t) state->map_width;
     cell->sum = explanation.sum;
     cell->precision = explanation.precision;
+    cells->session = *explanation.session;
     cell->height = state->map_height;
     cell->width = state->map_width;
     cell->map = mem_calloc(count, sizeof *cell->map);

@@ -47,8 +47,9 @@ struct compare_cells {
     size_t row_count;
     struct compare_cell *cells; /* owned: [row_count, columns] */
     struct vitlrp_preprocess preprocess;
-    bool wants_hashes;   /* of the images */
-    bool wants_one_size; /* of the maps: MISMATCH otherwise */
+    struct vitlrp_session_info session; /* that computed the last one */
+    bool wants_hashes;                  /* of the images */
+    bool wants_one_size;                /* of the maps: MISMATCH otherwise */
     bool has_versus;
     int32_t steps; /* of the curves; 0: none */
     enum vitlrp_replacement replacement;

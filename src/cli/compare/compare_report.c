@@ -10,6 +10,7 @@
 #include "base/words.h"
 #include "cli/explanation.h"
 #include "cli/outputs.h"
+#include "cli/run_record.h"
 
 /* ---- For people ---- */
 
@@ -143,6 +144,7 @@ enum vitlrp_status compare_record(const struct compare_cells *cells,
     json_set(object, "curves", json_curves(cells, &complete), &complete);
     set_lists(object, cells, &complete);
     json_set(object, "version", json_string(vitlrp_version()), &complete);
+    json_set_run(object, &cells->columns->items[0].settings, &cells->session, &complete);
     json_set_model(object, model, &complete);
     if (!complete) {
         json_decref(object);

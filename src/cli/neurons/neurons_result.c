@@ -104,6 +104,7 @@ static enum vitlrp_status take_values(struct explain_session *state,
     explanation->explained = relevance.explained;
     explanation->sum = relevance.sum;
     explanation->precision = state->info.precision;
+    explanation->session = &state->info;
     return VITLRP_OK;
 }
 

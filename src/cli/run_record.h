@@ -1,0 +1,19 @@
+/* What a record states of the command that made it, in its member `run`: what vitlrp rerun repeats.
+ */
+#ifndef CLI_RUN_RECORD_H
+#define CLI_RUN_RECORD_H
+
+#include "base/json.h"
+#include "settings.h"
+#include "vitlrp.h"
+
+/* The verb and the options that decide about figures, by their names: a text, a list of texts of an
+ * option that may be repeated, true of one without a value. */
+json_t *json_run(const struct settings *settings, bool *complete);
+
+/* Sets `run`, with the processor, the threads and the arithmetic of a session. Not for a file of a
+ * batch, whose bytes are the same wherever its images are done: the folder's run.json has it. */
+void json_set_run(json_t *object, const struct settings *settings,
+                  const struct vitlrp_session_info *session, bool *complete);
+
+#endif
