@@ -380,10 +380,6 @@ enum vitlrp_status args_parse(int argc, char **argv, struct args *args, struct v
     return check_verb(args, err);
 }
 
-bool option_is_repeated(enum option_id option) {
-    return REPEATED_PLACE[option] > 0;
-}
-
 const char *args_value(const struct args *args, enum option_id option, size_t place) {
     if (REPEATED_PLACE[option] == 0) {
         return place == 0 ? args->value[option] : NULL;

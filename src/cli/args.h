@@ -142,9 +142,6 @@ struct args {
  * in a hint. */
 enum vitlrp_status args_parse(int argc, char **argv, struct args *args, struct vitlrp_error *err);
 
-/* True of an option whose values are kept one by one. */
-bool option_is_repeated(enum option_id option);
-
 /* What an option was given at a place among its values (0 unless it is a repeated one); NULL behind
  * the last. */
 const char *args_value(const struct args *args, enum option_id option, size_t place);

@@ -150,7 +150,7 @@ static const struct help_entry ENVIRONMENT[] = {
 
 static const struct help_entry EXIT_STATUS[] = {
     {"0", "done"},
-    {"1", "finished, but some images failed"},
+    {"1", "finished, but some images failed; rerun: not equal"},
     {"2", "wrong usage"},
     {"3", "the model, or the only image, cannot be used"},
     {"4", "an output could not be written, or the system failed"},

@@ -10,49 +10,46 @@
 #define LIBRARY_TEXT 256
 #define PROCESSOR_TEXT 128
 
-/* All that an option was given, which it was. */
-static json_t *json_values(const struct args *args, enum option_id option, bool *complete) {
-    if (option_table()[option].argument == NULL) {
-        return json_true();
-    }
-    if (!option_is_repeated(option)) {
-        return json_text(args->value[option]);
-    }
-    json_t *list = json_array();
-    for (size_t i = 0; args_value(args, option, i) != NULL; i++) {
-        if (json_array_append_new(list, json_text(args_value(args, option, i))) != 0) {
-            *complete = false;
-        }
-    }
-    return list;
+static void add_word(json_t *words, enum option_id option, const char *value, bool *complete) {
+    struct text word = {.limit = SIZE_MAX};
+    text_printf(&word, "--%s%s", option_table()[option].name, value == NULL ? "" : "=");
+    text_append_string(&word, value == NULL ? "" : value);
+    *complete =
+        *complete && !word.failed && json_array_append_new(words, json_text(word.data)) == 0;
+    text_free(&word);
 }
 
 /* What a variable says is stated as the option for which it stands. */
-static json_t *json_option(const struct settings *settings, enum option_id option, bool *complete) {
-    const struct args *args = settings->args;
-    if (option_is_apart(option, args->verb)) {
-        return NULL;
-    }
+static const char *value_of(const struct settings *settings, enum option_id option, size_t place) {
     if (option == OPTION_MODEL) {
-        return settings->model_path == NULL ? NULL : json_text(settings->model_path);
+        return place == 0 ? settings->model_path : NULL;
     }
     if (option == OPTION_BACKEND) {
-        return strcmp(settings->backend, "auto") == 0 ? NULL : json_text(settings->backend);
+        return place == 0 && strcmp(settings->backend, "auto") != 0 ? settings->backend : NULL;
     }
-    return args->value[option] == NULL ? NULL : json_values(args, option, complete);
+    return args_value(settings->args, option, place);
+}
+
+static void add_option(json_t *words, const struct settings *settings, enum option_id option,
+                       bool *complete) {
+    bool has_value = option_table()[option].argument != NULL;
+    const char *value;
+    for (size_t i = 0; (value = value_of(settings, option, i)) != NULL; i++) {
+        add_word(words, option, has_value ? value : NULL, complete);
+    }
 }
 
 json_t *json_run(const struct settings *settings, bool *complete) {
+    enum verb verb = settings->args->verb;
     json_t *run = json_object();
-    json_t *options = json_object();
+    json_t *words = json_array();
     for (enum option_id option = 0; option < OPTION_COUNT; option++) {
-        json_t *value = json_option(settings, option, complete);
-        if (value != NULL) {
-            json_set(options, option_table()[option].name, value, complete);
+        if (!option_is_apart(option, verb)) {
+            add_option(words, settings, option, complete);
         }
     }
-    json_set(run, "verb", json_string(verb_name(settings->args->verb)), complete);
-    json_set(run, "options", options, complete);
+    json_set(run, "verb", json_string(verb_name(verb)), complete);
+    json_set(run, "options", words, complete);
     return run;
 }
 

@@ -7,8 +7,7 @@
 #include "settings.h"
 #include "vitlrp.h"
 
-/* The verb and the options that decide about figures, by their names: a text, a list of texts of an
- * option that may be repeated, true of one without a value. */
+/* The verb and the options that decide about figures, as words: "--class=281", "--words". */
 json_t *json_run(const struct settings *settings, bool *complete);
 
 /* Sets `run`, with the processor, the threads and the arithmetic of a session. Not for a file of a

@@ -7,12 +7,13 @@ import subprocess
 import sys
 
 VERBS = {f"FOR_{verb.upper()}": verb
-         for verb in ("explain", "compare", "neurons", "batch", "concepts", "eval", "merge", "tune", "info", "bench", "help")}
+         for verb in ("explain", "compare", "neurons", "batch", "concepts", "eval", "merge", "tune", "rerun", "info",
+                      "bench", "help")}
 SETS = {"FOR_MAPS": {"explain", "compare", "batch"}, "FOR_DATASET": {"batch", "eval", "tune"}}
 SETS["FOR_IMAGES"] = SETS["FOR_MAPS"] | SETS["FOR_DATASET"] | {"neurons", "concepts"}
 SETS["FOR_RULES"] = SETS["FOR_IMAGES"] | {"bench"}
 SETS["FOR_MODEL"] = SETS["FOR_RULES"] | {"info"}
-SETS["FOR_ALL"] = SETS["FOR_MODEL"] | {"merge", "help"}
+SETS["FOR_ALL"] = SETS["FOR_MODEL"] | {"merge", "rerun", "help"}
 ENTRY = re.compile(r'OPTION\(\w+, (NULL|"[^"]+"), (0|\'.\'), (NULL|"[^"]+"),\s+([A-Z_ |]+), GROUP')
 
 

@@ -104,34 +104,25 @@ static enum vitlrp_status add_file(struct rerun_command *command, enum option_id
 /* ---- What the record states ---- */
 
 static enum vitlrp_status add_value(struct rerun_command *command, enum option_id option,
-                                    const json_t *value, const char *root,
-                                    struct vitlrp_error *err) {
+                                    const char *value, const char *root, struct vitlrp_error *err) {
     char *located = NULL;
-    const char *text = json_string_value(value);
-    if (text != NULL && names_file(option)) {
-        TRY(rerun_locate(root, text, &located, err));
-        text = located;
+    if (value == NULL || !names_file(option)) {
+        return add_option(command, option, value, err);
     }
-    enum vitlrp_status status = add_option(command, option, text, err);
+    TRY(rerun_locate(root, value, &located, err));
+    enum vitlrp_status status = add_option(command, option, located, err);
     mem_free(located);
     return status;
 }
 
-static enum vitlrp_status add_stated(struct rerun_command *command, const json_t *options,
+static enum vitlrp_status add_stated(struct rerun_command *command, const json_t *words,
                                      const struct args *own, struct vitlrp_error *err) {
     const char *root = own->value[OPTION_INPUT_ROOT];
-    for (enum option_id option = 0; option < OPTION_COUNT; option++) {
-        const char *name = option_table()[option].name;
-        const json_t *value = name == NULL ? NULL : json_object_get(options, name);
-        bool replaced = option == OPTION_MODEL && own->value[OPTION_MODEL] != NULL;
-        if (value == NULL || replaced) {
-            continue;
-        }
-        if (!json_is_array(value)) {
+    for (size_t i = 0; i < json_array_size(words); i++) {
+        const char *value = NULL;
+        enum option_id option = rerun_option_read(json_array_get(words, i), &value);
+        if (option != OPTION_MODEL || own->value[OPTION_MODEL] == NULL) {
             TRY(add_value(command, option, value, root, err));
-        }
-        for (size_t i = 0; i < json_array_size(value); i++) {
-            TRY(add_value(command, option, json_array_get(value, i), root, err));
         }
     }
     return VITLRP_OK;
@@ -153,7 +144,7 @@ static enum vitlrp_status add_own(struct rerun_command *command, const struct ar
 static enum vitlrp_status add_method(struct rerun_command *command,
                                      const struct rerun_record *record, struct vitlrp_error *err) {
     const char *method = json_get_string(record->records.items[0], "method");
-    bool stated = json_object_get(json_object_get(record->run, "options"), "method") != NULL;
+    bool stated = rerun_record_option(record, OPTION_METHOD) != NULL;
     return record->verb != VERB_EXPLAIN || stated || method == NULL
                ? VITLRP_OK
                : add_option(command, OPTION_METHOD, method, err);
@@ -203,7 +194,7 @@ static enum vitlrp_status add_results(struct rerun_command *command,
                                       const struct rerun_record *record, const char *scratch,
                                       struct vitlrp_error *err) {
     bool by_output = ((FOR_BATCH | FOR_CONCEPTS | FOR_TUNE) & 1U << record->verb) != 0;
-    const char *level = json_get_string(json_object_get(record->run, "options"), "level");
+    const char *level = rerun_record_option(record, OPTION_LEVEL);
     TRY(add_file(command, by_output ? OPTION_OUTPUT : OPTION_JSON, scratch,
                  rerun_result_name(record->verb), err));
     if (record->verb == VERB_COMPARE) {

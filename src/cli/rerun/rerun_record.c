@@ -115,37 +115,45 @@ static enum vitlrp_status find_verb(const json_t *record, enum verb *out,
                                  "a record of the format \"%s\" cannot be repeated", shown);
 }
 
-static bool is_value(enum option_id option, const json_t *value) {
-    if (option_table()[option].argument == NULL) {
-        return json_is_true(value);
+enum option_id rerun_option_read(const json_t *word, const char **value) {
+    const char *text = json_string_value(word);
+    char name[OPTION_NAME_LIMIT];
+    size_t length = text == NULL || strncmp(text, "--", 2) != 0 ? 0 : strcspn(text + 2, "=");
+    if (length == 0 || length >= sizeof name) {
+        return OPTION_COUNT;
     }
-    if (!option_is_repeated(option)) {
-        return json_is_string(value);
+    memcpy(name, text + 2, length);
+    name[length] = '\0';
+    enum option_id option = option_by_name(name);
+    *value = text[2 + length] == '=' ? text + 2 + length + 1 : NULL;
+    bool takes_one = option < OPTION_COUNT && option_table()[option].argument != NULL;
+    return takes_one == (*value != NULL) ? option : OPTION_COUNT;
+}
+
+const char *rerun_record_option(const struct rerun_record *record, enum option_id option) {
+    const json_t *words = json_object_get(record->run, "options");
+    for (size_t i = 0; i < json_array_size(words); i++) {
+        const char *value = NULL;
+        if (rerun_option_read(json_array_get(words, i), &value) == option) {
+            return value;
+        }
     }
-    bool texts = json_is_array(value) && json_array_size(value) > 0;
-    for (size_t i = 0; texts && i < json_array_size(value); i++) {
-        texts = json_is_string(json_array_get(value, i));
-    }
-    return texts;
+    return NULL;
 }
 
 /* Nothing but options of this verb that a run states itself: none that names what is written. */
-static enum vitlrp_status check_options(const json_t *options, enum verb verb,
+static enum vitlrp_status check_options(const json_t *words, enum verb verb,
                                         struct vitlrp_error *err) {
-    const char *name;
-    json_t *value;
-    json_object_foreach((json_t *) options, name, value) {
-        enum option_id option = option_by_name(name);
-        char shown[40];
-        text_escape_name(shown, sizeof shown, name);
+    for (size_t i = 0; i < json_array_size(words); i++) {
+        const char *value = NULL;
+        const char *word = json_string_value(json_array_get(words, i));
+        enum option_id option = rerun_option_read(json_array_get(words, i), &value);
+        char shown[60];
         if (option == OPTION_COUNT || (option_table()[option].verbs & 1U << verb) == 0 ||
             option_is_apart(option, verb)) {
-            return fail(err, VITLRP_FORMAT, "run.options: no run of %s states \"%s\"",
+            text_escape_name(shown, sizeof shown, word == NULL ? "" : word);
+            return fail(err, VITLRP_FORMAT, "run.options[%zu]: no run of %s states '%s'", i,
                         verb_name(verb), shown);
-        }
-        if (!is_value(option, value)) {
-            return fail(err, VITLRP_FORMAT, "run.options: \"%s\" has a value of another type",
-                        shown);
         }
     }
     return VITLRP_OK;
@@ -161,7 +169,7 @@ static enum vitlrp_status check_run(struct rerun_record *record, struct vitlrp_e
             "does not state its command, so it cannot be repeated: it is of a program before "
             "0.2, of a batch (give its folder) or of Python");
     }
-    if (verb == NULL || strcmp(verb, verb_name(record->verb)) != 0 || !json_is_object(options)) {
+    if (verb == NULL || strcmp(verb, verb_name(record->verb)) != 0 || !json_is_array(options)) {
         return fail(err, VITLRP_FORMAT, "run: must state the verb %s and its options",
                     verb_name(record->verb));
     }

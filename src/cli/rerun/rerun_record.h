@@ -39,6 +39,13 @@ struct rerun_record {
 enum vitlrp_status rerun_record_read(const char *path, struct rerun_record *out,
                                      struct vitlrp_error *err);
 
+/* The option of a word of `run.options`, and its value (NULL: it has none); OPTION_COUNT if it is
+ * none. */
+enum option_id rerun_option_read(const json_t *word, const char **value);
+
+/* The first value that the record states of an option; NULL: none. */
+const char *rerun_record_option(const struct rerun_record *record, enum option_id option);
+
 void rerun_record_free(struct rerun_record *record);
 
 /* Where a record of this verb names the model and its data: the record, or its member `search`. */

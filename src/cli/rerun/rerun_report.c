@@ -53,7 +53,7 @@ void rerun_report_append(const struct rerun_record *record,
     text_escape_name(name, sizeof name, record->path);
     text_printf(out, "%s: ", name);
     if (comparison->count[RERUN_FIGURE] > 0) {
-        text_printf(out, "%zu differences of %zu figures", comparison->count[RERUN_FIGURE],
+        text_printf(out, "different: %zu of %zu figures", comparison->count[RERUN_FIGURE],
                     comparison->figures);
     } else {
         text_printf(out, "%s: %zu figures", rerun_is_equal(comparison) ? "equal" : "equal figures",
