@@ -24,7 +24,7 @@ static const struct json_member UNITS[] = {
 
 enum vitlrp_status unit_index_run_identity(const json_t *record, char digest[SHA256_TEXT],
                                            struct vitlrp_error *err) {
-    static const char *const LEFT_OUT[] = {"dataset", "model", "shard"};
+    static const char *const LEFT_OUT[] = {"dataset", "model", "run", "shard"};
     struct text text = {.limit = RECORD_LIMIT};
     json_t *copy = json_copy((json_t *) record);
     if (copy == NULL) {

@@ -125,6 +125,72 @@ class Verbs(Folder):
         self.assertRegex(found, r"\Ar\.json: equal: \d+ figures\n\Z")
 
 
+class Folders(Folder):
+    """Runs over a dataset whose record is a folder."""
+
+    def setUp(self):
+        super().setUp()
+        self.run_program("batch", "images", "-o", "maps", "-q", "--write", "png,raw,json", "-c", "predicted,1", "-m",
+                         "tiny", "-j", "2")
+
+    def test_batch(self):
+        report = self.rerun("maps", "-j", "1")
+        self.assertEqual(report["files"], 10)
+        self.assertGreater(report["figures"], 100)
+        self.assertEqual(report["differ"]["circumstances"], 0)
+
+    def test_merged(self):
+        for part in ("0/2", "1/2"):
+            self.run_program("batch", "images", "-o", "parts", "-q", "-m", "tiny", "--shard", part)
+        self.assertIn("run.json", self.rerun("parts", expect=INPUT))
+        self.run_program("merge", "parts", "-q")
+        self.rerun("parts")
+
+    def test_concepts(self):
+        self.run_program("concepts", "images", "-o", "index", "-q", "-m", "tiny", "--keep", "1")
+        self.assertGreater(self.rerun("index")["files"], 5)
+        with open(self.path("index", "fc1.sums.npy"), "r+b") as file:
+            file.seek(-1, os.SEEK_END)
+            file.write(b"\x7f")
+        self.assertEqual(self.paths(self.rerun("index", expect=DIFFERENT), "figures"), ["fc1.sums.npy"])
+
+    def test_changed_files(self):
+        os.remove(self.path("maps", "koala.raw.1.npy"))
+        os.symlink("../images/koala.jpg", self.path("maps", "koala.raw.1.npy"))
+        value = self.read("maps/goldfish.heat.json")
+        value["top"][0]["logit"] = 1.5
+        self.write("maps/goldfish.heat.json", value)
+        self.assertEqual(self.paths(self.rerun("maps", expect=DIFFERENT), "figures"),
+                         ["goldfish.heat.json[0].top[0].logit", "koala.raw.1.npy"])
+
+    def test_lines(self):
+        with open(self.path("maps", "results.jsonl"), encoding="utf-8") as file:
+            lines = [json.loads(line) for line in file]
+        lines[1]["relevance_sum"] += 1
+        self.write("maps/results.jsonl", *lines)
+        self.assertEqual(self.paths(self.rerun("maps", expect=DIFFERENT), "figures"), ["results[1].relevance_sum"])
+        self.write("maps/results.jsonl", lines[0])
+        self.assertIn("is not complete: it has 1 of 2 images", self.rerun("maps", expect=INPUT))
+
+    def test_image(self):
+        shutil.copy(self.path("images", "goldfish.jpg"), self.path("images", "koala.jpg"))
+        self.assertIn("images/koala.jpg: is another file", self.rerun("maps", expect=INPUT))
+
+    def test_hostile(self):
+        """A folder decides no more than a file."""
+        run = self.read("maps/run.json")
+        for word, code in (("--output=maps", INPUT), ("--journal=maps", INPUT), ("--shard=0/2", INPUT),
+                           ("--write=png,nothing", USAGE), ("--limit=x", USAGE)):
+            self.write("maps/run.json", {**run, "run": {"verb": "batch", "options": ["--model=tiny", word]}})
+            self.rerun("maps", expect=code)
+        self.write("maps/run.json", {**run, "dataset": "../.."})
+        self.rerun("maps", expect=INPUT)
+
+    def test_file_of_a_batch(self):
+        self.assertIn("of a batch (give its folder)", self.rerun("maps/koala.heat.json", expect=INPUT))
+        self.assertIn("give the folder", self.rerun("maps/run.json", expect=USAGE))
+
+
 class Changes(Folder):
     def setUp(self):
         super().setUp()

@@ -7,6 +7,7 @@
 #include "base/sha256.h"
 #include "base/words.h"
 #include "cli/explanation.h"
+#include "cli/run_record.h"
 
 #define CONFIG_LIMIT ((size_t) 1 << 24)
 #define MOST_IMAGES INT64_C(10000000)
@@ -15,14 +16,15 @@
 
 #define CONTENT "manifest.content_sha256"
 #define OF_MODEL "configuration."
+#define RUN "run"
 #define OF_PICTURE "settings.picture."
 
 /* Says that a record was of an older format when it was read. */
 #define UPGRADED "upgraded_from"
 
-/* What may differ: names of the same things, and the part of the work. What the images' files hold
- * is compared image by image, or for itself. */
-static const char *const NAMES_ONLY[] = {"dataset", "model", "shard", UPGRADED, CONTENT};
+/* What may differ: names of the same things, the command that has them, and the part of the work.
+ * What the images' files hold is compared image by image, or for itself. */
+static const char *const NAMES_ONLY[] = {"dataset", "model", "shard", UPGRADED, CONTENT, RUN};
 
 static json_t *text_or_null(const char *text) {
     return text == NULL ? json_null() : json_text(text);
@@ -161,6 +163,9 @@ enum vitlrp_status batch_config_make(const struct batch_plan *plan,
     if (state->record !=
         NULL) { /* measurements are of random models too, and nobody resumes them */
         json_set_model(config, state->record, &complete);
+    }
+    if (state->record != NULL) {
+        json_set(config, RUN, json_run(state->settings, &complete), &complete);
     }
     json_set(config, "dataset", json_text(plan->choice->dataset), &complete);
     json_set(config, "manifest", json_manifest(&plan->info), &complete);

@@ -10,11 +10,11 @@
 enum { SOME = 0, ALL = 1 };
 
 static const struct json_member OF_RUN[] = {
-    {"version", JSON_IS_TEXT, ALL},         {"model", JSON_IS_TEXT, ALL},
-    {"weights_sha256", JSON_IS_HASH, ALL},  {"configuration", JSON_IS_OBJECT, ALL},
-    {"dataset", JSON_IS_TEXT, ALL},         {"manifest", JSON_IS_OBJECT, ALL},
-    {"shard", JSON_IS_OBJECT, SOME},        {"settings", JSON_IS_OBJECT, ALL},
-    {"settings_sha256", JSON_IS_HASH, ALL},
+    {"version", JSON_IS_TEXT, ALL},        {"model", JSON_IS_TEXT, ALL},
+    {"weights_sha256", JSON_IS_HASH, ALL}, {"configuration", JSON_IS_OBJECT, ALL},
+    {"dataset", JSON_IS_TEXT, ALL},        {"manifest", JSON_IS_OBJECT, ALL},
+    {"run", JSON_IS_OBJECT, SOME},         {"shard", JSON_IS_OBJECT, SOME},
+    {"settings", JSON_IS_OBJECT, ALL},     {"settings_sha256", JSON_IS_HASH, ALL},
 };
 
 static const struct json_member OF_MANIFEST[] = {

@@ -6,6 +6,7 @@
 #include "cli/verbs.h"
 #include "rerun_command.h"
 #include "rerun_compare.h"
+#include "rerun_folder.h"
 #include "rerun_inputs.h"
 #include "rerun_record.h"
 #include "rerun_report.h"
@@ -54,15 +55,17 @@ static enum exit_code run_verb(const struct rerun *rerun, struct console *silent
     return code == CODE_ITEMS ? CODE_DONE : code;
 }
 
-static enum vitlrp_status compare_file(struct rerun *rerun, struct vitlrp_error *err) {
+static enum vitlrp_status compare_results(struct rerun *rerun, struct vitlrp_error *err) {
     struct text path = {.limit = REPORT_LIMIT};
     struct rerun_list found = {0};
     text_printf(&path, "%s/%s", rerun->scratch, rerun_result_name(rerun->record.verb));
     enum vitlrp_status status = text_check(&path, "the name of a file", err);
-    if (status == VITLRP_OK) {
+    if (status == VITLRP_OK && rerun->record.folder >= 0) {
+        status = rerun_folder_compare(&rerun->record, path.data, &rerun->comparison, err);
+    } else if (status == VITLRP_OK) {
         status = rerun_list_read(AT_FDCWD, path.data, &found, err);
     }
-    if (status == VITLRP_OK) {
+    if (status == VITLRP_OK && rerun->record.folder < 0) {
         rerun_compare_lists(&rerun->comparison, "", &rerun->record.records, &found);
     }
     rerun_list_free(&found);
@@ -121,7 +124,7 @@ static enum exit_code run(struct rerun *rerun) {
         code = run_verb(rerun, &silent);
     }
     if (code == CODE_DONE) {
-        code = console_check(compare_file(rerun, &err), CODE_OUTPUT, &err);
+        code = console_check(compare_results(rerun, &err), CODE_OUTPUT, &err);
     }
     if (code == CODE_DONE) {
         code = console_check(report(rerun, &err), CODE_OUTPUT, &err);
