@@ -1,5 +1,5 @@
-"""The figures of README.md, vit/METHODS.md and docs/UNITS.md, made by the built command: goldfish.panel.jpg,
-goldfish.neurons.jpg, methods.jpg, every_method.jpg and benchmark.jpg.
+"""The figures of README.md, vit/METHODS.md, docs/UNITS.md and docs/MODELS.md, made by the built command:
+goldfish.panel.jpg, goldfish.neurons.jpg, goldfish.edited.jpg, methods.jpg, every_method.jpg and benchmark.jpg.
 
 usage: make_figures.py VITLRP VAL [WORK]
     VITLRP   the command: build/vitlrp
@@ -9,7 +9,7 @@ usage: make_figures.py VITLRP VAL [WORK]
 It may be stopped at any moment. The same command then does what is left: a file in WORK is complete as soon as
 it has its name, and is made again only for another build, model or recipe, which lie beside it; the parts of the
 evaluation, three minutes of a processor, only for another version. A new figure takes its place here when it is
-complete. Chromium makes all but the first two. What is left out, and why, is said, and the exit code is 1."""
+complete. Chromium makes the last three. What is left out, and why, is said, and the exit code is 1."""
 
 import hashlib
 import json
@@ -25,6 +25,7 @@ METHODS_TABLE = os.path.join(os.path.dirname(HERE), "vit", "METHODS.md")
 SHOWN = ("attnlrp", "occlusion", "chefer", "gradcam", "rollout", "input-x-gradient")
 MEASURED = ("attnlrp", "attnlrp-eps", "cp-lrp", "chefer", "gradcam", "rollout", "input-x-gradient", "random")
 IMAGES, STEPS, SHARDS = 50, 14, 5
+STRONGEST = ("0:fc1:263", "0:fc1:751", "10:fc1:420", "10:fc1:511", "11:fc1:667")
 METHODS_SIZE, EVERY_SIZE, BENCHMARK_SIZE = (1144, 168), (1124, 546), (860, 866)
 
 METHODS_PAGE = """<!DOCTYPE html><meta charset="utf-8"><style>
@@ -128,6 +129,12 @@ def neurons(maker, _):
     return maker.command("goldfish.neurons.jpg", "neurons", PHOTOGRAPH, "--blocks", "0,11", "--top", "3")
 
 
+def edited(maker, _):
+    """Without the five neurons that the class loses most without."""
+    edits = ",".join(f"{unit}=0" for unit in STRONGEST)
+    return maker.command("goldfish.edited.jpg", PHOTOGRAPH, "--style", "panel", "--edit", edits)
+
+
 def methods(maker, _):
     figures = FIGURE.format("file://" + PHOTOGRAPH, "goldfish.jpg")
     for method in SHOWN:
@@ -169,7 +176,7 @@ def main():
     work = sys.argv[3] if len(sys.argv) > 3 else os.path.join(os.path.dirname(HERE), "build", "figures")
     maker = Maker(program, os.path.abspath(work))
     left_out = 0
-    for figure in (panel, neurons, methods, every_method, benchmark):
+    for figure in (panel, neurons, edited, methods, every_method, benchmark):
         try:
             path = figure(maker, val)
         except LeftOut as reason:
