@@ -22,7 +22,7 @@ from .batch import Batch
 from .concepts import Concept, Concepts, Reference
 from .errors import VitlrpError
 from .evaluation import METRICS, Audit, Evaluation, Statistic, Tuning, Under
-from .explanation import Class, Explanation, LedgerEntry, Prediction
+from .explanation import Class, EditedExplanation, Explanation, LedgerEntry, Prediction
 from .image import Geometry, Preprocessing
 from .method import Method, Parameters, RuleParameters, methods, read_settings
 from .model import Model, file_tensors, prepare_threads
@@ -40,6 +40,7 @@ __all__ = [
     "Concept",
     "Concepts",
     "Cosines",
+    "EditedExplanation",
     "Evaluation",
     "Explanation",
     "Fact",

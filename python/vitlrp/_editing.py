@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Literal, Union, cast
 
@@ -13,6 +13,8 @@ from . import _capi, _check
 from ._library import call, lib, words
 from .concepts import Concepts
 from .errors import UsageError
+from .explanation import Class, EditedExplanation, Explanation
+from .image import ImageLike
 
 if TYPE_CHECKING:
     from ._info import ModelInfo
@@ -63,6 +65,7 @@ class Editing:
     """Of Model, which has all of this."""
 
     if TYPE_CHECKING:
+        explain: Callable[..., Any]
 
         @property
         def info(self) -> ModelInfo: ...
@@ -121,6 +124,32 @@ class Editing:
         with self._in_use() as model:
             call(lib.vitlrp_model_with_edits, model, edits, len(names), ctypes.byref(pointer))
         return self._made(pointer, passes)
+
+    def explain_edited(
+        self,
+        image: ImageLike,
+        factors: Mapping[str, float | Literal["mean"]] | None = None,
+        target: int | str | Class | None = None,
+        *,
+        constants: Mapping[str, Constant] | None = None,
+        concepts: Indexes | None = None,
+        **options: Any,
+    ) -> EditedExplanation:
+        """Explains a class of an image without the edits and with them.
+
+            found = model.explain_edited("goldfish.jpg", {"0:fc1:263": 0})
+            found.before.top[0], found.after.top[0], found.difference
+
+        target     as of explain, one class; None: the likeliest one before the edits
+        options    as of explain
+
+        All else as of edited.
+        """
+        before = self.explain(image, target, **options)
+        if not isinstance(before, Explanation):
+            raise UsageError("target must be one class: an edit is shown for one")
+        with self.edited(factors, constants=constants, concepts=concepts) as model:
+            return EditedExplanation(before, model.explain(image, before.target, **options))
 
     def _means(
         self, factors: dict[str, Any], concepts: Indexes | None

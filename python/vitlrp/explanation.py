@@ -464,3 +464,26 @@ def _parameters_text(parameters: dict[str, Any]) -> str:
     if "seed" in parameters:
         parts.append(f"seed {parameters['seed']}")
     return "".join(f", {part}" for part in parts)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class EditedExplanation:
+    """One class of an image, before hidden units of the model are edited and after that."""
+
+    before: Explanation
+    after: Explanation
+
+    @property
+    def difference(self) -> _check.Floats:
+        """What changed in the map: after less before."""
+        found: _check.Floats = self.after.heatmap - self.before.heatmap
+        return found
+
+    @property
+    def changed(self) -> bool:
+        """True if another class is the likeliest one now."""
+        return self.after.top[0].output != self.before.top[0].output
+
+    def __str__(self) -> str:
+        logits = (float(one.logits[one.target.output]) for one in (self.before, self.after))
+        return f"{self.before.target}: logit " + " -> ".join(f"{logit:.4g}" for logit in logits)

@@ -46,6 +46,21 @@ class Edited(unittest.TestCase):
         several = {"0:fc1:159": 0, "0:fc1:114": 2, "1:head:1": 0.5}
         self.check("several", self.edited(several, constants={"2:fc1:51": -0.2, "1:fc1:81": neurons[1, 81]}))
 
+    def test_before_and_after(self):
+        expected = self.expected["ablate"]
+        found = self.model.explain_edited(self.image, {"1:fc1:134": 0}, level="pixel")
+        self.assertEqual(found.before.target.output, found.after.target.output)
+        logits = [one.logits[expected["class_"]] for one in (found.before, found.after)]
+        np.testing.assert_allclose(logits, [expected["logit_before"], expected["logit_after"]], atol=1e-5)
+        self.assertEqual(found.changed, expected["predicted_after"] != expected["class_"])
+        np.testing.assert_array_equal(found.difference, found.after.heatmap - found.before.heatmap)
+        self.assertIn(f"{logits[0]:.4g} -> {logits[1]:.4g}", str(found))
+        other = self.model.explain_edited(self.image, {"1:fc1:*": 0}, 3, constants={"2:fc1:1": 0.5})
+        self.assertEqual(other.after.target.output, 3)
+        for wrong in ([1, 2], "top:2"):
+            with self.subTest(wrong=wrong), self.assertRaisesRegex(errors.UsageError, "one class"):
+                self.model.explain_edited(self.image, {"1:fc1:1": 0}, wrong)
+
     def test_names(self):
         model = self.edited({"2:fc1:3": 0.5, "0:head:1": 2}, constants={"2:fc1:3": (1, 0)})
         self.assertEqual(model.configuration()["edits"], ["0:head:1=2", "2:fc1:3=0.5:=1/0"])
