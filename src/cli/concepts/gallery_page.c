@@ -281,12 +281,12 @@ static void append_clearest(const json_t *record, struct text *out) {
         return;
     }
     text_printf(out,
-                "<section>\n<h2>The clearest</h2>\n<p class=\"note\">The %zu units whose one class "
-                "falls farthest beyond the others without them (in standard deviations of all "
+                "<section>\n<h2>The clearest</h2>\n<p class=\"note\">The %zu units without which "
+                "one class falls farthest beyond all others (in standard deviations of all "
                 "classes), whether their images have it or not.</p>\n<div "
                 "class=\"scroll\"><table><thead><tr><th scope=\"col\">Unit</th>"
                 "<th scope=\"col\">Falls most</th><th scope=\"col\">Mean logit</th>"
-                "<th scope=\"col\">Beyond others</th><th scope=\"col\">Rows that have it</th>"
+                "<th scope=\"col\">Beyond others</th><th scope=\"col\">Found in</th>"
                 "</tr></thead><tbody>\n",
                 json_array_size(clearest));
     for (size_t i = 0; i < json_array_size(clearest); i++) {
