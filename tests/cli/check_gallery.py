@@ -193,6 +193,14 @@ class Gallery(unittest.TestCase):
         self.assertIn("--show", self.run_command("concepts", "units", "--show", "1:head:99", code=2))
         self.assertIn("--show", self.run_command("concepts", "units", "--show", "head", code=2))
 
+    def test_edited(self):
+        """The page is of the edited model, also where the folder says which that is; a unit that is 0 has no effect."""
+        self.make("units", "--gallery", "1", "--edit", "2:fc1:7=0,1:fc1:3=2")
+        self.run_command("concepts", "units", "--show", "2:fc1:7")
+        unit, = (unit for unit in self.record("units")["units"] if unit["unit"] == "2:fc1:7")
+        for entry in unit["relevance"]:
+            self.assertAlmostEqual(entry["drop"], 0, 4)
+
     def test_changed_image(self):
         self.make("units", "--gallery", "0")
         shutil.copy(self.path("set", "00.png"), self.path("set", "01.png"))

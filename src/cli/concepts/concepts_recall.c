@@ -9,6 +9,7 @@
 #include "concepts_config.h"
 
 #define RECORD_LIMIT ((size_t) 1 << 28)
+#define EDITS_LIMIT ((size_t) 1 << 20)
 #define BUILT_IN "built-in "
 
 static enum vitlrp_status read_config(const char *path, json_t **out, struct vitlrp_error *err) {
@@ -62,6 +63,21 @@ static void set_resize(struct concepts_recall *recall, const json_t *preprocess)
     }
 }
 
+/* As --edit takes them. */
+static void set_edits(struct concepts_recall *recall, const json_t *edits) {
+    size_t i;
+    json_t *edit;
+    json_array_foreach((json_t *) edits, i, edit) {
+        if (json_is_string(edit)) {
+            text_append_string(&recall->edits, i > 0 ? "," : "");
+            text_append_string(&recall->edits, json_string_value(edit));
+        }
+    }
+    if (recall->edits.length > 0 && !recall->edits.failed) {
+        set_value(&recall->args, OPTION_EDIT, recall->edits.data);
+    }
+}
+
 static void set_options(struct concepts_recall *recall) {
     struct args *args = &recall->args;
     const json_t *settings = json_object_get(recall->config, "settings");
@@ -81,6 +97,7 @@ static void set_options(struct concepts_recall *recall) {
     set_whole(args, OPTION_LIMIT, json_object_get(settings, "limit"), recall->limit,
               sizeof recall->limit);
     set_resize(recall, json_object_get(settings, "preprocess"));
+    set_edits(recall, json_object_get(json_object_get(recall->config, "configuration"), "edits"));
 }
 
 /* The page that is there goes on as it is; without one the defaults hold. */
@@ -109,7 +126,7 @@ static enum vitlrp_status read_page(const char *path, struct concepts_recall *re
 
 enum vitlrp_status concepts_recall_open(const struct args *given, const char *folder,
                                         struct concepts_recall *out, struct vitlrp_error *err) {
-    *out = (struct concepts_recall){.args = *given};
+    *out = (struct concepts_recall){.args = *given, .edits = {.limit = EDITS_LIMIT}};
     TRY(read_config(folder, &out->config, err));
     const char *dataset = json_get_string(out->config, "dataset");
     if (json_object_get(out->config, "shard") != NULL) {
@@ -128,5 +145,6 @@ enum vitlrp_status concepts_recall_open(const struct args *given, const char *fo
 
 void concepts_recall_close(struct concepts_recall *recall) {
     json_decref(recall->config);
+    text_free(&recall->edits);
     *recall = (struct concepts_recall){0};
 }
