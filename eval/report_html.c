@@ -284,10 +284,16 @@ const char *report_replacement(enum vitlrp_replacement replacement) {
     return WORDS[replacement];
 }
 
-/* "black", "black; noise" */
+/* "black", "black; noise"; of hidden units, what those that are off are at. */
 static void append_replacements(const struct report_page *page) {
     const struct eval_protocol *protocol = &page->record->evaluation.protocol;
-    for (size_t i = 0; i < eval_place_count(protocol); i++) {
+    if (protocol->units != VITLRP_UNITS_PATCH) {
+        text_append_string(page->out, eval_replacement_has(protocol, VITLRP_REPLACE_MEAN)
+                                          ? "their means over the images of an index"
+                                          : "0 in every token");
+        return;
+    }
+    for (size_t i = 0; i < eval_replacement_count(protocol); i++) {
         text_append_string(page->out, i == 0 ? "" : "; ");
         report_escape(page->out, report_replacement(eval_replacement_at(protocol, i)));
     }
@@ -462,16 +468,17 @@ static void append_hidden_unit(const struct report_page *page) {
     const struct eval_protocol *protocol = &evaluation->protocol;
     bool is_head = protocol->units == VITLRP_UNITS_HEAD;
     struct text *out = page->out;
-    text_printf(out, "<div><dt>Unit and order</dt><dd>One %s of %d, of ",
-                is_head ? "attention head" : "hidden neuron of the MLPs", evaluation->unit_count);
-    text_printf(out, "blocks %d to %d", protocol->first_block,
-                protocol->first_block + protocol->block_count - 1);
-    text_append_string(out, protocol->each_block != 0
-                                ? " in one ranking, and of each block in its own"
-                                : " in one ranking");
     text_printf(out,
-                "; by descending score, equal scores by block and index. Least "
-                "relevant first is exactly the reverse. Off: 0 in every token.</dd></div>\n"
+                "<div><dt>Unit and order</dt><dd>One %s of %d, of blocks %d to %d in one ranking",
+                is_head ? "attention head" : "hidden neuron of the MLPs", evaluation->unit_count,
+                protocol->first_block, protocol->first_block + protocol->block_count - 1);
+    text_append_string(out, protocol->each_block != 0 ? ", and of each block in its own" : "");
+    text_append_string(out,
+                       "; by descending score, equal scores by block and index. Least relevant "
+                       "first is exactly the reverse. Off: ");
+    append_replacements(page);
+    text_printf(out,
+                ".</dd></div>\n"
                 "<div><dt>Points</dt><dd>%d, at 0, 1, 2, 5, 10, 20, 35, 50, 65, 80, 90, 95, 98, 99 "
                 "and 100 %% of the units; areas over the exact shares.</dd></div>\n",
                 protocol->steps + 1);

@@ -154,6 +154,10 @@ ALLOWED = [
     Allowed("L settings", "evaluations and searches say the score, the masks and the regions", r"(eval|tune)/.*",
             r"[a-z0-9]+\.json", r"(protocol|search)\.(score|masks|regions)",
             lambda old, new: (old, new) in ((ABSENT, "logit"), (ABSENT, "random"), (ABSENT, 1))),
+    Allowed("J units", "and the settings and metrics of hidden units", r"(eval|tune)/.*", r"[a-z0-9]+\.(json|csv)",
+            r"(protocol|search)\.(units|first_block|block_count|each_block|samples|single)|"
+            r"(images\.\d+\.)?(methods|lines)\.([a-z-]+|\d+)\."
+            r"(drop_1|mean_drop_10|units_to_lose|rho_single|pearson_single|block)(\..*)?", added),
     Allowed("L Shapley", "and tables have columns for Shapley values, empty where none were made", r"eval/.*",
             r"[em]\.csv", r"lines\.\d+\.shapley_(error|split_half)", lambda old, new: (old, new) == (ABSENT, "")),
     Allowed("L bench", "bench says which library computed", r"bench/.*", r"b\.json", r"(variants\.\d\.)?library",

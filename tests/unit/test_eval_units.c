@@ -376,6 +376,8 @@ static void test_reports_of_each_block(void **unused) {
     assert_non_null(strstr(page, "data-of=\"block 2\""));
     assert_non_null(strstr(page, "correlation of the scores of 20 units by chance"));
     assert_null(strstr(page, "replacements"));
+    assert_null(strstr(page, "another image"));
+    assert_non_null(strstr(page, "<dt>Replaced by</dt><dd>0 in every token</dd>"));
     assert_int_equal(vitlrp_evaluation_table(bench.evaluation, &table, &size, &err), VITLRP_OK);
     assert_non_null(strstr(table, "the table above is over all blocks"));
     assert_non_null(strstr(table, "paired difference of delta logit from input-x-gradient"));
