@@ -203,6 +203,32 @@ static void test_activation_and_random(void **unused) {
     bench_close(&bench);
 }
 
+/* Alone it has a pass of its own, beside others it reads theirs, whose forward pass is the same. */
+static void test_activation_alone(void **unused) {
+    static const char *const ALONE[] = {"activation"};
+    struct bench bench;
+    (void) unused;
+    bench_open(&bench, FOLDERS[1], &RANGES[2]);
+    bench.evaluation = evaluate(&bench);
+    bench.options.methods = ALONE;
+    bench.options.method_count = 1;
+    struct vitlrp_evaluation *alone = evaluate(&bench);
+    for (size_t i = 0; i < IMAGES; i++) {
+        const struct eval_image *beside = &bench.evaluation->record.evaluation.images[i];
+        const struct eval_image *found = &alone->record.evaluation.images[i];
+        double wanted = beside->methods[2].curves[0].units_to_lose;
+        assert_true(found->methods[0].valid && found->methods[0].patches == NULL);
+        assert_true(found->methods[0].curves[0].units_to_lose == wanted);
+        for (size_t k = 0; k < POINTS; k++) {
+            float a = found->methods[0].curves[0].of[EVAL_CURVE_MORF_LOGIT][k];
+            float b = beside->methods[2].curves[0].of[EVAL_CURVE_MORF_LOGIT][k];
+            assert_true(fabs((double) a - (double) b) < 1e-4);
+        }
+    }
+    vitlrp_evaluation_close(alone);
+    bench_close(&bench);
+}
+
 static char *json_of(const struct vitlrp_evaluation *evaluation, size_t *size) {
     char *data = NULL;
     struct vitlrp_error err = {0};
@@ -605,6 +631,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_curves_of_the_fixtures),
         cmocka_unit_test(test_activation_and_random),
+        cmocka_unit_test(test_activation_alone),
         cmocka_unit_test(test_records_and_shards),
         cmocka_unit_test(test_reports),
         cmocka_unit_test(test_each_block),
