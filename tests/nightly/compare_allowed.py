@@ -138,6 +138,7 @@ ALLOWED = [
     Allowed("identity", "records name the bytes of images, lists and configurations, as they were read", r".*", RECORDS,
             r"((lines|images)\.\d+\.)?((image_)?sha256|configuration)|manifest\.(truth|content)_sha256|"
             r"search\.(configuration|manifest|(held_out|calibration)\.images_sha256)", added),
+    Allowed("rerun", "records state the command that made them", r".*", RECORDS, r"(lines\.\d+\.)?run(\..*)?", added),
     Allowed("identity of runs", "and a run's settings hold the configuration instead of two parts of it", r".*", RUNS,
             r"settings\.(heads|labels_sha256)", dropped),
     # Faults of 0.1.

@@ -112,7 +112,7 @@ FAULTS = [
     ("eval/options/boxes", "e.json", set_key("images", 0, "methods", "random", "rank", value=0.5),
      True, "images.0.methods.random.rank"),
     ("eval/options/boxes", "e.csv", replace(",ok,", ",limit,"), True, "lines.0.status"),
-    ("eval/options/boxes", "e.csv", replace("rollout,zero,", "rollout,zero,1"), True, "delta_logit"),
+    ("eval/options/boxes", "e.csv", replace("rollout,zero,,", "rollout,zero,,1"), True, "delta_logit"),
     ("eval/options/boxes", "e.html", replace('points="0.0,', 'points="0.1,'), True, "numbers"),
     ("eval/options/boxes", "e.html", replace("<td>", "<td>1"), True, "numbers"),
     ("eval/options/boxes", "e.html", replace("<h1>", "<h1>Of "), False, ""),
