@@ -1,5 +1,5 @@
 """The figures of README.md, vit/METHODS.md, docs/UNITS.md and docs/MODELS.md, made by the built command:
-goldfish.panel.jpg, goldfish.neurons.jpg, goldfish.edited.jpg, methods.jpg, every_method.jpg and benchmark.jpg.
+goldfish.panel.jpg, goldfish.neurons.jpg, goldfish.edited.jpg, every_method.jpg, benchmark.jpg and concept.jpg.
 
 usage: make_figures.py VITLRP VAL [WORK]
     VITLRP   the command: build/vitlrp
@@ -8,8 +8,9 @@ usage: make_figures.py VITLRP VAL [WORK]
 
 It may be stopped at any moment. The same command then does what is left: a file in WORK is complete as soon as
 it has its name, and is made again only for another build, model or recipe, which lie beside it; the parts of the
-evaluation, three minutes of a processor, only for another version. A new figure takes its place here when it is
-complete. Chromium makes the last three. What is left out, and why, is said, and the exit code is 1."""
+evaluation, three minutes of a processor, and the index of hidden neurons, half an hour, only for another version.
+A new figure takes its place here when it is complete. Chromium makes the last three. What is left out, and why, is
+said, and the exit code is 1."""
 
 import hashlib
 import json
@@ -22,18 +23,12 @@ import sys
 HERE = os.path.dirname(os.path.abspath(__file__))
 PHOTOGRAPH, KOALA = os.path.join(HERE, "goldfish.jpg"), os.path.join(HERE, "koala.jpg")
 METHODS_TABLE = os.path.join(os.path.dirname(HERE), "vit", "METHODS.md")
-SHOWN = ("attnlrp", "occlusion", "chefer", "gradcam", "rollout", "input-x-gradient")
 MEASURED = ("attnlrp", "attnlrp-eps", "cp-lrp", "chefer", "gradcam", "rollout", "input-x-gradient", "random")
 IMAGES, STEPS, SHARDS = 50, 14, 5
 STRONGEST = ("0:fc1:263", "0:fc1:751", "10:fc1:420", "10:fc1:511", "11:fc1:667")
-METHODS_SIZE, EVERY_SIZE, BENCHMARK_SIZE = (1144, 168), (1124, 546), (860, 866)
+UNIT = "7:fc1:577"  # of whose images wheels are lit
+EVERY_SIZE, BENCHMARK_SIZE, CONCEPT_SIZE = (1124, 546), (860, 866), (1060, 470)
 
-METHODS_PAGE = """<!DOCTYPE html><meta charset="utf-8"><style>
-body { margin: 6px 4px; display: flex; background: #fff; font: 13px "DejaVu Sans", sans-serif; }
-figure { margin: 0 4px; text-align: center; }
-img { display: block; width: 154px; margin-bottom: 8px; }
-</style>
-"""
 EVERY_PAGE = """<!DOCTYPE html><meta charset="utf-8"><style>
 body { margin: 6px 4px; display: grid; grid-template-columns: repeat(9, 1fr); gap: 8px 4px; background: #fff;
        font: 11px "DejaVu Sans", sans-serif; }
@@ -50,6 +45,14 @@ body { font-size: 13px !important; }
 main { padding: 14px 18px !important; }
 section { margin: 0 0 24px !important; }
 section h2 { margin-top: 0 !important; }
+</style>
+"""
+# Of the page of hidden neurons: the two rows of one.
+CONCEPT_STYLE = f"""<style>
+:root {{ color-scheme: only light; font-size: 80%; }}
+.top, footer, section, form, details, article:not([id="{UNIT}"]) {{ display: none !important; }}
+main, body {{ padding: 0 !important; margin: 0 !important; max-width: none !important; }}
+article {{ border: 0 !important; margin: 0 !important; }}
 </style>
 """
 
@@ -91,6 +94,8 @@ class Maker:
         write(part)
         if os.path.exists(note):
             os.remove(note)
+        if os.path.isdir(path):
+            shutil.rmtree(path)
         os.replace(part, path)
         with open(note + ".part", "w", encoding="utf-8") as file:
             file.write(text)
@@ -101,7 +106,7 @@ class Maker:
     def command(self, name, *arguments, option="-o"):
         """A file that the command writes."""
         return self.make(name, arguments, lambda part: run(self.program, *arguments, "-q", option, part),
-                         is_long=arguments[0] == "eval")
+                         is_long=arguments[0] in ("eval", "concepts"))
 
     def picture(self, name, text, size):
         """What Chromium shows of a page."""
@@ -135,14 +140,6 @@ def edited(maker, _):
     return maker.command("goldfish.edited.jpg", PHOTOGRAPH, "--style", "panel", "--edit", edits)
 
 
-def methods(maker, _):
-    figures = FIGURE.format("file://" + PHOTOGRAPH, "goldfish.jpg")
-    for method in SHOWN:
-        path = maker.command(f"{method}.png", PHOTOGRAPH, "--style", "heat", "--method", method)
-        figures += FIGURE.format("file://" + path, method)
-    return maker.picture("methods.jpg", METHODS_PAGE + figures, METHODS_SIZE)
-
-
 def every_method(maker, _):
     """One photograph by every row of the table of methods, in its order."""
     with open(METHODS_TABLE, encoding="utf-8") as file:
@@ -168,6 +165,16 @@ def benchmark(maker, val):
     return maker.picture("benchmark.jpg", text, BENCHMARK_SIZE)
 
 
+def concept(maker, val):
+    if val == "-":
+        raise LeftOut("there are no validation images")
+    folder = maker.command("units", "concepts", val, "--show", UNIT)
+    with open(os.path.join(folder, "index.html"), encoding="utf-8") as file:
+        text = file.read().replace("</head>", CONCEPT_STYLE + "</head>", 1)
+    text = re.sub('<meta http-equiv="Content-Security-Policy"[^>]*>', "", text)  # it knows the page's styles alone
+    return maker.picture("concept.jpg", text, CONCEPT_SIZE)
+
+
 def main():
     if len(sys.argv) not in (3, 4):
         sys.exit(__doc__)
@@ -176,7 +183,7 @@ def main():
     work = sys.argv[3] if len(sys.argv) > 3 else os.path.join(os.path.dirname(HERE), "build", "figures")
     maker = Maker(program, os.path.abspath(work))
     left_out = 0
-    for figure in (panel, neurons, edited, methods, every_method, benchmark):
+    for figure in (panel, neurons, edited, every_method, benchmark, concept):
         try:
             path = figure(maker, val)
         except LeftOut as reason:
