@@ -192,7 +192,7 @@ static enum vitlrp_status check_page(const struct args *args, const struct outpu
             return fail(err, VITLRP_USAGE, "%s is for pictures, not for a page", name);
         }
     }
-    if (is_page && settings->level == LEVEL_PIXEL) {
+    if (is_page && args->verb != VERB_NEURONS && settings->level == LEVEL_PIXEL) {
         return fail(err, VITLRP_USAGE, "--level pixel: a page shows patches");
     }
     if (is_page && settings_classes(settings) > PAGE_CLASSES_MAX) {

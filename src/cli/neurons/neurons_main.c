@@ -12,10 +12,12 @@
 #include "cli/verbs.h"
 #include "neurons_choice.h"
 #include "neurons_figure.h"
+#include "neurons_page.h"
 #include "neurons_references.h"
 #include "neurons_report.h"
 #include "neurons_result.h"
 
+#define PAGE_LIMIT ((size_t) 1 << 28)
 #define REPORT_LIMIT ((size_t) 1 << 24)
 
 /* Whose relevance there is inside the model. */
@@ -60,19 +62,24 @@ static enum vitlrp_status choose_methods(struct neurons *neurons, struct vitlrp_
 
 static enum vitlrp_status check_panel(struct neurons *neurons, struct vitlrp_error *err) {
     const char *pattern = neurons->state.outputs.pattern[OUTPUT_PICTURE];
-    if (neurons->state.outputs.pattern[OUTPUT_PAGE] != NULL) {
-        pattern = neurons->state.outputs.pattern[OUTPUT_PAGE];
-    }
     if (pattern == NULL) {
         return VITLRP_OK;
     }
     neurons->format = figure_format_of(pattern);
     if (neurons->format == FIGURE_NONE || neurons->format == FIGURE_APNG) {
         return error_prefix(
-            err, fail(err, VITLRP_USAGE, "a figure's name must end in .png, .jpg, .svg or .pdf"),
+            err,
+            fail(err, VITLRP_USAGE,
+                 "a figure's name must end in .png, .jpg, .svg or .pdf, and a page's in .html"),
             pattern);
     }
     return error_prefix(err, figure_check(neurons->format, err), pattern);
+}
+
+/* A panel or a page of maps. */
+static bool wants_pictures(const struct neurons *neurons) {
+    char *const *pattern = neurons->state.outputs.pattern;
+    return pattern[OUTPUT_PICTURE] != NULL || pattern[OUTPUT_PAGE] != NULL;
 }
 
 static enum vitlrp_status read_options(const struct args *args, struct neurons *neurons,
@@ -97,8 +104,7 @@ static enum vitlrp_status plan(const struct args *args, struct neurons *neurons,
     TRY(check_panel(neurons, err));
     bool has_raw = outputs->pattern[OUTPUT_RAW] != NULL;
     neurons->maps.pixels = has_raw && neurons->settings.level == LEVEL_PIXEL;
-    neurons->maps.patches =
-        outputs->pattern[OUTPUT_PICTURE] != NULL || (has_raw && !neurons->maps.pixels);
+    neurons->maps.patches = wants_pictures(neurons) || (has_raw && !neurons->maps.pixels);
     neurons->settings.many_maps = neurons->maps.pixels || neurons->maps.patches;
     if (args->value[OPTION_NO_MAPS] != NULL && (neurons->maps.patches || neurons->maps.pixels)) {
         return fail(err, VITLRP_USAGE, "--no-maps: -o and --raw are made of maps");
@@ -127,6 +133,26 @@ static enum vitlrp_status write_panel(const struct neurons *neurons,
         status = explain_write_bytes(&neurons->state, OUTPUT_PICTURE, place, &bytes, err);
     }
     bytes_free(&bytes);
+    return status;
+}
+
+static enum vitlrp_status write_page(const struct neurons *neurons,
+                                     const struct neurons_result *result,
+                                     const struct explanation *explanation,
+                                     const struct output_place *place, struct vitlrp_error *err) {
+    struct text html = {.limit = PAGE_LIMIT};
+    struct text path = {.limit = NAME_LIMIT};
+    const struct output_place of_image = {place->image_path, NULL, place->report};
+    enum vitlrp_status status =
+        outputs_path(&neurons->state.outputs, OUTPUT_PAGE, place->image_path, NULL, &path, err);
+    if (status == VITLRP_OK) {
+        status = neurons_page_write(result, explanation, path.data, &html, err);
+    }
+    if (status == VITLRP_OK) {
+        status = explain_write_page(&neurons->state, &of_image, &html, err);
+    }
+    text_free(&path);
+    text_free(&html);
     return status;
 }
 
@@ -163,6 +189,10 @@ static enum exit_code write_files(struct neurons *neurons, const struct neurons_
     if (neurons->state.outputs.pattern[OUTPUT_PICTURE] != NULL) {
         code = console_check(write_panel(neurons, result, explanation, place, &err), CODE_OUTPUT,
                              &err);
+    }
+    if (neurons->state.outputs.pattern[OUTPUT_PAGE] != NULL) {
+        code = console_check_also(code, write_page(neurons, result, explanation, place, &err),
+                                  CODE_OUTPUT, &err);
     }
     code = console_check_also(code, write_maps(neurons, result, place, &err), CODE_OUTPUT, &err);
     enum vitlrp_status status =
@@ -218,13 +248,11 @@ static enum vitlrp_status add_references(const struct neurons *neurons,
                                          struct neurons_result *result,
                                          struct neurons_references *references,
                                          struct vitlrp_error *err) {
-    const struct outputs *outputs = &neurons->state.outputs;
-    bool with_pictures = outputs->pattern[OUTPUT_PICTURE] != NULL;
     if (neurons->index == NULL) {
         return VITLRP_OK;
     }
-    TRY(neurons_references_open(&neurons->state, neurons->index, result, with_pictures, references,
-                                err));
+    TRY(neurons_references_open(&neurons->state, neurons->index, result, wants_pictures(neurons),
+                                references, err));
     result->references = references;
     return VITLRP_OK;
 }

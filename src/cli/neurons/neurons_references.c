@@ -9,6 +9,9 @@
 /* Part of an image's side that a picture shows. */
 #define SHOWN 0.5
 
+/* Of a side of the picture. */
+#define MOST_PIXELS 96
+
 /* ---- The pictures ---- */
 
 /* A square of a model input. */
