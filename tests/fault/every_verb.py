@@ -60,6 +60,8 @@ def every_verb(threads="2"):
                         ["c.svg"]),
         "neurons": Verb(["neurons", "0.ppm", *model, "--top", "1", "-o", "n.svg", "--raw", "n.npy", "--scores", "s.npy",
                          "--json", "n.json"], ["n.svg", "n.npy", "s.npy", "n.json"]),
+        "neurons page": Verb(["neurons", "0.ppm", *model, "--top", "1", "--concepts", "units0", "-o", "np.html"],
+                             ["np.html"]),
         "batch": Verb(["batch", "list.txt", *model, "-o", "maps"], ["maps"]),
         "concepts": Verb(["concepts", "list.txt", *model, "--site", "head", "-o", "units"], ["units"]),
         "eval": Verb(["eval", "list.txt", *model, "--steps", "2", "--methods", "attnlrp,rise,chefer",
