@@ -22,6 +22,7 @@ import small_model  # noqa: E402
 FEW, MANY = 500, 5000
 BYTES_OF_IMAGE = 600  # its place in the list and in the journal
 NOISE_BYTES = 8 << 20
+QUIET = ("-q", "--gallery", "0")
 TIMED, PAIRS, MOST_COST = 100, 12, 1.3
 
 
@@ -49,7 +50,7 @@ def check_memory(program, images):
     peaks = []
     for count in (FEW, MANY):
         link(photographs(images), f"list{count}", count)
-        peak, seconds = run([program, "concepts", f"list{count}", "-o", f"index{count}", "-q"])
+        peak, seconds = run([program, "concepts", f"list{count}", "-o", f"index{count}", *QUIET])
         print(f"memory: {count} images: at most {peak / 1e6:.1f} MB, {seconds:.0f} s of user time", flush=True)
         peaks.append(peak)
     return peaks[1] - peaks[0] <= (MANY - FEW) * BYTES_OF_IMAGE + NOISE_BYTES
@@ -64,14 +65,14 @@ def content(folder):
 
 
 def check_shards(program, images):
-    run([program, "concepts", images, "-o", "whole", "-q"])
+    run([program, "concepts", images, "-o", "whole", *QUIET])
     whole = content("whole")
     names = [f"shard{i}" for i in range(4)]
     for i, name in enumerate(names):
-        run([program, "concepts", images, "-o", name, "--shard", f"{i}/4", "-q"])
+        run([program, "concepts", images, "-o", name, "--shard", f"{i}/4", *QUIET])
     for order in range(3):
         random.Random(order).shuffle(names)
-        run([program, "merge", "-q", *names, "-o", f"merged{order}"])
+        run([program, "merge", *names, "-o", f"merged{order}", *QUIET])
         if content(f"merged{order}") != whole:
             return False
     lines = whole["results.jsonl"].count(b"\n")
@@ -81,7 +82,7 @@ def check_shards(program, images):
 
 def check_cost(program, images):
     link(photographs(images), "timed", TIMED)
-    commands = [["batch", "timed", "--write", "json"], ["concepts", "timed"]]
+    commands = [["batch", "timed", "--write", "json"], ["concepts", "timed", "--gallery", "0"]]
     logs = []
     for pair in range(PAIRS):
         seconds = [0.0, 0.0]

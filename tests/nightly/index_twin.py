@@ -119,7 +119,7 @@ def check_site(program, model, images, site, folder):
     """What differs."""
     limit = os.environ.get("VITLRP_LIMIT")
     subprocess.run([program, "concepts", images, "-o", folder, "--site", site, "--keep", str(KEEP), "-q",
-                    *(["--limit", limit] if limit else [])], check=True)
+                    "--gallery", "0", *(["--limit", limit] if limit else [])], check=True)
     with open(os.path.join(folder, "results.jsonl"), encoding="utf-8") as file:
         lines = [json.loads(line) for line in file]
     if [line["index"] for line in lines] != list(range(len(lines))) or any(line["status"] != "ok" for line in lines):
