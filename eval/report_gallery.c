@@ -314,7 +314,8 @@ enum vitlrp_status report_gallery(const struct report_page *page, struct vitlrp_
     TRY(append_choice(page, err));
     text_append_string(out, "; methods go from best to worst");
     if (page->summary->place_count > 1) {
-        text_append_string(out, " under the first replacement");
+        bool blocks = eval_places_are_blocks(&record->evaluation.protocol);
+        text_append_string(out, blocks ? " over all blocks" : " under the first replacement");
     }
     text_append_string(
         out, ". Red speaks for the class, blue against it; of "

@@ -263,7 +263,7 @@ static void append_headline(const struct report_page *page) {
     text_printf(out,
                 "while the %s that it ranks highest are taken away than while those that it ranks "
                 "lowest are.",
-                page->record->evaluation.unit_count > 0 ? "units" : "patches");
+                report_removed(page));
     append_lead_pair(page, best);
     append_lead_tests(page);
     text_append_string(out, "</p>\n");
@@ -273,6 +273,10 @@ static void append_fact(struct text *out, const char *name, const char *value) {
     text_printf(out, "<div><dt>%s</dt><dd>", name);
     report_escape(out, value);
     text_append_string(out, "</dd></div>\n");
+}
+
+const char *report_removed(const struct report_page *page) {
+    return page->record->evaluation.unit_count > 0 ? "units" : "patches";
 }
 
 const char *report_replacement(enum vitlrp_replacement replacement) {

@@ -526,11 +526,13 @@ enum vitlrp_status report_curves(const struct report_page *page, struct vitlrp_e
     const struct axis axes[2] = {
         curve_axis(page, &curves, EVAL_CURVE_MORF_LOGIT, EVAL_CURVE_LERF_LOGIT),
         curve_axis(page, &curves, EVAL_CURVE_MORF_PROB, EVAL_CURVE_LERF_PROB)};
-    text_append_string(out, "<section id=\"curves\" class=\"curves\">\n<h2>Perturbation "
-                            "curves</h2>\n<p>What is left of the explained class, on average, "
-                            "while patches are replaced. Choose a name to see its curves "
-                            "alone. Point at a place of a plot, or go there with the arrow "
-                            "keys, to read its values.</p>\n");
+    text_printf(
+        out,
+        "<section id=\"curves\" class=\"curves\">\n<h2>Perturbation curves</h2>\n<p>What is "
+        "left of the explained class, on average, while %s are %s. Choose a name to see "
+        "its curves alone. Point at a place of a plot, or go there with the arrow keys, to "
+        "read its values.</p>\n",
+        report_removed(page), evaluation->unit_count > 0 ? "turned off" : "replaced");
     report_under_choice(page, "curves");
     append_legend(page);
     for (size_t r = 0; r < curves.places; r++) {

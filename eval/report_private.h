@@ -49,6 +49,9 @@ void report_method_classes(const struct report_page *page, size_t method);
  */
 void report_class_name(struct text *out, const struct record *record, int32_t output);
 
+/* "patches", or of hidden units "units". */
+const char *report_removed(const struct report_page *page);
+
 /* What stands in the place of a patch, after "replaced by"; to be escaped. */
 const char *report_replacement(enum vitlrp_replacement replacement);
 

@@ -214,13 +214,13 @@ static const char *words_of_intervals(const struct report_page *page, enum eval_
 }
 
 static void append_others(const struct report_page *page, const struct columns *columns) {
-    text_append_string(page->out,
-                       "<section id=\"others\">\n<h2>Other metrics</h2>\n<p>Top-1: share of "
-                       "the points at which the label (without one, the prediction) has the "
-                       "largest logit. Comprehensiveness and sufficiency: what the probability "
-                       "loses without the best 1 to 50 % of the patches, and with these alone. "
-                       "Sparseness and complexity are of the maps, and say nothing of what the "
-                       "model relies on.</p>\n");
+    text_printf(page->out,
+                "<section id=\"others\">\n<h2>Other metrics</h2>\n<p>Top-1: share of the points at "
+                "which the label (without one, the prediction) has the largest logit. "
+                "Comprehensiveness and sufficiency: what the probability loses without the best 1 "
+                "to 50 %% of the %s, and with these alone. Sparseness and complexity are of the "
+                "maps, and say nothing of what the model relies on.</p>\n",
+                report_removed(page));
     append_table(page, columns);
     text_append_string(page->out, "</section>\n");
 }

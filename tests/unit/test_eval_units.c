@@ -403,6 +403,9 @@ static void test_reports_of_each_block(void **unused) {
     assert_non_null(strstr(page, "correlation of the scores of 20 units by chance"));
     assert_null(strstr(page, "replacements"));
     assert_null(strstr(page, "another image"));
+    assert_null(strstr(page, "the first replacement"));
+    assert_null(strstr(page, "of the patches"));
+    assert_non_null(strstr(page, "while units are turned off"));
     assert_non_null(strstr(page, "<dt>Replaced by</dt><dd>0 in every token</dd>"));
     assert_int_equal(vitlrp_evaluation_table(bench.evaluation, &table, &size, &err), VITLRP_OK);
     assert_non_null(strstr(table, "the table above is over all blocks"));
