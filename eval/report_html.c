@@ -158,9 +158,9 @@ static bool are_blocks(const struct report_page *page) {
     return eval_places_are_blocks(&page->record->evaluation.protocol);
 }
 
-/* "under" a replacement, "over" units. */
-static const char *word_before(const struct report_page *page) {
-    return are_blocks(page) ? "over" : "under";
+/* "under" a replacement, "over" all blocks, "within" one. */
+static const char *word_before(const struct report_page *page, size_t place) {
+    return !are_blocks(page) ? "under" : place == 0 ? "over" : "within";
 }
 
 /* What the order of the table must not be taken for. */
@@ -180,7 +180,8 @@ static void append_lead_tests(const struct report_page *page) {
         text_append_string(out, " It is not better than ");
         report_escape(out, page->record->evaluation.methods[worst->than]);
         if (summary->place_count > 1) {
-            text_printf(out, " %s %s", word_before(page), word_at(page, worst->place).text);
+            text_printf(out, " %s %s", word_before(page, worst->place),
+                        word_at(page, worst->place).text);
         }
         text_append_string(out, ", as far as these images tell: ");
         report_signed_number(out, worst->difference, 2);

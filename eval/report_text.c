@@ -232,11 +232,12 @@ static void append_block_pairs(struct text *out, const struct record *record,
     }
 }
 
+/* Of many blocks that with the ranking over all: the page and the record have every pair. */
 static void append_agreement(struct text *out, const struct record *record,
                              const struct summary *summary) {
     text_append_string(out, "\nagreement of the rankings (Kendall's tau-b)\n");
     for (size_t b = 1; b < summary->place_count; b++) {
-        for (size_t a = 0; a < b; a++) {
+        for (size_t a = 0; a < (are_blocks(record) ? 1 : b); a++) {
             const struct vitlrp_statistic *found =
                 &summary->standing.agreement[standing_pair(a, b)];
             text_printf(out, "%s, %s: %s", place_title(record, a).text, place_title(record, b).text,
@@ -336,7 +337,10 @@ static void append_verdict(struct text *out, const struct record *record,
     }
     text_printf(out,
                 "\nno method is better than all others %s: of %s and %s %s %s the difference is ",
-                words, leader, than, are_blocks(record) ? "over" : "under",
+                words, leader, than,
+                !are_blocks(record) ? "under"
+                : worst->place == 0 ? "over"
+                                    : "within",
                 place_title(record, worst->place).text);
     number_fixed(out, worst->difference, 2);
     text_append_string(out, " (p ");
