@@ -15,7 +15,7 @@ extern "C" {
 struct vitlrp_concepts;
 
 /* Opens the folder of a run, of one of its shards, or of one that has not ended: then what is in
- * its state, which a run writes every 512 images. Its images' files are not read. IO, FORMAT for
+ * its state, which a run writes now and then. Its images' files are not read. IO, FORMAT for
  * what no run has written, MISMATCH where the files of the folder are of different runs. *concepts
  * is owned: vitlrp_concepts_close. Any thread. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
