@@ -19,6 +19,7 @@
 #include "base/json_scan.h"
 #include "base/left_out.h"
 #include "base/mem.h"
+#include "base/naming.h"
 #include "base/npy.h"
 #include "base/parse.h"
 #include "base/pool.h"
@@ -672,8 +673,54 @@ static void test_resampling_weights_sum_to_one(void **unused) {
     }
 }
 
+/* Of a head's vector of constants only the number of them. */
+static void test_edits_are_named_in_short(void **unused) {
+    static const char EDITS[] =
+        "{\"edits\": [\"0:fc1:3=2\", {\"unit\": \"1:head:2\", \"factor\": 0.5, "
+        "\"constant\": [[1, 2], [3, 4]]}, {\"unit\": \"1:head:3\", "
+        "\"factor\": 0, \"constant\": [[1, 2]]}, 5]}";
+    static const char *const WANTED[] = {"0:fc1:3=2 and 3 more",
+                                         "0:fc1:3=2, 1:head:2=0.5:=[2] and 2 more",
+                                         "0:fc1:3=2, 1:head:2=0.5:=[2], 1:head:3:=[1] and 1 more",
+                                         "0:fc1:3=2, 1:head:2=0.5:=[2], 1:head:3:=[1], ?"};
+    json_t *object = NULL;
+    (void) unused;
+    assert_int_equal(json_parse_object(EDITS, sizeof EDITS - 1, &object, NULL), VITLRP_OK);
+    for (size_t i = 0; i < sizeof WANTED / sizeof WANTED[0]; i++) {
+        struct text text = {.limit = 256};
+        edit_names_append(&text, json_object_get(object, "edits"), i + 1);
+        assert_string_equal(text.data, WANTED[i]);
+        text_free(&text);
+    }
+    json_decref(object);
+}
+
+/* What text_append_escaped makes of any bytes is these bytes again. */
+static void test_escaped_text_is_unescaped(void **unused) {
+    static const char *const TEXTS[] = {"",
+                                        "a/b.png",
+                                        "\xff"
+                                        "1.png",
+                                        "a\\xFF",
+                                        "\\",
+                                        "\xc3\xa4\x80",
+                                        "\\x"};
+    (void) unused;
+    for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
+        struct text escaped = {.limit = 256};
+        struct text text = {.limit = 256};
+        text_append_escaped(&escaped, TEXTS[i]);
+        text_append_unescaped(&text, escaped.data == NULL ? "" : escaped.data);
+        assert_string_equal(text.data == NULL ? "" : text.data, TEXTS[i]);
+        text_free(&escaped);
+        text_free(&text);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_edits_are_named_in_short),
+        cmocka_unit_test(test_escaped_text_is_unescaped),
         cmocka_unit_test(test_integers_are_parsed_strictly),
         cmocka_unit_test(test_numbers_are_parsed_strictly),
         cmocka_unit_test(test_sizes_do_not_wrap),
