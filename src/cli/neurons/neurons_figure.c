@@ -3,7 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/naming.h"
 #include "base/text.h"
+#include "cli/model_record.h"
 #include "neurons_map.h"
 #include "neurons_references.h"
 #include "neurons_report.h"
@@ -25,6 +27,7 @@
 #define FOR_COLOR 0xB2182B
 #define AGAINST_COLOR 0x2166AC
 #define BAR_GROUND 0xE8E8E8
+#define SHOWN_EDITS 6
 #define TEXT_LIMIT 4096
 
 /* Where things are. */
@@ -191,6 +194,34 @@ static enum vitlrp_status add_block(struct panel *panel, const struct neurons_bl
 
 /* ---- The whole ---- */
 
+/* What is explained; of an edited model, what the edits did too. */
+static enum vitlrp_status add_report(struct panel *panel, struct vitlrp_error *err) {
+    struct text report = {.limit = TEXT_LIMIT};
+    report_class(&report, panel->explanation);
+    enum vitlrp_status status = text_check_memory(&report, "the texts of a figure", err);
+    const char *line = report.data == NULL ? "" : report.data;
+    while (status == VITLRP_OK && *line != '\0') {
+        size_t length = strcspn(line, "\n");
+        text_append(&panel->words, line, length);
+        add_wide_line(panel, TEXT_SIZE, false);
+        line += length + (line[length] == '\n' ? 1 : 0);
+    }
+    text_free(&report);
+    return status;
+}
+
+static enum vitlrp_status add_edits(struct panel *panel, struct vitlrp_error *err) {
+    json_t *edits = NULL;
+    if (panel->explanation->before == NULL) {
+        return VITLRP_OK;
+    }
+    TRY(model_edits_take(panel->explanation->model, &edits, err));
+    edit_names_append(&panel->words, edits, SHOWN_EDITS);
+    json_decref(edits);
+    add_wide_line(panel, TEXT_SIZE, false);
+    return VITLRP_OK;
+}
+
 /* Photograph and map of all that is explained, and beside them what that is. */
 static enum vitlrp_status add_head(struct panel *panel, struct vitlrp_error *err) {
     const struct explanation *explanation = panel->explanation;
@@ -201,11 +232,8 @@ static enum vitlrp_status add_head(struct panel *panel, struct vitlrp_error *err
     text_escape_name(name, sizeof name, slash == NULL ? explanation->image_path : slash + 1);
     text_append_string(&panel->words, name);
     add_wide_line(panel, TITLE_SIZE, true);
-    report_class(&panel->words, explanation);
-    if (panel->words.length > 0 && !panel->words.failed) {
-        panel->words.data[--panel->words.length] = '\0'; /* the end of the line */
-    }
-    add_wide_line(panel, TEXT_SIZE, false);
+    TRY(add_report(panel, err));
+    TRY(add_edits(panel, err));
     panel->y += 4.0;
     double top = panel->y;
     TRY(figure_add_photo(panel->figure, &panel->pane, MARGIN, top, err));
