@@ -241,6 +241,7 @@ class Gallery(unittest.TestCase):
             if not name.endswith(".jpg"):
                 os.remove(os.path.join(crops, name))
         self.make("ended", "--gallery", "9")
+        shutil.copy(self.path("whole", "run.json"), self.path("ended"))  # it has the command that began the run
         self.expect_same("ended", whole)
 
     def test_pictures(self):
