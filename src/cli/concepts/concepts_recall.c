@@ -6,10 +6,10 @@
 
 #include "base/folder.h"
 #include "base/run_folder.h"
+#include "cli/rerun/rerun_record.h"
 #include "concepts_config.h"
 
 #define RECORD_LIMIT ((size_t) 1 << 28)
-#define EDITS_LIMIT ((size_t) 1 << 20)
 #define BUILT_IN "built-in "
 
 static enum vitlrp_status read_config(const char *path, json_t **out, struct vitlrp_error *err) {
@@ -51,53 +51,24 @@ static void set_whole(struct args *args, enum option_id option, const json_t *va
     }
 }
 
-/* As --resize takes it; a resize that it does not take is the model's own. */
-static void set_resize(struct concepts_recall *recall, const json_t *preprocess) {
-    const char *resize = json_get_string(preprocess, "resize");
-    long long to = (long long) json_integer_value(json_object_get(preprocess, "resize_to"));
-    if (resize != NULL && strcmp(resize, "none") == 0) {
-        set_value(&recall->args, OPTION_RESIZE, resize);
-    } else if (resize != NULL && (strcmp(resize, "short") == 0 || strcmp(resize, "squash") == 0)) {
-        snprintf(recall->resize, sizeof recall->resize, "%.16s:%lld", resize, to);
-        set_value(&recall->args, OPTION_RESIZE, recall->resize);
-    }
-}
-
-/* As --edit takes them. */
-static void set_edits(struct concepts_recall *recall, const json_t *edits) {
-    size_t i;
-    json_t *edit;
-    json_array_foreach((json_t *) edits, i, edit) {
-        if (json_is_string(edit)) {
-            text_append_string(&recall->edits, i > 0 ? "," : "");
-            text_append_string(&recall->edits, json_string_value(edit));
+/* Those that decided about figures, as the record has them, and what the environment may have. */
+static void set_options(struct concepts_recall *recall) {
+    const json_t *words = json_object_get(json_object_get(recall->config, "run"), "options");
+    const json_t *arithmetic =
+        json_object_get(json_object_get(recall->config, "settings"), "arithmetic");
+    const char *model = json_get_string(recall->config, "model");
+    for (size_t i = 0; i < json_array_size(words); i++) {
+        const char *value = NULL;
+        enum option_id option = rerun_option_read(json_array_get(words, i), &value);
+        if (option != OPTION_COUNT && (option_table()[option].verbs & FOR_CONCEPTS) != 0 &&
+            !option_is_apart(option, VERB_CONCEPTS)) {
+            set_value(&recall->args, option, value == NULL ? "" : value);
         }
     }
-    if (recall->edits.length > 0 && !recall->edits.failed) {
-        set_value(&recall->args, OPTION_EDIT, recall->edits.data);
-    }
-}
-
-static void set_options(struct concepts_recall *recall) {
-    struct args *args = &recall->args;
-    const json_t *settings = json_object_get(recall->config, "settings");
-    const json_t *units = json_object_get(settings, "units");
-    const json_t *arithmetic = json_object_get(settings, "arithmetic");
-    const char *model = json_get_string(recall->config, "model");
     if (model != NULL && strncmp(model, BUILT_IN, strlen(BUILT_IN)) != 0) {
-        set_value(args, OPTION_MODEL, model);
+        set_value(&recall->args, OPTION_MODEL, model);
     }
-    set_value(args, OPTION_CLASS, json_get_string(json_object_get(settings, "target"), "class"));
-    set_value(args, OPTION_METHOD, json_get_string(settings, "method"));
-    set_value(args, OPTION_SITE, json_get_string(units, "site"));
-    set_value(args, OPTION_STATISTIC, json_get_string(units, "statistic"));
-    set_value(args, OPTION_BACKEND, json_get_string(arithmetic, "backend"));
-    set_value(args, OPTION_PRECISION, json_get_string(arithmetic, "precision"));
-    set_whole(args, OPTION_KEEP, json_object_get(units, "keep"), recall->keep, sizeof recall->keep);
-    set_whole(args, OPTION_LIMIT, json_object_get(settings, "limit"), recall->limit,
-              sizeof recall->limit);
-    set_resize(recall, json_object_get(settings, "preprocess"));
-    set_edits(recall, json_object_get(json_object_get(recall->config, "configuration"), "edits"));
+    set_value(&recall->args, OPTION_BACKEND, json_get_string(arithmetic, "backend"));
 }
 
 /* The page that is there goes on as it is; without one the defaults hold. */
@@ -126,7 +97,7 @@ static enum vitlrp_status read_page(const char *path, struct concepts_recall *re
 
 enum vitlrp_status concepts_recall_open(const struct args *given, const char *folder,
                                         struct concepts_recall *out, struct vitlrp_error *err) {
-    *out = (struct concepts_recall){.args = *given, .edits = {.limit = EDITS_LIMIT}};
+    *out = (struct concepts_recall){.args = *given};
     TRY(read_config(folder, &out->config, err));
     const char *dataset = json_get_string(out->config, "dataset");
     if (json_object_get(out->config, "shard") != NULL) {
@@ -145,6 +116,5 @@ enum vitlrp_status concepts_recall_open(const struct args *given, const char *fo
 
 void concepts_recall_close(struct concepts_recall *recall) {
     json_decref(recall->config);
-    text_free(&recall->edits);
     *recall = (struct concepts_recall){0};
 }

@@ -7,25 +7,22 @@
 
 #include "base/json.h"
 #include "base/status.h"
-#include "base/text.h"
 #include "cli/args.h"
 
 struct concepts_recall {
     struct args args; /* those that were given, with what the record has of the others */
     json_t *config;   /* owned: run.json, whose strings the options are */
     const char *operands[1];
-    struct text edits; /* owned */
-    char keep[24], limit[24], resize[48], gallery[24], test_images[24];
+    char gallery[24], test_images[24];
 };
 
 /* True if the command names the folder of such a run, and no other one for results. */
 bool concepts_recall_is_meant(const struct args *args);
 
 /* Options that the record states and that were not given: the model and the images as they were
- * called, class, method, units, limit, resize, arithmetic and edits and what the page was made
- * with. What else decided about the run must be given again, which the comparison with run.json
- * finds. USAGE for the folder of a shard. concepts_recall_close releases it, after a failure too;
- * both arguments outlive it. */
+ * called, all that decided about figures but several texts, and what the page was made with. What
+ * is missing is found by the comparison with run.json. USAGE for the folder of a shard.
+ * concepts_recall_close releases it, after a failure too; both arguments outlive it. */
 enum vitlrp_status concepts_recall_open(const struct args *given, const char *folder,
                                         struct concepts_recall *out, struct vitlrp_error *err);
 void concepts_recall_close(struct concepts_recall *recall);

@@ -197,6 +197,10 @@ static enum vitlrp_status add_results(struct rerun_command *command,
     const char *level = rerun_record_option(record, OPTION_LEVEL);
     TRY(add_file(command, by_output ? OPTION_OUTPUT : OPTION_JSON, scratch,
                  rerun_result_name(record->verb), err));
+    if (record->verb == VERB_CONCEPTS) {
+        return add_option(command, OPTION_GALLERY, "0",
+                          err); /* a page holds no figure of its own */
+    }
     if (record->verb == VERB_COMPARE) {
         return add_file(command, OPTION_OUTPUT, scratch, "figure.svg", err);
     }
