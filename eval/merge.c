@@ -368,6 +368,7 @@ static bool copy_head(const struct record *from, struct record *to) {
     bool complete = copy_optional(a->truth_sha256, &b->truth_sha256) &&
                     copy_optional(a->content_sha256, &b->content_sha256) &&
                     copy_optional(a->configuration, &b->configuration) &&
+                    copy_optional(from->run, &to->run) &&
                     copy_optional(from->reference, &to->reference);
     to->version = mem_strdup(from->version);
     to->dataset = mem_strdup(from->dataset);

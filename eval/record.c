@@ -18,6 +18,7 @@ void record_free(struct record *record) {
     }
     mem_free(record->version);
     mem_free(record->dataset);
+    mem_free(record->run);
     mem_free(record->reference);
     mem_free(record->classes);
     mem_free(record->pictures);

@@ -40,10 +40,11 @@ struct record_picture {
 /* Strings are owned and valid UTF-8, ids and messages of the evaluation included. */
 struct record {
     struct evaluation evaluation;
-    char *version;                /* of the program that made it */
-    char *dataset;                /* as the user named it */
-    char *reference;              /* method that the others are compared with; NULL: none */
-    size_t skipped;               /* images left out of the manifest */
+    char *version;   /* of the program that made it */
+    char *dataset;   /* as the user named it */
+    char *run;       /* what its program was called with, a line of JSON; NULL: unknown */
+    char *reference; /* method that the others are compared with; NULL: none */
+    size_t skipped;  /* images left out of the manifest */
     struct record_class *classes; /* owned, by ascending output */
     size_t class_count;
     struct record_picture *pictures; /* owned, by ascending index */

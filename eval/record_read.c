@@ -199,6 +199,9 @@ static enum vitlrp_status read_head(struct reading *reading, struct vitlrp_error
     if (!reading->is_older && !json_is_null(json_object_get(root, "configuration"))) {
         TRY(read_line(root, "configuration", &record->evaluation.configuration, err));
     }
+    if (json_object_get(root, "run") != NULL) {
+        TRY(read_line(root, "run", &record->run, err));
+    }
     TRY(read_probability(json_object_get(root, "configuration"), &record->evaluation.probability,
                          err));
     TRY(read_methods(reading, err));

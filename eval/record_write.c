@@ -43,6 +43,10 @@ static void add_head(struct text *out, const struct record *record, const struct
     record_add_string(out, evaluation->model_sha256);
     text_printf(out, ",\n  \"configuration\": %s",
                 evaluation->configuration == NULL ? "null" : evaluation->configuration);
+    if (record->run != NULL) {
+        text_append_string(out, ",\n  \"run\": ");
+        text_append_string(out, record->run);
+    }
     text_append_string(out, ",\n  \"dataset\": ");
     record_add_string(out, record->dataset);
     text_printf(out, ",\n  \"manifest\": {\"count\": %zu, \"skipped\": %zu, \"sha256\": ",

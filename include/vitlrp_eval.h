@@ -145,6 +145,11 @@ struct vitlrp_eval_options {
      * mean) G. The caller's, and not needed after the call; vitlrp_concepts_check_model must hold.
      * NULL: none. */
     const struct vitlrp_concepts *concepts;
+
+    /* A JSON object that the record states as `run`: the caller's own words for what it was called
+     * with (data/FORMATS.md). It decides nothing, and records that differ in it merge: the first
+     * one's stays. USAGE for other text. NULL: none. */
+    const char *run;
 };
 
 /* The defaults above; every other field is 0 or NULL. */

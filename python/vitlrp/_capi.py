@@ -660,6 +660,7 @@ class EvalOptions(Structure):
         ("single", c_int32),
         ("reserved", c_int32),
         ("concepts", ConceptsPointer),
+        ("run", c_char_p),
     ]
 
 

@@ -47,6 +47,9 @@ static enum vitlrp_status set_names(const struct eval_setup *setup, struct recor
     TRY(eval_settings(setup, &evaluation->settings, err));
     TRY(set_text(&record->version, vitlrp_version(), err));
     TRY(set_text(&record->dataset, setup->options.dataset, err));
+    if (setup->run != NULL) {
+        TRY(set_text(&record->run, setup->run, err));
+    }
     if (setup->options.reference != NULL) {
         TRY(set_text(&record->reference, setup->options.reference, err));
     }

@@ -9,6 +9,7 @@
 #include "api/method_name.h"
 #include "base/attention_share.h"
 #include "base/checked.h"
+#include "base/json.h"
 #include "base/left_out.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -24,6 +25,7 @@
 
 /* Characters of a name that maps are given. */
 #define MAP_NAME_LIMIT 60
+#define RUN_LIMIT ((size_t) 1 << 20)
 
 static const char *const DEFAULT_METHODS[] = {
     "attnlrp", "cp-lrp", "attnlrp-eps", "chefer", "rollout", "input-x-gradient", "random"};
@@ -390,6 +392,28 @@ static enum vitlrp_status choose_unit_means(struct eval_setup *setup, struct vit
     return vitlrp_concepts_means(concepts, setup->unit_means, err);
 }
 
+/* What the caller states of itself, as the record will have it. */
+static enum vitlrp_status take_run(struct eval_setup *setup, struct vitlrp_error *err) {
+    const char *run = setup->options.run;
+    struct text line = {.limit = RUN_LIMIT};
+    json_t *object = NULL;
+    if (run == NULL) {
+        return VITLRP_OK;
+    }
+    if (json_parse_object(run, strlen(run), &object, err) != VITLRP_OK) {
+        return fail(err, VITLRP_USAGE, "run must be the text of a JSON object");
+    }
+    json_append(&line, object, 0);
+    json_decref(object);
+    enum vitlrp_status status = text_check(&line, "run", err);
+    if (status != VITLRP_OK) {
+        text_free(&line);
+        return status;
+    }
+    setup->run = line.data;
+    return VITLRP_OK;
+}
+
 static enum vitlrp_status identify_model(struct eval_setup *setup, struct vitlrp_error *err) {
     char digest[SHA256_TEXT] = "none";
     struct vitlrp_error detail;
@@ -429,6 +453,7 @@ enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
     options = &setup->options;
     TRY(check_options(options, err));
     TRY(check_outputs(model, err));
+    TRY(take_run(setup, err));
     TRY(identify_model(setup, err));
     setup->evaluate = eval_run_options_default();
     setup->evaluate.protocol = protocol_from_options(model, options);
@@ -464,6 +489,7 @@ enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
 void eval_setup_close(struct eval_setup *setup) {
     mem_free(setup->weights_sha256);
     mem_free(setup->configuration);
+    mem_free(setup->run);
     mem_free(setup->unit_means);
     dataset_close(&setup->dataset);
     mem_free(setup->methods);

@@ -25,6 +25,7 @@ struct eval_setup {
     const struct gemm_backend *backend;   /* in use */
     char *weights_sha256, *configuration; /* owned: of the model, "none" of random weights; a line
                                              of JSON. Taken before the work */
+    char *run;                            /* owned: of the options, one line; NULL: none */
     float *unit_means;                    /* [unit_mean_count], owned; NULL: units are off at 0 */
     size_t unit_mean_count;
     struct eval_run_options evaluate; /* points into this struct, which must stay where it is */

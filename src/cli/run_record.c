@@ -7,6 +7,7 @@
 #include "explanation.h"
 #include "machine.h"
 
+#define RUN_LIMIT ((size_t) 1 << 20)
 #define LIBRARY_TEXT 256
 #define PROCESSOR_TEXT 128
 
@@ -51,6 +52,17 @@ json_t *json_run(const struct settings *settings, bool *complete) {
     json_set(run, "verb", json_string(verb_name(verb)), complete);
     json_set(run, "options", words, complete);
     return run;
+}
+
+enum vitlrp_status run_append(const struct settings *settings, struct text *out,
+                              struct vitlrp_error *err) {
+    bool complete = true;
+    *out = (struct text){.limit = RUN_LIMIT};
+    json_t *run = json_run(settings, &complete);
+    json_append(out, run, 0);
+    json_decref(run);
+    return complete ? text_check(out, "the command of a run", err)
+                    : fail(err, VITLRP_NOMEM, "out of memory for the command of a run");
 }
 
 static json_t *json_session_arithmetic(const struct vitlrp_session_info *session) {

@@ -191,6 +191,51 @@ class Folders(Folder):
         self.assertIn("give the folder", self.rerun("maps/run.json", expect=USAGE))
 
 
+class Evaluations(Folder):
+    """What eval and tune have measured."""
+
+    FEW = ("--steps", "2", "-q", "-m", "tiny")
+
+    def test_eval(self):
+        for words in (["--methods", "attnlrp,random"], ["--methods", "random", "--replace", "zero,blur", "--seed", "5"],
+                      ["--methods", "attnlrp,random", "--reference", "random", "--gamma-fc1", "0.5", "--limit", "1"]):
+            self.run_program("eval", "images", *self.FEW, "--json", "r.json", *words)
+            report = self.rerun("r.json", "-j", "1")
+            self.assertGreater(report["figures"], 40, words)
+            self.assertEqual(report["differ"]["circumstances"], 0)
+
+    def test_shards(self):
+        """A shard is repeated alone; what merge makes is repeated whole, and states what one run states."""
+        few = ("eval", "images", *self.FEW, "--methods", "random")
+        self.run_program(*few, "--json", "r.json")
+        for shard in range(2):
+            self.run_program(*few, "--shard", f"{shard}/2", "--json", f"{shard}.json")
+            self.rerun(f"{shard}.json")
+        self.run_program("merge", "0.json", "1.json", "-q", "--json", "m.json")
+        self.assertEqual(self.read("m.json"), self.read("r.json"))
+        self.rerun("m.json")
+
+    def test_figure(self):
+        self.run_program("eval", "images", *self.FEW, "--methods", "random", "--json", "r.json")
+        record = self.read("r.json")
+        record["images"][1]["methods"]["random"]["morf_logit"][2] += 1
+        self.write("r.json", record)
+        self.assertEqual(self.paths(self.rerun("r.json", expect=DIFFERENT), "figures"),
+                         ["images[1].methods.random.morf_logit[2]"])
+        shutil.copy(self.path("images", "goldfish.jpg"), self.path("images", "koala.jpg"))
+        self.assertIn("images/koala.jpg: is another file", self.rerun("r.json", expect=INPUT))
+
+    def test_tune(self):
+        for i in range(3):
+            shutil.copy(self.path("images", "koala.jpg"), self.path("images", f"{i}.jpg"))
+        self.run_program("tune", "images", *self.FEW, "-o", "r.json")
+        self.assertGreater(self.rerun("r.json")["figures"], 10)
+        value = self.read("r.json")
+        value["gamma_fc1"] = 7.5
+        self.write("r.json", value)
+        self.assertEqual(self.paths(self.rerun("r.json", expect=DIFFERENT), "figures"), ["gamma_fc1"])
+
+
 class Changes(Folder):
     def setUp(self):
         super().setUp()

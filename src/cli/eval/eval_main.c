@@ -3,6 +3,7 @@
 #include "base/words.h"
 #include "cli/explain_session.h"
 #include "cli/model_facts.h"
+#include "cli/run_record.h"
 #include "cli/run_watch.h"
 #include "cli/settings.h"
 #include "cli/unit_indexes.h"
@@ -17,6 +18,7 @@ struct eval {
     struct eval_choice choice;
     struct eval_files files;
     struct run_journal journal;
+    struct text run;             /* as records state it */
     struct unit_indexes indexes; /* of the means of hidden units */
     struct vitlrp_evaluation *evaluation;
 };
@@ -51,12 +53,14 @@ static enum vitlrp_status evaluation_run(struct eval *eval, const struct console
     struct vitlrp_model *model = NULL;
     struct run_watch watch;
     struct eval_choice *choice = &eval->choice;
+    TRY(run_append(&eval->settings, &eval->run, err));
     TRY(model_choose(&eval->settings, console, &model, err));
     eval_choose_for_model(&eval->settings, model, console, choice);
     run_watch_start(eval->settings.progress, console, &watch);
     choice->options.observer = run_watch_observer(&watch);
     choice->options.log = (struct vitlrp_log){.write = console_log, .user = (void *) console};
     choice->options.journal = eval->journal.path;
+    choice->options.run = eval->run.data;
     enum vitlrp_status status = model_tell(&eval->settings, model, console, err);
     if (status == VITLRP_OK) {
         status = choose_means(eval, model, console, err);
@@ -123,6 +127,7 @@ enum exit_code eval_main(const struct args *args, struct console *console) {
     vitlrp_evaluation_close(eval.evaluation);
     unit_indexes_close(&eval.indexes);
     run_journal_free(&eval.journal);
+    text_free(&eval.run);
     eval_choice_free(&eval.choice);
     eval_files_free(&eval.files);
     return code;

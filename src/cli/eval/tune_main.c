@@ -101,7 +101,8 @@ static enum exit_code tuning_report(struct tuning *tuning) {
                                        .model = info.name,
                                        .record = &tuning->record,
                                        .dataset = tuning->choice.options.dataset,
-                                       .options = &tuning->choice.options};
+                                       .options = &tuning->choice.options,
+                                       .settings = &tuning->settings};
     enum exit_code code = console_check(make_settings(&report, &settings, &err), CODE_OUTPUT, &err);
     code = code == CODE_DONE ? write_settings(tuning, &settings) : code;
     if (!tuning->console->stdout_taken && tuning->console->verbosity > 0) {

@@ -5,6 +5,7 @@
 
 #include "base/formats.h"
 #include "cli/explanation.h"
+#include "cli/run_record.h"
 #include "eval_choice.h"
 
 static json_t *json_statistic(const struct vitlrp_statistic *statistic) {
@@ -134,6 +135,7 @@ enum vitlrp_status tune_settings(const struct tune_report *report, json_t **out,
     json_set(object, "method", json_string(report->result->method), &complete);
     json_set_gammas(object, &report->result->rules, &complete);
     set_share(object, report->options->rules, &complete);
+    json_set(object, "run", json_run(report->settings, &complete), &complete);
     json_set(object, "search", json_search(report, &complete), &complete);
     json_set(object, "version", json_string(vitlrp_version()), &complete);
     if (!complete) {

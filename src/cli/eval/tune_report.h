@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "base/text.h"
 #include "cli/model_record.h"
+#include "cli/settings.h"
 #include "vitlrp_eval.h"
 
 struct tune_report {
@@ -15,6 +16,7 @@ struct tune_report {
     const struct model_record *record;
     const char *dataset;
     const struct vitlrp_eval_options *options;
+    const struct settings *settings; /* of the command */
 };
 
 /* The settings file, which --settings takes. *out is owned: json_decref. */

@@ -219,7 +219,10 @@ static enum vitlrp_status check_folder(const struct rerun_record *record,
                           verb_name(record->verb));
     }
     if (!of_images) {
-        return VITLRP_OK;
+        return json_is_true(json_object_get(record->records.items[0], "cancelled"))
+                   ? fail(err, VITLRP_UNSUPPORTED,
+                          "is not complete (the command that began it goes on)")
+                   : VITLRP_OK;
     }
     TRY(json_get_int(manifest, "count", 0, INT64_MAX, &count, err));
     return count >= 0 && (uint64_t) count == record->lines.count
