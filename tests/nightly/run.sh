@@ -34,6 +34,8 @@ part python3 -B tests/nightly/journal.py build/vitlrp data/goldfish.jpg
 part python3 -B tests/nightly/index_runs.py build/vitlrp "${PHOTOGRAPHS:-data}"
 part env VITLRP_LIBRARY=build/src/api/libvitlrp.so PYTHONPATH=python /usr/bin/python3 -B tests/nightly/index_twin.py \
     build/vitlrp "${PHOTOGRAPHS:-data}"
+part env VITLRP_LIBRARY=build/src/api/libvitlrp.so PYTHONPATH=python /usr/bin/python3 -B \
+    tests/nightly/conductance_twin.py tests/golden/latent
 part python3 -B tests/nightly/methods_reference.py
 part python3 -B tests/nightly/starters.py build/vitlrp data jobs
 part python3 -B tests/nightly/soak.py build/vitlrp data/goldfish.jpg
