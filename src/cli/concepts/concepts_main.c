@@ -315,7 +315,9 @@ static enum exit_code page_of(const struct args *args, struct console *console) 
     if (status == VITLRP_OK) {
         status = open_folder(&run, &err);
     }
-    if (status != VITLRP_OK) {
+    if (status != VITLRP_OK && error_is_systemic(status, &err)) {
+        code = console_check(status, CODE_OUTPUT, &err);
+    } else if (status != VITLRP_OK) {
         console_tell(console, "no page is made: %s", err.message);
     } else if (run.index.count > 0) {
         code = show_units(&run, console);
