@@ -2,6 +2,7 @@
 
 import math
 import os
+import re
 import shutil
 import signal
 import threading
@@ -84,7 +85,8 @@ class Numbers(Evaluate):
             text = report(path)
             self.assertEqual(text.encode(), support.read(path))
         for path, wanted in zip(mine, files):
-            self.assertEqual(support.read(path), support.read(wanted), path)
+            without_command = re.sub(rb'  "run": \{"verb":"eval".*\n', b"", support.read(wanted))
+            self.assertEqual(support.read(path), without_command, path)
 
     def test_tables(self):
         found = self.evaluate()
