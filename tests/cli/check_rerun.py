@@ -214,6 +214,9 @@ class Evaluations(Folder):
         self.run_program("merge", "0.json", "1.json", "-q", "--json", "m.json")
         self.assertEqual(self.read("m.json"), self.read("r.json"))
         self.rerun("m.json")
+        self.run_program(*few[:-1], "random,centre", "--json", "r.json")
+        self.run_program("merge", "r.json", "-q", "--reference", "centre", "--json", "m.json")
+        self.rerun("m.json")
 
     def test_figure(self):
         self.run_program("eval", "images", *self.FEW, "--methods", "random", "--json", "r.json")

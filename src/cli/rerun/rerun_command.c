@@ -150,6 +150,16 @@ static enum vitlrp_status add_method(struct rerun_command *command,
                : add_option(command, OPTION_METHOD, method, err);
 }
 
+/* merge chooses another one than the run's. */
+static enum vitlrp_status add_reference(struct rerun_command *command,
+                                        const struct rerun_record *record,
+                                        struct vitlrp_error *err) {
+    const char *reference = json_get_string(record->records.items[0], "reference");
+    return record->verb != VERB_EVAL || reference == NULL
+               ? VITLRP_OK
+               : add_option(command, OPTION_REFERENCE, reference, err);
+}
+
 static enum vitlrp_status add_shard(struct rerun_command *command,
                                     const struct rerun_record *record, struct vitlrp_error *err) {
     const json_t *shard = json_object_get(record->records.items[0], "shard");
@@ -273,6 +283,7 @@ enum vitlrp_status rerun_command_make(const struct rerun_record *record, const s
     TRY(add_stated(out, json_object_get(record->run, "options"), own, err));
     TRY(add_own(out, own, err));
     TRY(add_method(out, record, err));
+    TRY(add_reference(out, record, err));
     TRY(add_shard(out, record, err));
     TRY(add_results(out, record, scratch, err));
     TRY(add_inputs(out, record, own->value[OPTION_INPUT_ROOT], err));
