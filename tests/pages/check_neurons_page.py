@@ -93,6 +93,13 @@ class Written(Scratch):
                                                      for kind in ("most_relevant", "most_active"))
         self.assertEqual(self.page.count("<img"), pictures)
 
+    def test_edits(self):
+        """A page of an edited model says so, and what the model said before."""
+        for verb in (["neurons", "--top", "1", "--blocks", "0"], ["explain"]):
+            run(*verb, "val/koala.jpg", "--edit", "0:fc1:3=0", "--no-drops", "-o", "e.html")
+            [told] = re.findall(r'<p class="notice">([^<]*)</p>', read("e.html"))
+            self.assertRegex(told, r"^Hidden units of the model are edited: .* %, logit [0-9.]+ -&gt; [0-9.]+$")
+
     def test_heads(self):
         """Heads have a second picture; without an index nothing is linked, and the page is no less whole."""
         run("neurons", "val/koala.jpg", "--site", "head", "--top", "2", "--blocks", "0", "--no-drops", "-o", "h.html")
@@ -128,7 +135,8 @@ class Looked(Scratch):
                              "[row.children[0].textContent, row.children[1].textContent])"))
 
     def middle(self, page, selector):
-        return page.get(f"(() => {{ const e = document.querySelector('{selector}'); e.scrollIntoView({{block:'center'}});"
+        return page.get(f"(() => {{ const e = document.querySelector('{selector}');"
+                        "e.scrollIntoView({block:'center'});"
                         "const b = e.getBoundingClientRect(); return [b.x + b.width / 2, b.y + b.height / 2]; })()")
 
     def picture(self, page):

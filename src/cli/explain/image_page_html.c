@@ -117,6 +117,7 @@ static void append_edits(const struct image_page *page, struct text *out) {
     first.target = page->classes[page->targets[0].class].found;
     unedited_report(&line, &first);
     if (line.length > 0 && !line.failed) {
+        line.data[--line.length] = '\0'; /* the end of the line */
         text_append_string(out, "<p class=\"notice\">Hidden units of the model are ");
         page_append_text(out, line.data);
         text_append_string(out, "</p>\n");

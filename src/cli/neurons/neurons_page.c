@@ -7,6 +7,7 @@
 #include "base/naming.h"
 #include "base/page_frame.h"
 #include "base/settings_json.h"
+#include "cli/unedited.h"
 #include "neurons_map.h"
 #include "neurons_references.h"
 #include "neurons_report.h"
@@ -83,6 +84,19 @@ static enum vitlrp_status append_figure(const struct page *page, struct text *ou
 
 /* ---- Texts ---- */
 
+/* What the edits of units did to the class. */
+static void append_edits(const struct page *page, struct text *out) {
+    struct text line = {.limit = LINE_LIMIT};
+    unedited_report(&line, page->explanation);
+    if (line.length > 0 && !line.failed) {
+        line.data[--line.length] = '\0'; /* the end of the line */
+        text_append_string(out, "<p class=\"notice\">Hidden units of the model are ");
+        page_append_text(out, line.data);
+        text_append_string(out, "</p>\n");
+    }
+    text_free(&line);
+}
+
 static void append_header(const struct page *page, struct text *out) {
     const struct explanation *explanation = page->explanation;
     struct vitlrp_model_info model;
@@ -112,6 +126,7 @@ static void append_header(const struct page *page, struct text *out) {
         page_append_text(out, photo_warning(explanation->photo));
         text_append_string(out, "</p>\n");
     }
+    append_edits(page, out);
     text_append_string(out, "</header>\n");
 }
 
