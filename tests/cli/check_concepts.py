@@ -211,8 +211,8 @@ class Concepts(unittest.TestCase):
         codes = []
         for i in range(KILLS):
             lines = 20 if i % 2 == 0 else 600 if i % 10 == 5 else 40
-            codes.append(self.end_after(lines, (signal.SIGINT, signal.SIGKILL)[i % 2]))
-        ended = sum(code == (130, -9)[i % 2] for i, code in enumerate(codes))
+            codes.append(self.end_after(lines, (signal.SIGTERM, signal.SIGKILL)[i % 2]))
+        ended = sum(code == (143, -9)[i % 2] for i, code in enumerate(codes))
         self.assertGreaterEqual(ended, KILLS // 2, codes)  # on a busy machine a run may end before it is ended
         report = self.index("set", "ended")
         self.assertIn("already there", report)
