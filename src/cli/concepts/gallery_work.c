@@ -437,7 +437,6 @@ static void *run_worker(void *context) {
 }
 
 static void run_threads(struct work *work, struct worker *workers, size_t wanted) {
-    struct vitlrp_error err;
     size_t started = 0;
     explain_session_release(work->gallery->of.first);
     while (started < wanted) {
@@ -447,11 +446,13 @@ static void run_threads(struct work *work, struct worker *workers, size_t wanted
         }
         started++;
     }
-    if (started == 0) {
-        stop(work, fail(&err, VITLRP_LIMIT, "the system gives no threads"), &err);
+    if (started == 0 && wanted > 0) {
+        (void) run_worker(&workers[0]); /* the system gives no threads: in this one */
     }
-    for (size_t i = 0; i < started; i++) {
-        pthread_join(workers[i].thread, NULL);
+    for (size_t i = 0; i < wanted; i++) {
+        if (i < started) {
+            pthread_join(workers[i].thread, NULL);
+        }
         explain_session_close(&workers[i].state);
         mem_free(workers[i].maps);
         mem_free(workers[i].logits);
