@@ -699,8 +699,8 @@ static void test_edits_are_named_in_short(void **unused) {
 static void test_escaped_text_is_unescaped(void **unused) {
     static const char *const TEXTS[] = {"",
                                         "a/b.png",
-                                        "\xff"
-                                        "1.png",
+                                        ("\xff"
+                                         "1.png"),
                                         "a\\xFF",
                                         "\\",
                                         "\xc3\xa4\x80",
