@@ -8,7 +8,7 @@
 #include "base/page_frame.h"
 #include "gallery.h"
 
-#define LABEL_LIMIT 4096
+#define LABEL_LIMIT ((size_t) 4096)
 #define CROP_LIMIT ((size_t) 1 << 20)
 
 static const char *const ROWS[] = {"relevance", "activation"};

@@ -278,7 +278,7 @@ static enum vitlrp_status choose_units(struct gallery *gallery, struct vitlrp_er
     }
     mem_free(taken);
     while (status == VITLRP_OK && list[0] != '\0') {
-        struct vitlrp_unit unit;
+        struct vitlrp_unit unit = {gallery->of.site, 0, 0};
         status = parse_shown(gallery, &list, &unit, err);
         if (status == VITLRP_OK) {
             add_unit(gallery, &unit, false);

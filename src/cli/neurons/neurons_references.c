@@ -37,9 +37,10 @@ static struct square square_of(const struct neurons_result *result, const struct
     int32_t patch = token - result->prefix;
     struct square square = {(width - whole) / 2, (height - whole) / 2, whole};
     if (patch >= 0 && patch < columns * (height / down)) {
+        int32_t row = patch / columns;
         square.side = (int32_t) fmax(1.0, round(SHOWN * whole));
         square.left = start_of((patch % columns + 0.5) * across, square.side, width);
-        square.top = start_of((patch / columns + 0.5) * down, square.side, height);
+        square.top = start_of((row + 0.5) * down, square.side, height);
     }
     return square;
 }
