@@ -33,6 +33,8 @@ static const struct kind KINDS[OUTPUT_KINDS] = {
     [OUTPUT_LOGITS] = {OPTION_LOGITS, "--logits", "{stem}.logits.npy", false},
     [OUTPUT_INPUT] = {OPTION_DUMP_INPUT, "--dump-input", "{stem}.input.npy", false},
     [OUTPUT_SCORES] = {OPTION_SCORES, "--scores", "{stem}.scores.npy", false},
+    [OUTPUT_ATTENTION] = {OPTION_ATTENTION, "--attention", "{stem}.attention.npy", false},
+    [OUTPUT_TOKENS] = {OPTION_TOKENS, "--tokens", "{stem}.tokens.npy", false},
     [OUTPUT_JSON] = {OPTION_JSON, "--json", "{stem}.json", false},
 };
 
@@ -162,8 +164,8 @@ enum vitlrp_status output_check_array(const char *option, const char *path,
 }
 
 static enum vitlrp_status check_arrays(const struct outputs *outputs, struct vitlrp_error *err) {
-    static const enum output_kind ARRAYS[] = {OUTPUT_RAW, OUTPUT_LOGITS, OUTPUT_INPUT,
-                                              OUTPUT_SCORES};
+    static const enum output_kind ARRAYS[] = {OUTPUT_RAW,    OUTPUT_LOGITS,    OUTPUT_INPUT,
+                                              OUTPUT_SCORES, OUTPUT_ATTENTION, OUTPUT_TOKENS};
     for (size_t i = 0; i < sizeof ARRAYS / sizeof ARRAYS[0]; i++) {
         TRY(output_check_array(KINDS[ARRAYS[i]].spelled, outputs->pattern[ARRAYS[i]], err));
     }

@@ -22,7 +22,9 @@ enum output_kind {
     OUTPUT_RAW,
     OUTPUT_LOGITS,
     OUTPUT_INPUT,
-    OUTPUT_SCORES, /* of neurons */
+    OUTPUT_SCORES,    /* of neurons */
+    OUTPUT_ATTENTION, /* likewise */
+    OUTPUT_TOKENS,    /* likewise */
     OUTPUT_JSON,
     OUTPUT_KINDS
 };

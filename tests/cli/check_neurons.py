@@ -84,6 +84,23 @@ class Neurons(unittest.TestCase):
                     self.assertEqual(shape, wanted[0])
                     self.assertLess(distance(scores, wanted[1]), 1e-4)
 
+    def test_arrays_of_tokens(self):
+        """Where heads look, and the relevance of the tokens between blocks: it adds up to that of the stream."""
+        for latent in FOLDERS:
+            record = self.run_command(latent, 0, "--site", "head", "--no-maps", "--no-drops", "--attention", "a.npy")
+            tokens = record["prefix_tokens"] + math.prod(record["grid"])
+            shape, attention = numpy_files.read_npy(self.path("a.npy"))
+            self.assertEqual(shape, (3, read_array(latent, "0_attnlrp_head_relevance.npy")[0][1], tokens))
+            for row in range(0, len(attention), tokens):
+                self.assertAlmostEqual(sum(attention[row:row + tokens]), 1, 5)
+            self.run_command(latent, 0, "--site", "stream", "--no-maps", "--tokens", "t.npy")
+            shape, found = numpy_files.read_npy(self.path("t.npy"))
+            self.assertEqual(shape, (4, tokens))
+            (_, width), stream = read_array(latent, "0_attnlrp_stream_relevance.npy")
+            for block in range(3):
+                self.assertAlmostEqual(sum(found[(block + 1) * tokens:][:tokens]),
+                                       sum(stream[block * width:][:width]), 4)
+
     def test_methods(self):
         """Another method, and a difference of two classes."""
         versus = str(self.expected("latent-vit")["values"]["0"]["versus"])

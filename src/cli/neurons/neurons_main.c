@@ -106,6 +106,11 @@ static enum vitlrp_status plan(const struct args *args, struct neurons *neurons,
     neurons->maps.pixels = has_raw && neurons->settings.level == LEVEL_PIXEL;
     neurons->maps.patches = wants_pictures(neurons) || (has_raw && !neurons->maps.pixels);
     neurons->settings.many_maps = neurons->maps.pixels || neurons->maps.patches;
+    neurons->maps.attention = neurons->choice.site == VITLRP_SITE_HEAD &&
+                              (neurons->maps.patches || outputs->pattern[OUTPUT_ATTENTION] != NULL);
+    if (outputs->pattern[OUTPUT_ATTENTION] != NULL && neurons->choice.site != VITLRP_SITE_HEAD) {
+        return fail(err, VITLRP_USAGE, "--attention is of heads: add --site head");
+    }
     if (args->value[OPTION_NO_MAPS] != NULL && (neurons->maps.patches || neurons->maps.pixels)) {
         return fail(err, VITLRP_USAGE, "--no-maps: -o and --raw are made of maps");
     }
@@ -178,13 +183,35 @@ static enum vitlrp_status write_maps(const struct neurons *neurons,
     return explain_write_array(&neurons->state, OUTPUT_RAW, place, &maps, err);
 }
 
+/* Arrays of numbers that are no maps; `before` is what came of the files before them. */
+static enum exit_code write_arrays(const struct neurons *neurons,
+                                   const struct neurons_result *result,
+                                   const struct output_place *place, enum exit_code before) {
+    const size_t depth = (size_t) result->depth;
+    const size_t tokens = neurons_token_count(result);
+    const size_t units[3] = {depth, (size_t) result->width, tokens};
+    const size_t streams[2] = {depth + 1, tokens};
+    const struct {
+        enum output_kind kind;
+        struct npy_view values;
+    } arrays[] = {{OUTPUT_SCORES, {result->values.relevance, 2, units}},
+                  {OUTPUT_ATTENTION, {result->attention, 3, units}},
+                  {OUTPUT_TOKENS, {result->tokens, 2, streams}}};
+    enum exit_code code = before;
+    for (size_t i = 0; i < sizeof arrays / sizeof arrays[0]; i++) {
+        struct vitlrp_error err;
+        enum vitlrp_status status =
+            explain_write_array(&neurons->state, arrays[i].kind, place, &arrays[i].values, &err);
+        code = console_check_also(code, status, CODE_OUTPUT, &err);
+    }
+    return code;
+}
+
 /* All are tried. */
 static enum exit_code write_files(struct neurons *neurons, const struct neurons_result *result,
                                   const struct explanation *explanation,
                                   const struct output_place *place) {
     struct vitlrp_error err;
-    const size_t shape[2] = {(size_t) result->depth, (size_t) result->width};
-    const struct npy_view scores = {result->values.relevance, 2, shape};
     enum exit_code code = CODE_DONE;
     if (neurons->state.outputs.pattern[OUTPUT_PICTURE] != NULL) {
         code = console_check(write_panel(neurons, result, explanation, place, &err), CODE_OUTPUT,
@@ -195,12 +222,10 @@ static enum exit_code write_files(struct neurons *neurons, const struct neurons_
                                   CODE_OUTPUT, &err);
     }
     code = console_check_also(code, write_maps(neurons, result, place, &err), CODE_OUTPUT, &err);
-    enum vitlrp_status status =
-        explain_write_array(&neurons->state, OUTPUT_SCORES, place, &scores, &err);
-    code = console_check_also(code, status, CODE_OUTPUT, &err);
+    code = write_arrays(neurons, result, place, code);
     if (neurons->state.outputs.pattern[OUTPUT_JSON] != NULL) {
-        status = write_record(neurons, result, explanation, place, &err);
-        code = console_check_also(code, status, CODE_OUTPUT, &err);
+        code = console_check_also(code, write_record(neurons, result, explanation, place, &err),
+                                  CODE_OUTPUT, &err);
     }
     return code;
 }

@@ -39,7 +39,7 @@ static size_t patch_count(const struct neurons_result *result) {
     return (size_t) result->grid_height * (size_t) result->grid_width;
 }
 
-static size_t token_count(const struct neurons_result *result) {
+size_t neurons_token_count(const struct neurons_result *result) {
     return (size_t) result->prefix + patch_count(result);
 }
 
@@ -74,7 +74,8 @@ static enum vitlrp_status allocate(const struct explain_session *state, struct n
     out->flow = mem_calloc((size_t) out->depth, sizeof *out->flow);
     out->blocks = mem_calloc((size_t) out->depth, sizeof *out->blocks);
     out->whole = mem_calloc(patch_count(out), sizeof *out->whole);
-    out->tokens = mem_calloc((size_t) out->depth + 1, token_count(out) * sizeof *out->tokens);
+    out->tokens =
+        mem_calloc((size_t) out->depth + 1, neurons_token_count(out) * sizeof *out->tokens);
     bool complete = values->relevance != NULL && values->relevance_max != NULL &&
                     values->relevance_token != NULL && values->activation != NULL &&
                     values->activation_max != NULL && values->activation_token != NULL &&
@@ -233,7 +234,7 @@ static enum vitlrp_status take_drops(struct explain_session *state, const float 
 
 static enum vitlrp_status take_attention(struct explain_session *state, struct neurons_result *out,
                                          struct vitlrp_error *err) {
-    out->attention = mem_calloc(unit_count(out), token_count(out) * sizeof *out->attention);
+    out->attention = mem_calloc(unit_count(out), neurons_token_count(out) * sizeof *out->attention);
     return out->attention == NULL
                ? fail(err, VITLRP_NOMEM, "out of memory for the attention of %zu heads",
                       unit_count(out))
@@ -343,7 +344,7 @@ static enum vitlrp_status compute(struct explain_session *state, struct explanat
     if (status == VITLRP_OK && (maps->patches || maps->pixels)) {
         status = take_maps(state, contrast, maps, out, err);
     }
-    if (status == VITLRP_OK && maps->patches && out->choice->site == VITLRP_SITE_HEAD) {
+    if (status == VITLRP_OK && maps->attention) {
         status = take_attention(state, out, err);
     }
     pass_watch_end(&state->watch);

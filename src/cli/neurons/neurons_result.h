@@ -56,6 +56,7 @@ struct neurons_result {
 /* Which maps of the units are made, beside the map of all. */
 struct neurons_maps {
     bool patches, pixels;
+    bool attention; /* of a session that was opened for it */
 };
 
 /* Explains explanation->target by the last forward pass of the session (of `input`), and fills
@@ -67,6 +68,9 @@ enum vitlrp_status neurons_compute(struct explain_session *state, struct explana
                                    struct vitlrp_error *err);
 
 void neurons_result_free(struct neurons_result *result);
+
+/* Tokens of the model: those before the patches, and the patches. */
+size_t neurons_token_count(const struct neurons_result *result);
 
 /* What a value of a block's flow or of a unit is of all that is explained. */
 double neurons_share(const struct explanation *explanation, double relevance);
