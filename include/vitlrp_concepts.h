@@ -1,6 +1,7 @@
-/* vitlrp: indexes of hidden units, the folders that `vitlrp concepts` writes (data/FORMATS.md): for
- * each unit of a site the images for which it is most relevant and those that activate it most, and
- * its mean activation. Conventions, objects and error handling are those of vitlrp.h.
+/* vitlrp: indexes of hidden units, the folders that `vitlrp concepts` and programs write
+ * (data/FORMATS.md): for each unit of a site the images for which it is most relevant and those
+ * that activate it most, and its mean activation. Conventions, objects and error handling are those
+ * of vitlrp.h.
  */
 #ifndef VITLRP_CONCEPTS_H
 #define VITLRP_CONCEPTS_H
@@ -89,6 +90,81 @@ vitlrp_concepts_mean(const struct vitlrp_concepts *concepts, const struct vitlrp
 /* Likewise of all units, means [blocks, width, parts, 2]; as vitlrp_unit_values.baseline. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_concepts_means(const struct vitlrp_concepts *concepts, float *means,
+                      struct vitlrp_error *error);
+
+/* ---- Making one ---- */
+
+/* An index in the making: images go in, one after the other, in any order, and then it is written.
+ * One thread at a time. */
+struct vitlrp_concepts_builder;
+
+struct vitlrp_dataset; /* vitlrp_eval.h */
+
+struct vitlrp_concepts_options {
+    size_t struct_size;
+    enum vitlrp_site site;
+    int32_t keep;                         /* images that a unit keeps of each kind, 1 to 1000 */
+    const char *statistic;                /* as of vitlrp_concepts_info */
+    const struct vitlrp_dataset *dataset; /* its images, all shards together */
+    const struct vitlrp_session
+        *session; /* one of those that compute: its arithmetic is recorded */
+    const struct vitlrp_method_options *method; /* as for vitlrp_session_inside */
+    const struct vitlrp_preprocess *preprocess; /* of the inputs; NULL: the model's own */
+    int32_t ignore_exif;                        /* 1: files' orientations were not looked at */
+};
+
+/* 16 images of each unit of site fc1, by the sum over tokens. */
+#define vitlrp_concepts_options_init(options)                                                      \
+    vitlrp_concepts_options_init_sized((options), sizeof *(options))
+VITLRP_API void vitlrp_concepts_options_init_sized(struct vitlrp_concepts_options *options,
+                                                   size_t size);
+
+/* Begins the index of a model over a dataset; both must outlive it. The options say what the values
+ * will be computed with, which run.json states, so that they must be true. Takes the hash of the
+ * weights, and memory for the index, which does not grow with its images but for a line of results
+ * of each (about 1 kB). USAGE for a method that shows no hidden units and for a shard; LIMIT,
+ * NOMEM; UNSUPPORTED for random weights. *builder is owned: vitlrp_concepts_builder_close. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_concepts_make(const struct vitlrp_model *model,
+                     const struct vitlrp_concepts_options *options,
+                     struct vitlrp_concepts_builder **builder, struct vitlrp_error *error);
+
+/* Releases what is being made. NULL is fine. */
+VITLRP_API void vitlrp_concepts_builder_close(struct vitlrp_concepts_builder *builder);
+
+/* An image of the dataset, explained or not. */
+struct vitlrp_concepts_image {
+    size_t place;       /* in the dataset: vitlrp_dataset_image_at */
+    const char *sha256; /* of its file as it was read, 64 digits; NULL where it was not */
+    enum vitlrp_status
+        status;          /* VITLRP_OK; else why it was not explained: the values are not read */
+    const char *message; /* likewise */
+    const char *warning; /* of its file; NULL: none */
+    int32_t target, predicted; /* outputs: of the class that was explained, of the largest logit */
+    double probability, predicted_probability; /* of both; NAN where outputs have none */
+    float logit;                               /* of the target, at weight 1 and by itself */
+    const struct vitlrp_unit_values *units; /* as vitlrp_session_inside fills them, of the site: */
+    const struct vitlrp_block_flow *flow;   /* [depth] */
+    const void *reserved[2];
+};
+
+/* Adds an image, or that it failed. Of the values, relevance is read (for "max" relevance_max),
+ * relevance_token, activation_max, activation_token, activation_mean, and column_mean of heads; a
+ * `baseline` is none of vitlrp concepts'. NUMERIC for values that are not finite or too large to be
+ * added up, UNSUPPORTED for a token beyond 65535: the image may then be added as one that failed.
+ * USAGE for what is missing, for units of another site and for an image that is there already.
+ * After a failure the index is as it was. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_concepts_add(struct vitlrp_concepts_builder *builder,
+                    const struct vitlrp_concepts_image *image, struct vitlrp_error *error);
+
+/* Writes the folder, whole or not at all: it gets its name when everything is in it and on the
+ * disk. Its files are those of `vitlrp concepts` for the same images, settings and passes, byte for
+ * byte but for the command in run.json and for messages of failures, and there is no page. A
+ * process that is killed meanwhile leaves a folder beside it, NAME.PROCESS.tmp. USAGE while images
+ * of the dataset are missing, and where something is called so already that is no empty folder. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_concepts_write(const struct vitlrp_concepts_builder *builder, const char *folder,
                       struct vitlrp_error *error);
 
 #ifdef __cplusplus

@@ -449,6 +449,10 @@ class ConceptReference(Structure):
     ]
 
 
+class ConceptsBuilderPointer(c_void_p):
+    """struct vitlrp_concepts_builder *"""
+
+
 class UnitValues(Structure):
     _fields_ = [
         ("site", c_int),
@@ -476,6 +480,24 @@ class BlockFlow(Structure):
         ("mlp_shortcut", c_double),
         ("leaving", c_double),
         ("reserved", c_double * 2),
+    ]
+
+
+class ConceptsImage(Structure):
+    _fields_ = [
+        ("place", c_size_t),
+        ("sha256", c_char_p),
+        ("status", c_int),
+        ("message", c_char_p),
+        ("warning", c_char_p),
+        ("target", c_int32),
+        ("predicted", c_int32),
+        ("probability", c_double),
+        ("predicted_probability", c_double),
+        ("logit", c_float),
+        ("units", POINTER(UnitValues)),
+        ("flow", POINTER(BlockFlow)),
+        ("reserved", c_void_p * 2),
     ]
 
 
@@ -661,6 +683,20 @@ class EvalOptions(Structure):
         ("reserved", c_int32),
         ("concepts", ConceptsPointer),
         ("run", c_char_p),
+    ]
+
+
+class ConceptsOptions(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("site", c_int),
+        ("keep", c_int32),
+        ("statistic", c_char_p),
+        ("dataset", DatasetPointer),
+        ("session", SessionPointer),
+        ("method", POINTER(MethodOptions)),
+        ("preprocess", POINTER(Preprocess)),
+        ("ignore_exif", c_int32),
     ]
 
 
@@ -1024,6 +1060,14 @@ FUNCTIONS = {
             POINTER(Error),
         ),
     ),
+    "vitlrp_concepts_options_init_sized": (None, (POINTER(ConceptsOptions), c_size_t)),
+    "vitlrp_concepts_make": (
+        c_int,
+        (ModelPointer, POINTER(ConceptsOptions), POINTER(ConceptsBuilderPointer), POINTER(Error)),
+    ),
+    "vitlrp_concepts_builder_close": (None, (ConceptsBuilderPointer,)),
+    "vitlrp_concepts_add": (c_int, (ConceptsBuilderPointer, POINTER(ConceptsImage), POINTER(Error))),
+    "vitlrp_concepts_write": (c_int, (ConceptsBuilderPointer, c_char_p, POINTER(Error))),
     "vitlrp_concepts_open": (c_int, (c_char_p, POINTER(ConceptsPointer), POINTER(Error))),
     "vitlrp_concepts_close": (None, (ConceptsPointer,)),
     "vitlrp_concepts_info_init_sized": (None, (POINTER(ConceptsInfo), c_size_t)),

@@ -46,7 +46,7 @@ WRITES = {"png": ".heat", "jpg": ".heat", "raw": ".raw", "logits": ".logits"}
 _ENDINGS = {"png": ".png", "jpg": ".jpg", "raw": ".npy", "logits": ".npy"}
 
 # What would meet every other image too.
-_OF_ALL = (UsageError, OutOfMemoryError, ForkError, CancelledError, InternalError)
+OF_ALL = (UsageError, OutOfMemoryError, ForkError, CancelledError, InternalError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,18 +79,23 @@ class Item:
     label: int | None
 
 
-def dataset_items(model: _capi.ModelPointer, path: _check.StrPath, with_labels: bool) -> list[Item]:
-    """The images of a folder or of a file that lists them, in the order of the command."""
+def open_dataset(model: _capi.ModelPointer, path: _check.StrPath, with_labels: bool, limit: int = 0) -> Handle:
+    """A folder of images or a file that lists them; of so many of them, if there is a limit."""
     options = new_record(_capi.DatasetOptions, lib.vitlrp_dataset_options_init_sized)
     options.path = _check.path("images", path)
     options.target = _check.choice("target", "label" if with_labels else "predicted", "eval_target")
+    options.limit = limit
     pointer = _capi.DatasetPointer()
     try:
         call(lib.vitlrp_dataset_open, model, ctypes.byref(options), ctypes.byref(pointer))
     except FormatError:
         _refuse_picture(path)
         raise
-    dataset = Handle(pointer, lib.vitlrp_dataset_close)
+    return Handle(pointer, lib.vitlrp_dataset_close)
+
+
+def list_items(dataset: Handle) -> list[Item]:
+    """Its images, in the order of the command."""
     info = new_record(_capi.DatasetInfo, lib.vitlrp_dataset_info_init_sized)
     lib.vitlrp_dataset_describe(dataset.pointer, ctypes.byref(info))
     found, items = _capi.DatasetImage(), []
@@ -99,7 +104,6 @@ def dataset_items(model: _capi.ModelPointer, path: _check.StrPath, with_labels: 
         name = os.fsdecode(found.id)
         items.append(Item(os.fsdecode(found.path), os.path.basename(name) if os.path.isabs(name) else name,
                           found.label if found.label >= 0 else None))
-    dataset.close()
     return items
 
 
@@ -174,7 +178,7 @@ class _Journal:
         os.close(self._lock)
 
 
-def _digest(path: Any) -> str | None:
+def digest(path: Any) -> str | None:
     """The SHA-256 of a file; None of what cannot be read, or is a pipe or a device."""
     found = hashlib.sha256()
     try:
@@ -331,23 +335,23 @@ class Work:
 
     def line(self, item: Item, cancelled: Callable[[], bool]) -> dict[str, Any]:
         """The files of an image, and its line. What would meet every other image is raised."""
-        digest = _digest(item.path)
+        before = digest(item.path)
         try:
             found = self.explain(item, cancelled)
-            if digest != _digest(item.path):
+            if before != digest(item.path):
                 raise IoError(f"{os.fspath(item.path)}: changed while it was read")
         except VitlrpError as error:
-            if isinstance(error, _OF_ALL):
+            if isinstance(error, OF_ALL):
                 raise
-            return {"image": item.name, "sha256": digest, "status": error.status, "error": str(error)}
-        return {"image": item.name, "sha256": digest, "explained": self.saving.save(item, found)}
+            return {"image": item.name, "sha256": before, "status": error.status, "error": str(error)}
+        return {"image": item.name, "sha256": before, "explained": self.saving.save(item, found)}
 
     def is_left(self, item: Item, known: tuple[bool, str | None] | None) -> bool:
         """Whether an image is to be done, of which this is known: a failure, the hash of its file."""
         if known is None:
             return True
-        failed, digest = known
-        return (failed and self.retry_failed) or (digest is not None and _digest(item.path) not in (digest, None))
+        failed, before = known
+        return (failed and self.retry_failed) or (before is not None and digest(item.path) not in (before, None))
 
 
 def run(work: Work, items: Iterable[Item], folder: str) -> Batch:

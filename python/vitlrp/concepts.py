@@ -1,9 +1,11 @@
-"""Indexes of hidden units, as the command `vitlrp concepts` makes them."""
+"""Indexes of hidden units, as the command `vitlrp concepts` and Model.concepts make them."""
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import dataclasses
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -51,8 +53,13 @@ class Concept:
         return f"{self.name}: " + ", ".join(map(str, self.relevant))
 
 
+def _is_whole(line: str) -> bool:
+    """Of a run that is at work the last one may be torn."""
+    return line.endswith("\n")
+
+
 class Concepts:
-    """A folder of `vitlrp concepts`, open for reading. Immutable, and shared by any number of threads.
+    """A folder of `vitlrp concepts` or of Model.concepts, open for reading. Immutable, and shared by any number of threads.
 
         index = vitlrp.Concepts("units")
         index["4:fc1:65"].relevant[0].path
@@ -159,6 +166,16 @@ class Concepts:
         with self._in_use() as index:
             call(lib.vitlrp_concepts_means, index, _check.floats(found))
         return found[:, :, 0] if self._parts == 1 else found
+
+    def failed(self) -> dict[str, str]:
+        """The images of the list that could not be explained, and are in no unit's: why, by their ids."""
+        found = {}
+        with contextlib.suppress(FileNotFoundError), open(
+            os.path.join(self.folder, "results.jsonl"), encoding="utf-8"
+        ) as file:
+            for line in map(json.loads, filter(_is_whole, file)):
+                found[line["id"]] = line.get("message")
+        return {name: message for name, message in found.items() if message is not None}
 
     def check(self, model: Model) -> None:
         """MismatchError if the index is of other weights than the model, or of one that has been

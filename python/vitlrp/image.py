@@ -401,6 +401,17 @@ def _warn(image: ImageLike, warning: str | None, level: int) -> None:
         warnings.warn(printable(f"{name}{warning}"), stacklevel=level + 1)
 
 
+def read_noted(
+    path: _check.StrPath, preprocessing: Preprocessing, ignore_exif: bool
+) -> tuple[Input, str | None]:
+    """A file as a model input, without its photograph, and what is wrong with the picture."""
+    if not isinstance(preprocessing, Preprocessing):
+        raise UsageError(f"preprocessing must be a vitlrp.Preprocessing, not {_check.shown(preprocessing)}")
+    if _is_file(path):
+        return _open_prepared(path, preprocessing._record(), ignore_exif)
+    return read(path, preprocessing, ignore_exif, keep_photo=False), None
+
+
 def read(
     image: ImageLike,
     preprocessing: Preprocessing,

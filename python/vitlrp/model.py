@@ -23,6 +23,7 @@ from ._comparing import Comparing
 from ._editing import Editing
 from ._explain import Explaining, Request, Wanted, check_contrast, check_level
 from ._handle import Handle
+from ._indexing import Indexing
 from ._info import Fact, ModelInfo, describe, list_facts
 from ._library import call, lib, logger, new_record, take_bytes, words
 from ._looking import Seeing
@@ -45,7 +46,7 @@ _EXPLAIN = (
 )
 
 
-class Model(Comparing, Editing, Seeing):
+class Model(Comparing, Editing, Indexing, Seeing):
     """A Vision Transformer. Immutable, and shared by any number of threads: every call that
     computes takes a session of its own from the model's pool.
 
@@ -516,7 +517,9 @@ class Model(Comparing, Editing, Seeing):
         items: Iterable[_batch.Item] = []
         if isinstance(images, (str, os.PathLike)):
             with self._in_use() as model:
-                items = _batch.dataset_items(model, images, by_label)
+                dataset = _batch.open_dataset(model, images, by_label)
+                items = _batch.list_items(dataset)
+                dataset.close()
         else:
             items = _batch.path_items(images)
 

@@ -33,8 +33,15 @@ enum vitlrp_status vitlrp_dataset_open(const struct vitlrp_model *model,
     if (opened == NULL) {
         return fail(error, VITLRP_NOMEM, "out of memory for a dataset");
     }
-    enum vitlrp_status status = eval_dataset_open(model, &wanted, &opened->dataset, error);
+    *opened = (struct vitlrp_dataset){.path = mem_strdup(known.path),
+                                      .target = known.target,
+                                      .limit = known.limit,
+                                      .shards = known.shards};
+    enum vitlrp_status status = opened->path == NULL
+                                    ? fail(error, VITLRP_NOMEM, "out of memory for a dataset")
+                                    : eval_dataset_open(model, &wanted, &opened->dataset, error);
     if (status != VITLRP_OK) {
+        mem_free(opened->path);
         mem_free(opened);
         return status;
     }
@@ -45,6 +52,7 @@ enum vitlrp_status vitlrp_dataset_open(const struct vitlrp_model *model,
 void vitlrp_dataset_close(struct vitlrp_dataset *dataset) {
     if (dataset != NULL) {
         dataset_close(&dataset->dataset);
+        mem_free(dataset->path);
         mem_free(dataset);
     }
 }

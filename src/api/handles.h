@@ -89,6 +89,10 @@ enum vitlrp_status session_request_run(struct vitlrp_session *session,
 
 struct vitlrp_dataset {
     struct dataset dataset;
+    char *path; /* owned; as it was opened, like the next ones */
+    enum vitlrp_eval_target target;
+    size_t limit;
+    int32_t shards;
 };
 
 struct vitlrp_evaluation {

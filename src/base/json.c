@@ -101,6 +101,18 @@ json_t *json_number(double value) {
     return isfinite(value) ? json_real(value) : json_null();
 }
 
+json_t *json_text(const char *text) {
+    size_t length = strlen(text);
+    if (text_is_utf8(text, length)) {
+        return json_string(text);
+    }
+    struct text escaped = {.limit = 4 * length + 1};
+    text_append_escaped(&escaped, text);
+    json_t *string = escaped.failed ? NULL : json_string(escaped.data);
+    text_free(&escaped);
+    return string;
+}
+
 static int append_chunk(const char *bytes, size_t size, void *out) {
     struct text *text = out;
     text_append(text, bytes, size);

@@ -43,6 +43,9 @@ const char *json_get_string(const json_t *object, const char *key);
 /* A number, or null where JSON has none (NaN, infinity). */
 json_t *json_number(double value);
 
+/* A string; bytes that are not UTF-8 (and then backslashes too) become \xNN. */
+json_t *json_text(const char *text);
+
 /* Appends the name and version of the library behind this. */
 void json_describe(struct text *out);
 

@@ -18,18 +18,6 @@
 #define TEXT_LIMIT ((size_t) 1 << 30)
 #define PROMPTS_REPORTED 100
 
-json_t *json_text(const char *text) {
-    size_t length = strlen(text);
-    if (text_is_utf8(text, length)) {
-        return json_string(text);
-    }
-    struct text escaped = {.limit = 4 * length + 1};
-    text_append_escaped(&escaped, text);
-    json_t *string = escaped.failed ? NULL : json_string(escaped.data);
-    text_free(&escaped);
-    return string;
-}
-
 json_t *json_method_parameters(const struct vitlrp_method_info *info,
                                const struct vitlrp_method_options *options,
                                enum vitlrp_precision precision) {

@@ -88,9 +88,6 @@ json_t *json_method_parameters(const struct vitlrp_method_info *info,
 json_t *json_seen(const struct vitlrp_geometry *geometry,
                   const struct vitlrp_preprocess *preprocess, bool *complete);
 
-/* A string; bytes that are not UTF-8 (and then backslashes too) become \xNN. */
-json_t *json_text(const char *text);
-
 /* Where objects go: to one file at its end, or at once to standard output. */
 struct json_sink {
     bool lines;       /* one compact object a line, for several of them */

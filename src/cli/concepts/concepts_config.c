@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/formats.h"
+#include "base/unit_index_image.h"
 #include "base/unit_index_run.h"
 #include "base/words.h"
 #include "cli/batch/batch_config.h"
@@ -52,14 +53,11 @@ enum vitlrp_status concepts_choose(const struct args *args, const struct setting
 
 /* What of a batch's settings is of pictures gives way to what is of units. */
 static void set_settings(json_t *settings, const struct concepts_choice *choice, bool *complete) {
-    json_t *units = json_object();
     json_object_del(settings, "picture");
     json_object_del(settings, "write");
-    json_set(units, "site", json_string(word_of(WORDS_SITE, (int) choice->site)), complete);
-    json_set(units, "statistic", json_string(option_choices(OPTION_STATISTIC)[choice->statistic]),
-             complete);
-    json_set(units, "keep", json_integer(choice->keep), complete);
-    json_set(settings, "units", units, complete);
+    const char *statistic = option_choices(OPTION_STATISTIC)[choice->statistic];
+    json_set(settings, "units",
+             unit_index_json_units(choice->site, statistic, choice->keep, complete), complete);
 }
 
 enum vitlrp_status concepts_config_make(const struct concepts_choice *choice,

@@ -6,6 +6,7 @@
 #include "base/formats.h"
 #include "base/mem.h"
 #include "base/settings_json.h"
+#include "base/unit_index_image.h"
 #include "cli/batch/batch_line.h"
 #include "cli/explanation.h"
 #include "cli/names.h"
@@ -17,10 +18,9 @@ void concepts_shape(const struct vitlrp_model *model, const struct concepts_choi
     struct vitlrp_model_info info;
     vitlrp_model_info_init(&info);
     vitlrp_model_describe(model, &info);
-    bool of_heads = choice->site == VITLRP_SITE_HEAD;
     *out = (struct unit_index_shape){.blocks = (size_t) info.depth,
                                      .width = (size_t) vitlrp_model_site_width(model, choice->site),
-                                     .parts = of_heads ? (size_t) (info.dim / info.heads) : 1,
+                                     .parts = unit_index_parts(choice->site, info.dim, info.heads),
                                      .keep = (size_t) choice->keep,
                                      .images = images};
 }
@@ -97,9 +97,7 @@ static enum vitlrp_status fill_values(const struct concepts_item *item,
     struct vitlrp_unit_values *units = &values->units;
     struct vitlrp_inside inside = {.units = units, .unit_sites = 1, .flow = values->flow};
     TRY(vitlrp_session_inside(state->session, &target, 1, &state->settings->method, &inside, err));
-    const float *scores =
-        values->statistic == CONCEPTS_MAX ? units->relevance_max : units->relevance;
-    unit_index_share(scores, values->shape.blocks, values->shape.width, units->relevance);
+    unit_index_shares(&values->shape, units, values->statistic == CONCEPTS_MAX, units->relevance);
     return VITLRP_OK;
 }
 
@@ -135,46 +133,31 @@ enum vitlrp_status concepts_item_explain(struct concepts_item *item, const struc
 
 struct unit_index_image concepts_item_image(const struct concepts_item *item,
                                             const struct concepts_values *values) {
-    const struct vitlrp_unit_values *units = &values->units;
-    return (struct unit_index_image){.image = (uint32_t) item->item.image.index,
-                                     .target = (uint32_t) item->target.index,
-                                     .relevance = units->relevance,
-                                     .activation = units->activation_max,
-                                     .relevance_token = units->relevance_token,
-                                     .activation_token = units->activation_token,
-                                     .means = units->activation_mean,
-                                     .parts = values->shape.parts > 1 ? units->column_mean : NULL};
+    struct unit_index_image image =
+        unit_index_image_of(&values->shape, &values->units, values->units.relevance);
+    image.image = (uint32_t) item->item.image.index;
+    image.target = (uint32_t) item->target.index;
+    return image;
 }
 
 /* ---- Its line ---- */
-
-/* What went through the branch of the site in each block, in logits. */
-static json_t *json_branches(const struct concepts_values *values, bool *complete) {
-    json_t *list = json_array();
-    for (size_t i = 0; i < values->shape.blocks; i++) {
-        const struct vitlrp_block_flow *flow = &values->flow[i];
-        double branch = values->units.site == VITLRP_SITE_FC1    ? flow->mlp_branch
-                        : values->units.site == VITLRP_SITE_HEAD ? flow->attention_branch
-                                                                 : flow->leaving;
-        *complete = *complete && json_array_append_new(list, json_number(branch)) == 0;
-    }
-    return list;
-}
 
 static void set_results(json_t *line, const struct concepts_item *item,
                         const struct explain_session *state, const struct concepts_values *values,
                         bool *complete) {
     int32_t output = item->target.output;
+    const struct unit_index_results results = {
+        .warning = photo_warning(&item->photo),
+        .target = {.index = item->target.index,
+                   .wnid = item->target.wnid,
+                   .label = item->target.label,
+                   .probability = state->prediction.probability[output]},
+        .logit = state->prediction.logits[output],
+        .site = values->units.site,
+        .flow = values->flow,
+        .blocks = values->shape.blocks};
     batch_set_prediction(line, state, complete);
-    if (photo_warning(&item->photo) != NULL) {
-        json_set(line, "warning", json_string(photo_warning(&item->photo)), complete);
-    }
-    json_set(line, "class", json_integer(item->target.index), complete);
-    json_set(line, "wnid", json_text(item->target.wnid), complete);
-    json_set(line, "name", json_text(item->target.label), complete);
-    json_set(line, "probability", json_number(state->prediction.probability[output]), complete);
-    json_set(line, "logit", json_float32(state->prediction.logits[output]), complete);
-    json_set(line, "branches", json_branches(values, complete), complete);
+    unit_index_set_results(line, &results, complete);
 }
 
 enum vitlrp_status concepts_item_end(struct concepts_item *item,
