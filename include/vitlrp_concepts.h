@@ -104,13 +104,12 @@ struct vitlrp_concepts_options {
     size_t struct_size;
     enum vitlrp_site site;
     int32_t keep;                         /* images that a unit keeps of each kind, 1 to 1000 */
+    int32_t ignore_exif;                  /* 1: files' orientations were not looked at */
     const char *statistic;                /* as of vitlrp_concepts_info */
-    const struct vitlrp_dataset *dataset; /* its images, all shards together */
-    const struct vitlrp_session
-        *session; /* one of those that compute: its arithmetic is recorded */
+    const struct vitlrp_dataset *dataset; /* its images, not those of a shard */
+    const struct vitlrp_session *session; /* as those that compute: its arithmetic counts */
     const struct vitlrp_method_options *method; /* as for vitlrp_session_inside */
     const struct vitlrp_preprocess *preprocess; /* of the inputs; NULL: the model's own */
-    int32_t ignore_exif;                        /* 1: files' orientations were not looked at */
 };
 
 /* 16 images of each unit of site fc1, by the sum over tokens. */
@@ -160,9 +159,10 @@ vitlrp_concepts_add(struct vitlrp_concepts_builder *builder,
 
 /* Writes the folder, whole or not at all: it gets its name when everything is in it and on the
  * disk. Its files are those of `vitlrp concepts` for the same images, settings and passes, byte for
- * byte but for the command in run.json and for messages of failures, and there is no page. A
- * process that is killed meanwhile leaves a folder beside it, NAME.PROCESS.tmp. USAGE while images
- * of the dataset are missing, and where something is called so already that is no empty folder. */
+ * byte but for the command in run.json, messages of failures and, of an edited model, what was
+ * predicted before; and there is no page. A process that is killed meanwhile leaves a folder beside
+ * it, NAME.PROCESS.tmp. USAGE while images of the dataset are missing, and where something is
+ * called so already that is no empty folder. Any number of times. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_concepts_write(const struct vitlrp_concepts_builder *builder, const char *folder,
                       struct vitlrp_error *error);

@@ -691,12 +691,12 @@ class ConceptsOptions(Structure):
         ("struct_size", c_size_t),
         ("site", c_int),
         ("keep", c_int32),
+        ("ignore_exif", c_int32),
         ("statistic", c_char_p),
         ("dataset", DatasetPointer),
         ("session", SessionPointer),
         ("method", POINTER(MethodOptions)),
         ("preprocess", POINTER(Preprocess)),
-        ("ignore_exif", c_int32),
     ]
 
 

@@ -24,6 +24,7 @@ assert_type(model.neurons("a.jpg", 3, site="head").blocks[0].units[0].drop, Unio
 assert_type(model.edited({"4:fc1:3": 0, "4:fc1:4": "mean"}, concepts=["units"]), vitlrp.Model)
 assert_type(model.explain_edited("a.jpg", {"4:fc1:3": 0}).before, vitlrp.Explanation)
 assert_type(vitlrp.Concepts("units")["4:fc1:3"].relevant[0], vitlrp.Reference)
+assert_type(model.concepts("val", "units", site="head", gamma_fc1=0.1), vitlrp.Concepts)
 assert_type(model.attention("a.jpg"), vitlrp.Attention)
 assert_type(model.tune("photos").gain, vitlrp.Statistic)
 model.explain("a.jpg", smaples=100)  # type: ignore[call-overload]

@@ -1,10 +1,13 @@
-"""Indexes of hidden units from Python: a folder of the command, read back; units at their means against a program
-in float64 (golden/latent); where heads look; and what is refused."""
+"""Indexes of hidden units from Python: a folder of the command, read back, and made alike; units at their
+means against a program in float64 (golden/latent); where heads look; and what is refused."""
 
+import dataclasses
 import hashlib
 import json
 import os
 import pickle
+import shutil
+import subprocess
 import threading
 import unittest
 
@@ -121,6 +124,117 @@ class Concepts(Indexed):
         index.close()
         with self.assertRaisesRegex(errors.UsageError, "closed"):
             index.means()
+
+
+class Made(Indexed):
+    """Indexes that Model.concepts makes, against those of the command."""
+
+    def make(self, images=IMAGES, model=None, **options):
+        folder = os.path.join(self.folder, self.id().rsplit(".", 1)[1] + str(len(os.listdir(self.folder))))
+        index = (model or self.model).concepts(images, folder, **options)
+        self.addCleanup(index.close)
+        return index
+
+    def same(self, made, run):
+        """All files, but for the command in run.json and the page."""
+        names = sorted(os.listdir(made))
+        pages = {"index.html", "gallery.json", "crops"}
+        self.assertEqual(names, sorted(set(os.listdir(run)) - pages))
+        for name in names:
+            found, wanted = (support.read(os.path.join(folder, name)) for folder in (made, run))
+            if name == "run.json":
+                found, wanted = support.document(found.decode()), support.document(wanted.decode())
+                del wanted["run"]
+            with self.subTest(name):
+                self.assertEqual(found, wanted)
+
+    def run_command(self, name, images, *options):
+        folder = os.path.join(self.folder, name)
+        support.command("concepts", images, "--model", LATENT, "-o", folder, "--gallery", "0", "-q", *options)
+        return folder
+
+    def test_it_is_that_of_the_command(self):
+        as_they_are = dataclasses.replace(self.model.preprocessing, resize="none", resize_to=0)
+        for site in ("fc1", "head"):
+            index = self.make(site=site, keep=5, preprocessing=as_they_are)
+            self.same(index.folder, self.at(site))
+            self.assertEqual((index.images, index.failed()), (12, {}))
+
+    def test_settings_are_recorded(self):
+        index = self.make(site="stream", keep=2, statistic="max", limit=7, method="cp-lrp", gamma_fc1=0.5, threads=3)
+        settings = ("--site", "stream", "--keep", "2", "--statistic", "max", "--limit", "7")
+        rules = ("--method", "cp-lrp", "--gamma-fc1", "0.5")
+        self.same(index.folder, self.run_command("settings", IMAGES, *settings, *rules))
+        self.assertEqual((index.images, index.statistic, index.method), (7, "max", "cp-lrp"))
+
+    def labelled(self):
+        """A folder of classes, as the built-in model has them, with a file that is no picture."""
+        folder = os.path.join(self.folder, "labelled")
+        for wnid, picture in (("n01443537", support.GOLDFISH), ("n01882714", support.KOALA)):
+            os.makedirs(os.path.join(folder, wnid), exist_ok=True)
+            shutil.copy(picture, os.path.join(folder, wnid))
+        with open(os.path.join(folder, "n01443537", "broken.jpg"), "wb") as file:
+            file.write(b"no picture")
+        return folder
+
+    def test_labels_and_failures(self):
+        folder, told = self.labelled(), []
+        with support.small() as model:
+            index = self.make(folder, model, target="label", progress=lambda *at: told.append(at))
+            for line in support.read(os.path.join(index.folder, "results.jsonl")).decode().splitlines():
+                line = support.document(line)
+                self.assertEqual(line["status"] == "ok", line.get("class") == line["label"])
+        self.assertEqual((index.images, index.total), (2, 3))
+        self.assertEqual(list(index.failed()), ["n01443537/broken.jpg"])
+        self.assertEqual(told, [(1, 3), (2, 3), (3, 3)])
+        wanted = os.path.join(self.folder, "labels")
+        command = [support.PROGRAM, "concepts", folder, "-o", wanted, "--class", "label", "--gallery", "0", "-q"]
+        subprocess.run(command, stderr=subprocess.DEVNULL)  # it ends with the code of a failed image
+        for name in ("state.bin", "fc1.relevance.score.npy", "fc1.sums.npy"):
+            self.assertEqual(*(support.read(os.path.join(at, name)) for at in (index.folder, wanted)))
+
+    def test_the_command_makes_its_page(self):
+        index, short = self.make(site="head", keep=5), ("--no-pictures", "--test-images", "0")
+        same = ("--model", LATENT, "-o", index.folder, "--site", "head", "--keep", "5")
+        said = support.command("concepts", IMAGES, *same, *short)
+        self.assertIn("12 already there", said)
+        self.assertTrue(os.path.exists(os.path.join(index.folder, "index.html")))
+
+    def test_of_an_edited_model(self):
+        with self.model.edited({"1:fc1:3": 0}) as model:
+            index = self.make(model=model)
+            index.check(model)
+        with self.assertRaises(errors.MismatchError):
+            index.check(self.model.edited({"1:fc1:4": 0}))
+
+    def test_nothing_is_left_of_a_call_that_ends(self):
+        def stop(done, _):
+            if done == 3:
+                raise KeyboardInterrupt
+
+        before = os.listdir(self.folder)
+        with self.assertRaises(KeyboardInterrupt):
+            self.model.concepts(IMAGES, os.path.join(self.folder, "ended"), progress=stop)
+        self.assertEqual(os.listdir(self.folder), before)
+
+    def test_refused(self):
+        new = os.path.join(self.folder, "new")
+        for options, reason in (
+            ({"target": "tabby"}, '"predicted" or "label"'),
+            ({"site": "fc2"}, "site"),
+            ({"keep": 1001}, "keep must be from 1 to 1000"),
+            ({"statistic": "mean"}, "statistic must be"),
+            ({"method": "rollout"}, "rollout shows no hidden units"),
+            ({"folder": self.at("fc1")}, "is there already"),
+            ({"folder": LATENT + "/model.safetensors"}, "is there already"),
+        ):
+            with self.subTest(reason), self.assertRaisesRegex(errors.UsageError, reason):
+                self.model.concepts(**{"images": IMAGES, "folder": new, **options})
+        with self.assertRaisesRegex(TypeError, "versus"):
+            self.model.concepts(IMAGES, new, versus="tabby")
+        with self.assertRaises(errors.VitlrpError):
+            self.model.concepts(os.path.join(self.folder, "none"), new)
+        self.assertFalse(os.path.exists(new))
 
 
 class Means(Indexed):

@@ -24,6 +24,7 @@ HANDLES = (
     "vitlrp_dataset",
     "vitlrp_evaluation",
     "vitlrp_concepts",
+    "vitlrp_concepts_builder",
 )
 STATUS_OK = 0
 INTERNAL = 10  # the last status: a bug of the library's
@@ -66,6 +67,14 @@ class Arguments:
             return self.open("vitlrp_removal_open", self.handle("vitlrp_model"), options, zeros)
         if struct == "vitlrp_concepts":
             return self.open("vitlrp_concepts_open", os.fsencode(self.index))
+        if struct == "vitlrp_concepts_builder":
+            method = ctypes.create_string_buffer(self.sizes["vitlrp_method_options"])
+            size = ctypes.c_size_t(len(method))
+            LIBRARY.vitlrp_method_options_init_sized(method, size, b"attnlrp", None)
+            self.kept.append(method)
+            pointers = {name: self.handle("vitlrp_" + name).value for name in ("dataset", "session")}
+            options = self.record("vitlrp_concepts_options", method=ctypes.addressof(method), **pointers)
+            return self.open("vitlrp_concepts_make", self.handle("vitlrp_model"), options)
         path = ctypes.addressof(self.data)
         if struct == "vitlrp_dataset":
             options = self.record("vitlrp_dataset_options", path=path)
