@@ -1,18 +1,12 @@
 /* Indexes of hidden units that a program makes, image by image (base/unit_index). */
-#define _GNU_SOURCE
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "api/api.h"
 #include "api/concepts_record.h"
 #include "api/growable.h"
 #include "api/handles.h"
 #include "base/draft.h"
+#include "base/folder_draft.h"
 #include "base/mem.h"
 #include "base/run_folder.h"
 #include "base/sha256.h"
@@ -25,7 +19,6 @@
 
 #define LINE_LIMIT ((size_t) 1 << 20)
 #define RECORD_LIMIT ((size_t) 1 << 24)
-#define PATH_LIMIT ((size_t) 1 << 16)
 
 struct vitlrp_concepts_builder {
     struct concepts_lines of;
@@ -249,46 +242,6 @@ static enum vitlrp_status write_into(const struct vitlrp_concepts_builder *build
     return status;
 }
 
-/* Of a folder that was made here, and holds nothing but files. */
-static void remove_folder(const char *path) {
-    DIR *folder = opendir(path);
-    struct dirent *entry;
-    while (folder != NULL && (entry = readdir(folder)) != NULL) {
-        unlinkat(dirfd(folder), entry->d_name, 0); /* of . and .. it fails */
-    }
-    if (folder != NULL) {
-        closedir(folder);
-    }
-    rmdir(path);
-}
-
-/* rename takes the place of an empty folder, and of nothing else that is there. */
-static enum vitlrp_status move_folder(const char *from, const char *to, struct vitlrp_error *err) {
-    if (rename(from, to) == 0) {
-        return VITLRP_OK;
-    }
-    return errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR
-               ? fail(err, VITLRP_USAGE,
-                      "is there already, and no empty folder (give another name)")
-               : fail_errno(err, errno, "cannot make the folder");
-}
-
-static enum vitlrp_status write_beside(const struct vitlrp_concepts_builder *builder,
-                                       const char *beside, const char *path,
-                                       struct vitlrp_error *err) {
-    if (mkdir(beside, 0777) != 0) {
-        return fail_errno(err, errno, "cannot make the folder");
-    }
-    enum vitlrp_status status = write_into(builder, beside, err);
-    if (status == VITLRP_OK) {
-        status = move_folder(beside, path, err);
-    }
-    if (status != VITLRP_OK) {
-        remove_folder(beside);
-    }
-    return status;
-}
-
 static enum vitlrp_status check_whole(const struct vitlrp_concepts_builder *builder,
                                       struct vitlrp_error *err) {
     size_t images = builder->index.shape.images;
@@ -304,18 +257,8 @@ static enum vitlrp_status check_whole(const struct vitlrp_concepts_builder *buil
 enum vitlrp_status vitlrp_concepts_write(const struct vitlrp_concepts_builder *builder,
                                          const char *folder, struct vitlrp_error *error) {
     API_NEEDS(builder != NULL && folder != NULL, error);
-    struct text beside = {.limit = PATH_LIMIT};
-    size_t length = strlen(folder);
+    struct folder_draft draft;
     TRY(check_whole(builder, error));
-    while (length > 1 && folder[length - 1] == '/') {
-        length--;
-    }
-    text_append(&beside, folder, length);
-    text_printf(&beside, ".%ld.tmp", (long) getpid());
-    enum vitlrp_status status = text_check(&beside, "the name of a folder", error);
-    if (status == VITLRP_OK) {
-        status = error_prefix(error, write_beside(builder, beside.data, folder, error), folder);
-    }
-    text_free(&beside);
-    return status;
+    TRY(folder_draft_open(folder, &draft, error));
+    return folder_draft_finish(&draft, write_into(builder, draft.temporary.data, error), error);
 }

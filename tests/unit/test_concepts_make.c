@@ -417,9 +417,8 @@ static void test_there_is_a_whole_folder_or_none(void **state) {
     refused_folder(&bench, builder, "taken", VITLRP_USAGE, "is there already");
     refused_folder(&bench, builder, "taken/file", VITLRP_USAGE, "is there already");
     refused_folder(&bench, builder, "none/index", VITLRP_IO, "none/index: cannot make the folder");
-    scratch_path(&bench.scratch, "empty", path, sizeof path);
+    scratch_path(&bench.scratch, "empty/", path, sizeof path);
     assert_int_equal(mkdir(path, 0777), 0);
-    strcat(path, "/");
     assert_int_equal(vitlrp_concepts_write(builder, path, NULL), VITLRP_OK);
     write_it(&bench, builder); /* a second folder of the same */
     assert_int_equal(entries(&bench), 3);

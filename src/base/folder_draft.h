@@ -1,0 +1,25 @@
+/* A folder in the making: it is filled under a temporary name beside its own, which it gets once
+ * everything is in it (base/draft does this for a file). */
+#ifndef BASE_FOLDER_DRAFT_H
+#define BASE_FOLDER_DRAFT_H
+
+#include "base/status.h"
+#include "base/text.h"
+
+struct folder_draft {
+    const char *path; /* the caller's */
+    struct text temporary;
+};
+
+/* Makes the temporary folder, NAME.PROCESS.tmp. Messages name the path. *draft must be ended,
+ * unless this has failed. */
+enum vitlrp_status folder_draft_open(const char *path, struct folder_draft *draft,
+                                     struct vitlrp_error *err);
+
+/* Ends the folder that was filled with this status: gives it its name, and sees that this is on the
+ * disk, or removes it with its files, which lie in no folders of its own, and returns the status.
+ * USAGE, and nothing is left either, where something has that name that is no empty folder. */
+enum vitlrp_status folder_draft_finish(struct folder_draft *draft, enum vitlrp_status status,
+                                       struct vitlrp_error *err);
+
+#endif
