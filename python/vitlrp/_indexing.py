@@ -154,10 +154,9 @@ class Indexing:
         Concepts.failed() has its reason. All else as of explain.
         """
         _check.keywords("concepts", parameters, _method.Parameters.__annotations__)
-        options: dict[str, Any] = dict(
-            method=method, preprocessing=preprocessing, ignore_exif=ignore_exif, backend=backend, precision=precision
-        )
-        request, count = self._batch_request("concepts", threads, {**options, **parameters})
+        own = {"method": method, "preprocessing": preprocessing, "ignore_exif": ignore_exif}
+        arithmetic = {"backend": backend, "precision": precision}
+        request, count = self._batch_request("concepts", threads, {**own, **arithmetic, **parameters})
         run = self._index_run(target, site, keep, statistic, request)
         most = _check.whole("limit", 0 if limit is None else limit, 0, _check.INT32_MAX)
         path = _check.path("folder", folder)

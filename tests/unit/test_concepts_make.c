@@ -284,8 +284,10 @@ static void test_lines_are_those_of_the_images(void **state) {
     text[lines.size] = '\0';
     char *second = strchr(text, '\n') + 1;
     assert_non_null(strstr(text, "\"index\":0,"));
-    assert_true(strstr(text, "\"status\":\"format\"") < second);
-    assert_true(strstr(text, "\"message\":\"no picture\"}\n") < second);
+    const char *failure = strstr(text, "\"status\":\"format\"");
+    const char *message = strstr(text, "\"message\":\"no picture\"}\n");
+    assert_true(failure != NULL && failure < second);
+    assert_true(message != NULL && message < second);
     assert_non_null(strstr(second, "\"index\":1,"));
     assert_non_null(strstr(second, "\"predicted\":1,"));
     assert_non_null(strstr(second, "\"predicted_probability\":0.5,"));
