@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
@@ -208,7 +209,15 @@ class Run:
         settings = self._settings(self._model.info.image_height, self._model.info.image_width)
         with self._model._sessions.session(settings) as session:
             options.session = session
+            self._warn_of_precision(session)
             call(lib.vitlrp_concepts_make, model, ctypes.byref(options), ctypes.byref(self.builder))
+
+    def _warn_of_precision(self, session: _capi.SessionPointer) -> None:
+        info = new_record(_capi.SessionInfo, lib.vitlrp_session_info_init_sized)
+        lib.vitlrp_session_describe(session, ctypes.byref(info))
+        used, wanted = words("precision")[info.precision], self._request.precision
+        if used != wanted:
+            warnings.warn(f"nothing faster for {wanted} here: computed in {used}", stacklevel=4)
 
     def _settings(self, height: int, width: int) -> SessionSettings:
         return SessionSettings(
