@@ -159,10 +159,10 @@ vitlrp_concepts_add(struct vitlrp_concepts_builder *builder,
 
 /* Writes the folder, whole or not at all: it gets its name when everything is in it and on the
  * disk. Its files are those of `vitlrp concepts` for the same images, settings and passes, byte for
- * byte but for the command in run.json, messages of failures and, of an edited model, what was
- * predicted before; and there is no page. A process that is killed meanwhile leaves a folder beside
- * it, NAME.PROCESS.tmp. USAGE while images of the dataset are missing, and where something is
- * called so already that is no empty folder. Any number of times. */
+ * byte but for the command in run.json and messages of failures, and there is no page. A process
+ * that is killed meanwhile leaves a folder beside it, NAME.PROCESS.tmp. USAGE while images of the
+ * dataset are missing, and where something is called so already that is no empty folder. Any number
+ * of times. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_concepts_write(const struct vitlrp_concepts_builder *builder, const char *folder,
                       struct vitlrp_error *error);

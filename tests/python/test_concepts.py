@@ -204,6 +204,7 @@ class Made(Indexed):
         with self.model.edited({"1:fc1:3": 0}) as model:
             index = self.make(model=model)
             index.check(model)
+        self.same(index.folder, self.run_command("edited", IMAGES, "--edit", "1:fc1:3=0"))
         with self.assertRaises(errors.MismatchError):
             index.check(self.model.edited({"1:fc1:4": 0}))
 
