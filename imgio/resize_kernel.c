@@ -17,7 +17,7 @@
  * ThreadSanitizer, which the choice between them, made while the program is loaded, comes too early
  * for. */
 #if defined(__x86_64__) && defined(__gnu_linux__) && !defined(__SANITIZE_THREAD__)
-#define VECTOR_CLONES __attribute__((target_clones("avx2", "default")))
+#define VECTOR_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
 #else
 #define VECTOR_CLONES
 #endif
@@ -95,12 +95,16 @@ static inline __attribute__((always_inline)) void weighted_sum(const int32_t *we
 }
 
 /* Lays `rows` rows side by side, [width, STRIP_ROWS, 3], so that one weight serves them all; the
- * rows that are missing at the end of a picture stay what they were. */
+ * rows that are missing at the end of a picture are not read. Four bytes are one copy and three are
+ * two: the fourth is the next pixel's, which overwrites it, but in the last column. */
 static void strip_fill(uint8_t *strip, const uint8_t *rgb, size_t width, size_t rows) {
-    for (size_t x = 0; x < width; x++) {
+    for (size_t x = 0; x + 1 < width; x++) {
         for (size_t y = 0; y < rows; y++) {
-            memcpy(strip + x * STRIP_BYTES + y * 3, rgb + (y * width + x) * 3, 3);
+            memcpy(strip + x * STRIP_BYTES + y * 3, rgb + (y * width + x) * 3, 4);
         }
+    }
+    for (size_t y = 0; y < rows; y++) {
+        memcpy(strip + (width - 1) * STRIP_BYTES + y * 3, rgb + (y * width + width - 1) * 3, 3);
     }
 }
 

@@ -11,7 +11,7 @@
 #include "base/status.h"
 #include "imgio/image.h"
 
-#define KERNEL_STRIP_ROWS ((size_t) 8) /* of a picture, that kernel_columns works on at a time */
+#define KERNEL_STRIP_ROWS ((size_t) 16) /* of a picture, that kernel_columns works on at a time */
 
 /* Taps in fixed point: output i is made of `count` samples from first[i], the unneeded ones with
  * weight 0. */
