@@ -7,6 +7,7 @@
 #include "base/text.h"
 #include "figure/figure_map.h"
 #include "model_record.h"
+#include "names.h"
 
 /* Points. */
 #define MARGIN 14.0
@@ -40,15 +41,8 @@ static double column_x(const struct plan *plan, size_t column) {
 
 /* The words at x. */
 static void add_line(struct plan *plan, double x, double width, double size, bool is_bold) {
-    const struct figure_text text = {.x = x,
-                                     .baseline = plan->y + size,
-                                     .size = size,
-                                     .width = width,
-                                     .color =
-                                         size > NOTE_SIZE ? FIGURE_TEXT_COLOR : FIGURE_FAINT_COLOR,
-                                     .is_bold = is_bold};
-    figure_add_text(plan->figure, &text, plan->words.data == NULL ? "" : plan->words.data);
-    plan->words.length = 0;
+    const struct figure_line line = {x, plan->y, width, size, is_bold, size <= NOTE_SIZE};
+    figure_add_line(plan->figure, &line, &plan->words);
 }
 
 static void add_wide_line(struct plan *plan, double size, bool is_bold) {
@@ -147,10 +141,7 @@ static enum vitlrp_status add_column(struct plan *plan, size_t column, struct vi
 /* ---- The whole ---- */
 
 static enum vitlrp_status add_edits(struct plan *plan, struct vitlrp_error *err) {
-    json_t *edits = NULL;
-    TRY(model_edits_take(plan->panel->explanation->model, &edits, err));
-    edit_names_append(&plan->words, edits, SHOWN_EDITS);
-    json_decref(edits);
+    TRY(model_edits_append(plan->panel->explanation->model, SHOWN_EDITS, &plan->words, err));
     add_wide_line(plan, TEXT_SIZE, false);
     return VITLRP_OK;
 }
@@ -174,9 +165,8 @@ static enum vitlrp_status add_report(struct plan *plan, struct vitlrp_error *err
 /* The photograph's name, what the edits did, and which they are. */
 static enum vitlrp_status add_head(struct plan *plan, struct vitlrp_error *err) {
     const struct explanation *explanation = plan->panel->explanation;
-    const char *slash = strrchr(explanation->image_path, '/');
     char name[120];
-    text_escape_name(name, sizeof name, slash == NULL ? explanation->image_path : slash + 1);
+    text_escape_name(name, sizeof name, name_base(explanation->image_path));
     text_append_string(&plan->words, name);
     figure_set_title(plan->figure, name);
     add_wide_line(plan, TITLE_SIZE, true);

@@ -1,5 +1,6 @@
 #include "model_record.h"
 
+#include "base/naming.h"
 #include "base/settings_json.h"
 
 enum vitlrp_status model_record_take(const struct vitlrp_model *model, struct model_record *out,
@@ -17,8 +18,8 @@ enum vitlrp_status model_record_take(const struct vitlrp_model *model, struct mo
     return status;
 }
 
-enum vitlrp_status model_edits_take(const struct vitlrp_model *model, json_t **edits,
-                                    struct vitlrp_error *err) {
+enum vitlrp_status model_edits_append(const struct vitlrp_model *model, size_t most,
+                                      struct text *out, struct vitlrp_error *err) {
     json_t *configuration = NULL;
     char *text = NULL;
     size_t size = 0;
@@ -26,7 +27,7 @@ enum vitlrp_status model_edits_take(const struct vitlrp_model *model, json_t **e
     enum vitlrp_status status = json_parse_object(text, size, &configuration, err);
     vitlrp_free(text);
     if (status == VITLRP_OK) {
-        *edits = json_incref(json_object_get(configuration, "edits"));
+        edit_names_append(out, json_object_get(configuration, "edits"), most);
     }
     json_decref(configuration);
     return status;

@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "base/sha256.h"
 #include "base/status.h"
+#include "base/text.h"
 #include "vitlrp.h"
 
 struct model_record {
@@ -23,10 +24,10 @@ enum vitlrp_status model_record_take(const struct vitlrp_model *model, struct mo
 /* A zeroed one is fine. */
 void model_record_free(struct model_record *record);
 
-/* The edits of the model's units, as a record has them; *edits is owned (json_decref), NULL if
- * there are none. */
-enum vitlrp_status model_edits_take(const struct vitlrp_model *model, json_t **edits,
-                                    struct vitlrp_error *err);
+/* The first `most` edits of the model's units, as edit_names_append has them; nothing if there are
+ * none. */
+enum vitlrp_status model_edits_append(const struct vitlrp_model *model, size_t most,
+                                      struct text *out, struct vitlrp_error *err);
 
 /* Sets weights_sha256 and configuration. Any thread. */
 void json_set_model(json_t *object, const struct model_record *record, bool *complete);

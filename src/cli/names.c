@@ -9,14 +9,13 @@
 #define STEM "{stem}"
 #define CLASS "{class}"
 
-/* The last component of a path. */
-static const char *base_name(const char *path) {
+const char *name_base(const char *path) {
     const char *slash = strrchr(path, '/');
     return slash == NULL ? path : slash + 1;
 }
 
 const char *name_extension(const char *path) {
-    const char *base = base_name(path);
+    const char *base = name_base(path);
     const char *dot = strrchr(base, '.');
     return dot == NULL || dot == base ? path + strlen(path) : dot;
 }
@@ -26,7 +25,7 @@ void name_stem(const char *path, struct text *out) {
         text_append_string(out, "stdin");
         return;
     }
-    const char *base = base_name(path);
+    const char *base = name_base(path);
     text_append(out, base, (size_t) (name_extension(path) - base));
 }
 

@@ -11,6 +11,9 @@
 /* Longest path that is made. */
 #define NAME_LIMIT ((size_t) 4096)
 
+/* The last component of a path. */
+const char *name_base(const char *path);
+
 /* The image's file name without folder and extension; "stdin" for "-". */
 void name_stem(const char *path, struct text *out);
 

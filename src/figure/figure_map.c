@@ -132,17 +132,23 @@ void figure_range_set(const struct figure_range *range, struct vitlrp_render_opt
     }
 }
 
+enum vitlrp_status figure_map_encode(const struct figure_pane *pane, const struct figure_map *map,
+                                     enum vitlrp_picture_format format, unsigned char **data,
+                                     size_t *size, struct vitlrp_error *err) {
+    const struct vitlrp_map drawn = {map->values, map->height, map->width, &pane->geometry};
+    struct vitlrp_render_options options = map->options;
+    options.format = format;
+    options.caption = NULL;
+    options.comment = NULL;
+    return vitlrp_render(pane->image, &drawn, &options, data, size, err);
+}
+
 enum vitlrp_status figure_add_map(struct figure *figure, const struct figure_pane *pane,
                                   const struct figure_map *map, double x, double y,
                                   struct vitlrp_error *err) {
     unsigned char *png = NULL;
     size_t size = 0;
-    const struct vitlrp_map drawn = {map->values, map->height, map->width, &pane->geometry};
-    struct vitlrp_render_options options = map->options;
-    options.format = VITLRP_PICTURE_PNG;
-    options.caption = NULL;
-    options.comment = NULL;
-    TRY(vitlrp_render(pane->image, &drawn, &options, &png, &size, err));
+    TRY(figure_map_encode(pane, map, VITLRP_PICTURE_PNG, &png, &size, err));
     add_picture(figure, &(struct figure_box){x, y, pane->width, pane->height}, png, size);
     return VITLRP_OK;
 }
@@ -228,4 +234,16 @@ enum vitlrp_status figure_add_bar(struct figure *figure, const struct figure_map
         figure_add_text(figure, &text, label);
     }
     return VITLRP_OK;
+}
+
+void figure_add_line(struct figure *figure, const struct figure_line *line, struct text *words) {
+    const struct figure_text text = {.x = line->x,
+                                     .baseline = line->y + line->size,
+                                     .size = line->size,
+                                     .width = line->width,
+                                     .color =
+                                         line->is_faint ? FIGURE_FAINT_COLOR : FIGURE_TEXT_COLOR,
+                                     .is_bold = line->is_bold};
+    figure_add_text(figure, &text, words->data == NULL ? "" : words->data);
+    words->length = 0;
 }

@@ -3,6 +3,7 @@
 #ifndef FIGURE_FIGURE_MAP_H
 #define FIGURE_FIGURE_MAP_H
 
+#include "base/text.h"
 #include "figure/figure.h"
 #include "vitlrp.h"
 
@@ -53,9 +54,23 @@ void figure_range_add(struct figure_range *range, const float *values, size_t co
  * two signs. */
 void figure_range_set(const struct figure_range *range, struct vitlrp_render_options *options);
 
+/* The picture of the map over the pane. *data is owned: vitlrp_free. */
+enum vitlrp_status figure_map_encode(const struct figure_pane *pane, const struct figure_map *map,
+                                     enum vitlrp_picture_format format, unsigned char **data,
+                                     size_t *size, struct vitlrp_error *err);
+
 enum vitlrp_status figure_add_map(struct figure *figure, const struct figure_pane *pane,
                                   const struct figure_map *map, double x, double y,
                                   struct vitlrp_error *err);
+
+/* A line of text below y, in a size of points. */
+struct figure_line {
+    double x, y, width, size;
+    bool is_bold, is_faint;
+};
+
+/* Adds the words, and empties them. */
+void figure_add_line(struct figure *figure, const struct figure_line *line, struct text *words);
 
 #define FIGURE_BAR_HEIGHT 27.0 /* points, with its texts */
 

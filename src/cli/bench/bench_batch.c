@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "bench.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -18,9 +17,9 @@
 #include "cli/machine.h"
 #include "cli/names.h"
 #include "cli/photo.h"
+#include "cli/scratch_folder.h"
 
 #define REPORT_LIMIT ((size_t) 1 << 16)
-#define MOST_OPEN_FOLDERS 16
 
 /* A session of the attributions alone. */
 struct seat {
@@ -41,7 +40,7 @@ struct batch_bench {
     size_t threads;
     struct console silent;
     enum exit_code stage; /* the code of a failure of what is being done */
-    char folder[64];      /* of the batch; "" if there is none */
+    char *folder;         /* owned: of the batch; NULL if there is none */
     double *alone;        /* owned: [runs] images per second */
     double *whole;        /* owned: likewise */
     double *scratch;      /* owned */
@@ -88,36 +87,6 @@ static enum vitlrp_status measure_alone(struct batch_bench *bench, double *rate,
 
 /* ---- The batch ---- */
 
-static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *place) {
-    (void) info;
-    (void) kind;
-    (void) place;
-    return remove(path);
-}
-
-static void remove_folder(struct batch_bench *bench) {
-    if (bench->folder[0] != '\0') {
-        nftw(bench->folder, remove_entry, MOST_OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS);
-        bench->folder[0] = '\0';
-    }
-}
-
-/* A folder of its own where temporary files are kept. */
-static enum vitlrp_status make_folder(struct batch_bench *bench, struct vitlrp_error *err) {
-    const char *place = getenv("TMPDIR");
-    struct text path = {.limit = sizeof bench->folder};
-    text_printf(&path, "%s/vitlrp-bench-XXXXXX", place == NULL || *place == '\0' ? "/tmp" : place);
-    enum vitlrp_status status = text_check_memory(&path, "the name of a folder", err);
-    if (status == VITLRP_OK && (path.failed || mkdtemp(path.data) == NULL)) {
-        status = fail(err, VITLRP_IO, "cannot create a folder for temporary files (TMPDIR)");
-    }
-    if (status == VITLRP_OK) {
-        snprintf(bench->folder, sizeof bench->folder, "%s", path.data);
-    }
-    text_free(&path);
-    return status;
-}
-
 static enum vitlrp_status run_whole(struct batch_bench *bench, const struct batch_store *store,
                                     struct journal *journal, struct vitlrp_error *err) {
     struct batch_run run = {.plan = &bench->plan,
@@ -150,7 +119,7 @@ static enum vitlrp_status measure_whole(struct batch_bench *bench, double *rate,
     struct journal journal = {.descriptor = -1};
     struct text path = {.limit = NAME_LIMIT};
     bench->stage = CODE_OUTPUT;
-    TRY(make_folder(bench, err));
+    TRY(scratch_folder_make("bench", &bench->folder, err));
     double start = clock_ms();
     text_printf(&path, "%s/results.jsonl", bench->folder);
     enum vitlrp_status status = batch_store_open(bench->folder, 0, 1, &bench->silent, &store, err);
@@ -165,7 +134,8 @@ static enum vitlrp_status measure_whole(struct batch_bench *bench, double *rate,
     journal_close(&journal);
     batch_store_close(&store);
     text_free(&path);
-    remove_folder(bench);
+    scratch_folder_remove(bench->folder);
+    bench->folder = NULL;
     return status;
 }
 

@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "base/words.h"
 #include "cli/model_record.h"
+#include "cli/names.h"
 #include "cli/photo.h"
 
 /* Points. */
@@ -94,9 +95,7 @@ static struct figure_map cell_map(const struct compare_cells *cells, size_t row,
 static void append_row_title(const struct plan *plan, const struct compare_row *row,
                              struct text *out) {
     char name[120];
-    const char *path = plan->cells->images[row->image].path;
-    const char *slash = strrchr(path, '/');
-    text_escape_name(name, sizeof name, slash == NULL ? path : slash + 1);
+    text_escape_name(name, sizeof name, name_base(plan->cells->images[row->image].path));
     text_printf(out, "%s: ", name);
     class_append(out, &row->target);
     if (plan->cells->has_versus) {
@@ -114,15 +113,13 @@ static void append_model(const struct plan *plan, struct text *out) {
     char name[160];
     vitlrp_model_info_init(&info);
     vitlrp_model_describe(plan->cells->model, &info);
-    const char *slash = strrchr(info.name, '/');
-    text_escape_name(name, sizeof name, slash == NULL ? info.name : slash + 1);
+    text_escape_name(name, sizeof name, name_base(info.name));
     text_append_string(out, name);
 }
 
 /* Which units of the model are edited, on a line below its name. */
 static enum vitlrp_status add_edits(struct plan *plan, struct text *words,
                                     struct vitlrp_error *err) {
-    json_t *edits = NULL;
     const struct figure_text text = {.x = MARGIN,
                                      .baseline = plan->y + TEXT_SIZE,
                                      .size = TEXT_SIZE,
@@ -131,11 +128,9 @@ static enum vitlrp_status add_edits(struct plan *plan, struct text *words,
     if (plan->cells->columns->items[0].settings.edit == NULL) {
         return VITLRP_OK;
     }
-    TRY(model_edits_take(plan->cells->model, &edits, err));
     words->length = 0;
     text_append_string(words, "edited: ");
-    edit_names_append(words, edits, SHOWN_EDITS);
-    json_decref(edits);
+    TRY(model_edits_append(plan->cells->model, SHOWN_EDITS, words, err));
     add_line(plan, &text, words->data == NULL ? "" : words->data);
     plan->y += TEXT_SIZE * LINE + 4.0;
     return VITLRP_OK;

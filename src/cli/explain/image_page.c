@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "cli/names.h"
 
 #define WORDS_LIMIT ((size_t) 1 << 22)
 
@@ -13,9 +14,7 @@ static size_t method_count(const struct image_page *page) {
 }
 
 const char *image_page_name(const struct image_page *page) {
-    const char *path = page->explanation->image_path;
-    const char *slash = strrchr(path, '/');
-    return slash == NULL || slash[1] == '\0' ? path : slash + 1;
+    return name_base(page->explanation->image_path);
 }
 
 struct page_map *image_page_map(const struct image_page *page, size_t method, size_t target,

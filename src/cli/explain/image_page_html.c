@@ -5,6 +5,7 @@
 
 #include "base/naming.h"
 #include "base/page_frame.h"
+#include "cli/page_notices.h"
 #include "image_page.h"
 
 /* Of the longer side of the embedded pictures: a screen shows no more, and a page stays small. */
@@ -110,25 +111,12 @@ static void append_fact(struct text *out, const char *name, const char *value) {
     text_append_string(out, "</b>");
 }
 
-/* What the edits of units did to the first class. */
-static void append_edits(const struct image_page *page, struct text *out) {
-    struct explanation first = *page->explanation;
-    struct text line = {.limit = TITLE_LIMIT};
-    first.target = page->classes[page->targets[0].class].found;
-    unedited_report(&line, &first);
-    if (line.length > 0 && !line.failed) {
-        line.data[--line.length] = '\0'; /* the end of the line */
-        text_append_string(out, "<p class=\"notice\">Hidden units of the model are ");
-        page_append_text(out, line.data);
-        text_append_string(out, "</p>\n");
-    }
-    text_free(&line);
-}
-
 static void append_header(const struct image_page *page, struct text *out) {
     const struct explanation *explanation = page->explanation;
     struct vitlrp_model_info model;
     struct vitlrp_image_info image;
+    struct explanation first = *explanation; /* of the first class */
+    first.target = page->classes[page->targets[0].class].found;
     vitlrp_model_info_init(&model);
     vitlrp_model_describe(page->state->model, &model);
     vitlrp_image_describe(explanation->photo->image, &image);
@@ -145,12 +133,7 @@ static void append_header(const struct image_page *page, struct text *out) {
         append_fact(out, "; words of the text", page->state->settings->texts[0]);
     }
     text_append_string(out, "</p>\n");
-    if (photo_warning(explanation->photo) != NULL) {
-        text_append_string(out, "<p class=\"notice\">");
-        page_append_text(out, photo_warning(explanation->photo));
-        text_append_string(out, "</p>\n");
-    }
-    append_edits(page, out);
+    page_notices_append(&first, out);
     text_append_string(out, "</header>\n");
 }
 

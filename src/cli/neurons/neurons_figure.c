@@ -6,6 +6,7 @@
 #include "base/naming.h"
 #include "base/text.h"
 #include "cli/model_record.h"
+#include "cli/names.h"
 #include "neurons_map.h"
 #include "neurons_references.h"
 #include "neurons_report.h"
@@ -50,15 +51,8 @@ static double cell_x(const struct panel *panel, size_t column) {
 
 /* The words as a line of the whole width, or of a cell's. */
 static void add_line(struct panel *panel, double x, double width, double size, bool is_bold) {
-    const struct figure_text text = {.x = x,
-                                     .baseline = panel->y + size,
-                                     .size = size,
-                                     .width = width,
-                                     .color =
-                                         size > NOTE_SIZE ? FIGURE_TEXT_COLOR : FIGURE_FAINT_COLOR,
-                                     .is_bold = is_bold};
-    figure_add_text(panel->figure, &text, panel->words.data == NULL ? "" : panel->words.data);
-    panel->words.length = 0;
+    const struct figure_line line = {x, panel->y, width, size, is_bold, size <= NOTE_SIZE};
+    figure_add_line(panel->figure, &line, &panel->words);
     panel->y += size * LINE;
 }
 
@@ -211,13 +205,10 @@ static enum vitlrp_status add_report(struct panel *panel, struct vitlrp_error *e
 }
 
 static enum vitlrp_status add_edits(struct panel *panel, struct vitlrp_error *err) {
-    json_t *edits = NULL;
     if (panel->explanation->before == NULL) {
         return VITLRP_OK;
     }
-    TRY(model_edits_take(panel->explanation->model, &edits, err));
-    edit_names_append(&panel->words, edits, SHOWN_EDITS);
-    json_decref(edits);
+    TRY(model_edits_append(panel->explanation->model, SHOWN_EDITS, &panel->words, err));
     add_wide_line(panel, TEXT_SIZE, false);
     return VITLRP_OK;
 }
@@ -227,9 +218,8 @@ static enum vitlrp_status add_head(struct panel *panel, struct vitlrp_error *err
     const struct explanation *explanation = panel->explanation;
     const struct neurons_result *result = panel->result;
     const struct figure_map map = neurons_map(result, explanation, result->whole);
-    const char *slash = strrchr(explanation->image_path, '/');
     char name[120];
-    text_escape_name(name, sizeof name, slash == NULL ? explanation->image_path : slash + 1);
+    text_escape_name(name, sizeof name, name_base(explanation->image_path));
     text_append_string(&panel->words, name);
     add_wide_line(panel, TITLE_SIZE, true);
     TRY(add_report(panel, err));

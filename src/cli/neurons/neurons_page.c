@@ -7,7 +7,8 @@
 #include "base/naming.h"
 #include "base/page_frame.h"
 #include "base/settings_json.h"
-#include "cli/unedited.h"
+#include "cli/names.h"
+#include "cli/page_notices.h"
 #include "neurons_map.h"
 #include "neurons_references.h"
 #include "neurons_report.h"
@@ -30,12 +31,6 @@ static double percent(const struct page *page, double relevance) {
     return 100.0 * neurons_share(page->explanation, relevance);
 }
 
-static const char *image_name(const struct page *page) {
-    const char *path = page->explanation->image_path;
-    const char *slash = strrchr(path, '/');
-    return slash == NULL || slash[1] == '\0' ? path : slash + 1;
-}
-
 /* ---- Pictures ---- */
 
 static enum vitlrp_status append_image(const struct vitlrp_image *image, const char *attributes,
@@ -53,12 +48,7 @@ static enum vitlrp_status append_map(const struct figure_pane *pane, const struc
                                      struct vitlrp_error *err) {
     unsigned char *data = NULL;
     size_t size = 0;
-    const struct vitlrp_map drawn = {map->values, map->height, map->width, &pane->geometry};
-    struct vitlrp_render_options options = map->options;
-    options.format = VITLRP_PICTURE_JPEG;
-    options.caption = NULL;
-    options.comment = NULL;
-    TRY(vitlrp_render(pane->image, &drawn, &options, &data, &size, err));
+    TRY(figure_map_encode(pane, map, VITLRP_PICTURE_JPEG, &data, &size, err));
     page_append_jpeg(out, attributes, data, size);
     vitlrp_free(data);
     return VITLRP_OK;
@@ -84,19 +74,6 @@ static enum vitlrp_status append_figure(const struct page *page, struct text *ou
 
 /* ---- Texts ---- */
 
-/* What the edits of units did to the class. */
-static void append_edits(const struct page *page, struct text *out) {
-    struct text line = {.limit = LINE_LIMIT};
-    unedited_report(&line, page->explanation);
-    if (line.length > 0 && !line.failed) {
-        line.data[--line.length] = '\0'; /* the end of the line */
-        text_append_string(out, "<p class=\"notice\">Hidden units of the model are ");
-        page_append_text(out, line.data);
-        text_append_string(out, "</p>\n");
-    }
-    text_free(&line);
-}
-
 static void append_header(const struct page *page, struct text *out) {
     const struct explanation *explanation = page->explanation;
     struct vitlrp_model_info model;
@@ -108,7 +85,7 @@ static void append_header(const struct page *page, struct text *out) {
     class_append(&line, &explanation->target);
     page_append_text(out, line.failed ? "" : line.data);
     text_append_string(out, " went through</h1>\n<p class=\"lead\">Image <b>");
-    page_append_text(out, image_name(page));
+    page_append_text(out, name_base(page->explanation->image_path));
     text_append_string(out, "</b>; model <b>");
     page_append_text(out, model_short_name(model.name));
     text_append_string(out, "</b></p>\n<p class=\"lead\">");
@@ -121,12 +98,7 @@ static void append_header(const struct page *page, struct text *out) {
     }
     text_free(&line);
     text_append_string(out, "</p>\n");
-    if (photo_warning(explanation->photo) != NULL) {
-        text_append_string(out, "<p class=\"notice\">");
-        page_append_text(out, photo_warning(explanation->photo));
-        text_append_string(out, "</p>\n");
-    }
-    append_edits(page, out);
+    page_notices_append(explanation, out);
     text_append_string(out, "</header>\n");
 }
 
@@ -391,7 +363,7 @@ static enum vitlrp_status write_page(const struct page *page, struct text *out,
     struct text title = {.limit = LINE_LIMIT};
     json_t *data = NULL;
     class_append(&title, &page->explanation->target);
-    text_printf(&title, ", hidden units: %s", image_name(page));
+    text_printf(&title, ", hidden units: %s", name_base(page->explanation->image_path));
     const struct page_frame frame = {.title = title.failed ? "Hidden units" : title.data,
                                      .version = vitlrp_version(),
                                      .style = NEURONS_PAGE_STYLE,

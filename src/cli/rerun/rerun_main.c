@@ -3,6 +3,7 @@
 
 #include "base/mem.h"
 #include "cli/outputs.h"
+#include "cli/scratch_folder.h"
 #include "cli/verbs.h"
 #include "rerun_command.h"
 #include "rerun_compare.h"
@@ -10,7 +11,6 @@
 #include "rerun_inputs.h"
 #include "rerun_record.h"
 #include "rerun_report.h"
-#include "rerun_scratch.h"
 
 #define REPORT_LIMIT ((size_t) 1 << 24)
 
@@ -38,7 +38,7 @@ static enum vitlrp_status open_record(struct rerun *rerun, struct vitlrp_error *
 }
 
 static enum vitlrp_status make_command(struct rerun *rerun, struct vitlrp_error *err) {
-    TRY(rerun_scratch_make(&rerun->scratch, err));
+    TRY(scratch_folder_make("rerun", &rerun->scratch, err));
     enum vitlrp_status status =
         rerun_command_make(&rerun->record, rerun->args, rerun->scratch, &rerun->command, err);
     return error_prefix(err, status, rerun->record.path);
@@ -137,7 +137,7 @@ enum exit_code rerun_main(const struct args *args, struct console *console) {
     enum exit_code code = run(&rerun);
     rerun_comparison_free(&rerun.comparison);
     rerun_command_free(&rerun.command);
-    rerun_scratch_remove(rerun.scratch);
+    scratch_folder_remove(rerun.scratch);
     rerun_record_free(&rerun.record);
     guard_free(&rerun.guard);
     return code;

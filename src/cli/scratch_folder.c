@@ -1,5 +1,5 @@
 #define _XOPEN_SOURCE 700
-#include "rerun_scratch.h"
+#include "scratch_folder.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -13,11 +13,11 @@
 #define PATH_MOST ((size_t) 4096)
 #define OPEN_FOLDERS 16
 
-enum vitlrp_status rerun_scratch_make(char **path, struct vitlrp_error *err) {
+enum vitlrp_status scratch_folder_make(const char *verb, char **path, struct vitlrp_error *err) {
     struct text text = {.limit = PATH_MOST};
     const char *parent = getenv("TMPDIR");
     parent = parent == NULL || parent[0] == '\0' ? "/tmp" : parent;
-    text_printf(&text, "%s/vitlrp-rerun-XXXXXX", parent);
+    text_printf(&text, "%s/vitlrp-%s-XXXXXX", parent, verb);
     enum vitlrp_status status = text_check(&text, "the name of a folder", err);
     if (status == VITLRP_OK && mkdtemp(text.data) == NULL) {
         status = error_prefix(err, fail_errno(err, errno, "cannot make a folder there"), parent);
@@ -39,7 +39,7 @@ static int remove_entry(const char *path, const struct stat *info, int kind, str
     return 0;
 }
 
-void rerun_scratch_remove(char *path) {
+void scratch_folder_remove(char *path) {
     if (path != NULL) {
         (void) nftw(path, remove_entry, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS);
         mem_free(path);
