@@ -345,8 +345,8 @@ static void make_room(struct jpeg_reader *reader, bool streams, bool cmyk) {
     const struct jpeg_decompress_struct *codec = &reader->codec;
     enum vitlrp_status status =
         streams ? VITLRP_OK
-                : image_alloc((int32_t) codec->output_width, (int32_t) codec->output_height,
-                              &reader->out->image, reader->err);
+                : image_alloc_unset((int32_t) codec->output_width, (int32_t) codec->output_height,
+                                    &reader->out->image, reader->err);
     if (status == VITLRP_OK && cmyk) {
         reader->cmyk_row = mem_calloc(codec->output_width, 4);
     }

@@ -52,13 +52,14 @@ enum vitlrp_status image_check_whole(const struct vitlrp_image_limits *limits, u
     return VITLRP_OK;
 }
 
-enum vitlrp_status image_alloc(int32_t width, int32_t height, struct image *out,
-                               struct vitlrp_error *err) {
+/* A picture of pixels that are all black, or not set. */
+static enum vitlrp_status make_image(int32_t width, int32_t height, bool black, struct image *out,
+                                     struct vitlrp_error *err) {
     assert(width > 0 && height > 0);
     size_t pixels = 0;
     uint8_t *rgb = NULL;
     if (checked_mul(&pixels, (size_t) width, (size_t) height)) {
-        rgb = mem_calloc(pixels, 3);
+        rgb = black ? mem_calloc(pixels, 3) : mem_alloc_aligned(pixels, 3);
     }
     if (rgb == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for a picture of %d x %d pixels", width,
@@ -66,6 +67,16 @@ enum vitlrp_status image_alloc(int32_t width, int32_t height, struct image *out,
     }
     *out = (struct image){.rgb = rgb, .width = width, .height = height};
     return VITLRP_OK;
+}
+
+enum vitlrp_status image_alloc(int32_t width, int32_t height, struct image *out,
+                               struct vitlrp_error *err) {
+    return make_image(width, height, true, out, err);
+}
+
+enum vitlrp_status image_alloc_unset(int32_t width, int32_t height, struct image *out,
+                                     struct vitlrp_error *err) {
+    return make_image(width, height, false, out, err);
 }
 
 void image_free(struct image *image) {

@@ -47,6 +47,10 @@ enum vitlrp_status image_check_whole(const struct vitlrp_image_limits *limits, u
 enum vitlrp_status image_alloc(int32_t width, int32_t height, struct image *out,
                                struct vitlrp_error *err);
 
+/* As image_alloc, of pixels that are not set: for whoever sets all of them at once. */
+enum vitlrp_status image_alloc_unset(int32_t width, int32_t height, struct image *out,
+                                     struct vitlrp_error *err);
+
 /* Releases the pixels and clears the record; a zeroed record is fine. */
 void image_free(struct image *image);
 

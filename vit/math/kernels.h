@@ -73,8 +73,8 @@ struct kernels {
     void (*gamma_scale)(float *g, float *signed_s, const float *t, const float *y, size_t count,
                         struct gamma_weights weights);
 
-    /* g = weights.direct * g + weights.absolute * sign(x) * u. */
-    void (*gamma_combine)(float *g, const float *u, const float *x, size_t count,
+    /* out = weights.direct * g + weights.absolute * sign(x) * u. */
+    void (*gamma_combine)(float *out, const float *g, const float *u, const float *x, size_t count,
                           struct gamma_weights weights);
 
     /* g = g * |y| / (|y| + epsilon), 0 where y = 0. */

@@ -437,11 +437,11 @@ static void gamma_scale(float *g, float *signed_s, const float *t, const float *
     }
 }
 
-static void gamma_combine(float *g, const float *u, const float *x, size_t count,
+static void gamma_combine(float *out, const float *g, const float *u, const float *x, size_t count,
                           struct gamma_weights weights) {
 #pragma omp simd
     for (size_t i = 0; i < count; i++) {
-        g[i] = weights.direct * g[i] + weights.absolute * sign_of(x[i]) * u[i];
+        out[i] = weights.direct * g[i] + weights.absolute * sign_of(x[i]) * u[i];
     }
 }
 

@@ -135,10 +135,9 @@ static void combine_tile(void *context, size_t index, size_t thread) {
     absolute_tile(job, thread, &place, scratch.slice, scratch.other);
     for (size_t r = 0; r < place.rows; r++) {
         size_t at = (place.row + r) * inputs + place.column;
-        float *row = scratch.tile + r * place.columns;
-        job->engine->kernels->gamma_combine(row, scratch.other + r * place.columns, step->x + at,
+        job->engine->kernels->gamma_combine(step->g_x + at, scratch.tile + r * place.columns,
+                                            scratch.other + r * place.columns, step->x + at,
                                             place.columns, job->factors);
-        memcpy(step->g_x + at, row, place.columns * sizeof *row);
     }
 }
 
