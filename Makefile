@@ -23,16 +23,25 @@ missing = $(shell command -v dpkg-query >/dev/null 2>&1 && \
 	awk '$$2 == "installed" {have[$$1] = 1} \
 	END {n = split("$(1)", p, " "); for (i = 1; i <= n; i++) if (!(p[i] in have)) print p[i]}')
 
+# $(call say_missing,PACKAGES): names those that are not installed; fails where there are any.
+say_missing = missing="$(strip $(call missing,$(1)))"; [ -z "$$missing" ] || { \
+	echo "These packages are missing: $$missing" >&2; \
+	echo "\`make deps\` installs them, as root or with sudo." >&2; false; }
+no_debian = command -v dpkg-query >/dev/null 2>&1 || \
+	echo "This is no Debian: src/ARCHITECTURE.md lists the libraries and programs to install." >&2
+
 .PHONY: all deps check-deps ci-deps nightly-deps need-packages configure build demo check install package clean
 
 all: build
 
-# Debian packages; does nothing, and needs no rights, where all of them are there.
+# Debian packages; does nothing, and needs no rights, where all of them are there. Who lacks the rights is told what to
+# ask for.
 deps:
-	@missing="$(call missing,$(PACKAGES))"; [ -z "$$missing" ] || { \
+	@$(no_debian); missing="$(strip $(call missing,$(PACKAGES)))"; [ -z "$$missing" ] || { \
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get update -q && \
 	$(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends \
-	$$missing; }
+	$$missing; } || { echo "These packages were not installed; somebody with root's rights can do it by:" >&2; \
+	echo "    apt-get install --no-install-recommends $$missing" >&2; exit 1; }
 
 check-deps:
 	@$(MAKE) --no-print-directory deps PACKAGES="$(PACKAGES) $(CHECK_PACKAGES)"
@@ -46,13 +55,13 @@ nightly-deps:
 
 # Says what is missing, and installs nothing.
 need-packages:
-	@missing="$(strip $(call missing,$(PACKAGES)))"; [ -z "$$missing" ] || { \
-	echo "These packages are missing: $$missing" >&2; echo "\`make deps\` installs them." >&2; exit 1; }
+	@$(call say_missing,$(PACKAGES))
 	@missing="$(strip $(call missing,$(CHECK_PACKAGES)))"; [ -z "$$missing" ] || { \
 	echo "Tests that need these packages are left out: $$missing"; echo "\`make check-deps\` installs them."; }
 
+# What CMake says of a library that is not there is followed by the names of the packages.
 configure:
-	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_FLAGS)
+	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_FLAGS) || { $(no_debian); $(call say_missing,$(PACKAGES)); exit 1; }
 
 build: configure
 	@cmake --build $(BUILD) -j $(JOBS)

@@ -3,8 +3,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "base/ascii.h"
 #include "base/mem.h"
 #include "base/parse.h"
 #include "eval/row_reader.h"
@@ -32,7 +32,7 @@ static bool is_number(const char *text) {
 
 static bool is_one_of(const char *text, const char *const *names) {
     for (size_t i = 0; names[i] != NULL; i++) {
-        if (strcasecmp(text, names[i]) == 0) {
+        if (ascii_equal(text, names[i])) {
             return true;
         }
     }
@@ -47,7 +47,7 @@ static bool read_header(const struct row *row, struct columns *columns) {
     unsigned found = 0;
     for (size_t i = 0; i < row->count; i++) {
         for (size_t side = 0; side < 4; side++) {
-            if (strcasecmp(row->field[i], SIDES[side]) == 0) {
+            if (ascii_equal(row->field[i], SIDES[side])) {
                 columns->side[side] = i;
                 found |= 1U << side;
             }

@@ -1,7 +1,8 @@
 #include "imgio/colorbar.h"
 
-#include <stdio.h>
 #include <string.h>
+
+#include "base/print_plain.h"
 
 #define DIGITS_MIN 2
 #define DIGITS_MAX 7
@@ -9,17 +10,17 @@
 
 static const char minus_sign[] = "\xE2\x88\x92";
 
-/* "+0.012" with a proper minus sign and a decimal point in every locale. */
+/* "+0.012" with a proper minus sign. */
 static void label_write(char *out, size_t size, float value, int digits, bool with_sign) {
     char plain[24];
     size_t used = 0;
-    snprintf(plain, sizeof plain, with_sign ? "%+.*g" : "%.*g", digits, (double) value);
+    print_plain(plain, sizeof plain, with_sign ? "%+.*g" : "%.*g", digits, (double) value);
     for (const char *p = plain; *p != '\0' && used + sizeof minus_sign < size; p++) {
         if (*p == '-') {
             memcpy(out + used, minus_sign, sizeof minus_sign - 1);
             used += sizeof minus_sign - 1;
         } else {
-            out[used++] = *p == ',' ? '.' : *p;
+            out[used++] = *p;
         }
     }
     out[used] = '\0';

@@ -3,12 +3,12 @@
  * Alpha is dropped; colours that were multiplied by it are divided again, as by Pillow. All else is
  * refused by name. */
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <tiffio.h>
 
 #include "base/mem.h"
+#include "base/print_plain.h"
 #include "imgio/decode.h"
 
 #define SAMPLES_MAX 8
@@ -73,7 +73,7 @@ static int on_error(TIFF *codec, void *user, const char *module, const char *for
     (void) codec;
     (void) module;
     if (reader->message[0] == '\0') {
-        vsnprintf(reader->message, sizeof reader->message, format, arguments);
+        print_plain_list(reader->message, sizeof reader->message, format, arguments);
     }
     return 1;
 }

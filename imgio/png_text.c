@@ -1,11 +1,11 @@
 #include "imgio/png_text.h"
 
-#include <ctype.h>
 #include <stdbool.h>
 #include <string.h>
 
 #include <zlib.h>
 
+#include "base/ascii.h"
 #include "base/mem.h"
 #include "base/window.h"
 #include "imgio/exif.h"
@@ -162,7 +162,7 @@ static enum vitlrp_status text_open(const struct png_chunk *chunk, struct png_te
 
 /* The value of a hexadecimal digit. */
 static uint8_t digit_of(uint8_t letter) {
-    return (uint8_t) (isdigit(letter) ? letter - '0' : tolower(letter) - 'a' + 10);
+    return (uint8_t) (ascii_is_digit(letter) ? letter - '0' : ascii_lower(letter) - 'a' + 10);
 }
 
 /* The bytes that the digits behind the third line say, into `out`, which is as long as the text; 0
@@ -174,11 +174,11 @@ static size_t profile_read(const struct png_text *text, uint8_t *out) {
         uint8_t letter = text->data[i];
         if (lines < PROFILE_LINES || letter == '\n') {
             lines += letter == '\n' ? 1 : 0;
-        } else if (isxdigit(letter)) {
+        } else if (ascii_is_hexadecimal(letter)) {
             unsigned high = digits % 2 == 0 ? 0U : (unsigned) out[digits / 2] << 4;
             out[digits / 2] = (uint8_t) (high | digit_of(letter));
             digits++;
-        } else if (!isspace(letter)) {
+        } else if (!ascii_is_space(letter)) {
             return 0;
         }
     }

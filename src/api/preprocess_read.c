@@ -3,11 +3,11 @@
 
 #include <math.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/parse.h"
+#include "base/print_plain.h"
 #include "base/words.h"
 
 #define MAX_SIDE 65536
@@ -28,7 +28,7 @@ void preprocess_unsupported(struct preprocess_read *read, const char *format, ..
     char what[160];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(what, sizeof what, format, arguments);
+    print_plain_list(what, sizeof what, format, arguments);
     va_end(arguments);
     log_message(read->log, LOG_LEVEL_WARNING,
                 "%s: %s: %s is not supported: say how pictures are resized, and check crop, "

@@ -1,8 +1,8 @@
 #include "base/log.h"
 
 #include <stdarg.h>
-#include <stdio.h>
 
+#include "base/print_plain.h"
 #include "base/text.h"
 
 void log_message(const struct vitlrp_log *log, enum log_level level, const char *format, ...) {
@@ -13,7 +13,7 @@ void log_message(const struct vitlrp_log *log, enum log_level level, const char 
     char line[sizeof message];
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(message, sizeof message, format, arguments);
+    int length = print_plain_list(message, sizeof message, format, arguments);
     va_end(arguments);
     if (length >= 0) {
         /* One line that a terminal can be given, as the messages of failures are. */

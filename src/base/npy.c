@@ -1,11 +1,11 @@
 #include "base/npy.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/checked.h"
 #include "base/mem.h"
 #include "base/parse.h"
@@ -23,7 +23,7 @@ struct cursor {
 };
 
 static void skip_blanks(struct cursor *cursor) {
-    while (cursor->next < cursor->end && isspace((unsigned char) *cursor->next)) {
+    while (cursor->next < cursor->end && ascii_is_space((unsigned char) *cursor->next)) {
         cursor->next++;
     }
 }
@@ -70,7 +70,7 @@ static bool take_size(struct cursor *cursor, size_t *out) {
     skip_blanks(cursor);
     const char *start = cursor->next;
     int64_t value;
-    while (cursor->next < cursor->end && isdigit((unsigned char) *cursor->next)) {
+    while (cursor->next < cursor->end && ascii_is_digit((unsigned char) *cursor->next)) {
         cursor->next++;
     }
     if (!parse_int64_span(start, (size_t) (cursor->next - start), 0, INT64_MAX, &value)) {

@@ -1,13 +1,12 @@
 #define _POSIX_C_SOURCE 200809L
 #include "base/picture_file.h"
 
-#include <ctype.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
+#include "base/ascii.h"
 #include "base/jpeg_frame.h"
 #include "base/npy.h"
 
@@ -47,7 +46,7 @@ static const char *ending_of(const char *path) {
 /* The place of the ending in the list; `count` if it is not there. */
 static size_t find_ending(const char *ending, const char *const *list, size_t count) {
     size_t i = 0;
-    while (i < count && (ending == NULL || list[i] == NULL || strcasecmp(ending, list[i]) != 0)) {
+    while (i < count && (ending == NULL || list[i] == NULL || !ascii_equal(ending, list[i]))) {
         i++;
     }
     return i;
@@ -58,7 +57,7 @@ static bool has_own_name(const char *path) {
     const char *name = name_of(path);
     const char *end = strrchr(name, '.');
     const char *at = end;
-    while (at > name && isdigit((unsigned char) at[-1])) {
+    while (at > name && ascii_is_digit((unsigned char) at[-1])) {
         at--;
     }
     if (at < end && at > name && at[-1] == '.') {
@@ -68,8 +67,7 @@ static bool has_own_name(const char *path) {
 }
 
 static bool can_be_own(const char *ending) {
-    return strcasecmp(ending, "png") == 0 || strcasecmp(ending, "jpg") == 0 ||
-           strcasecmp(ending, "jpeg") == 0;
+    return ascii_equal(ending, "png") || ascii_equal(ending, "jpg") || ascii_equal(ending, "jpeg");
 }
 
 enum picture_file picture_file_of_name(const char *path) {
@@ -157,7 +155,7 @@ enum picture_file picture_file_of(int folder, const char *path) {
     if (file != PICTURE_FILE_READ) {
         return file;
     }
-    if (strcasecmp(ending, "npy") == 0) {
+    if (ascii_equal(ending, "npy")) {
         uint8_t head[HEAD_BYTES];
         size_t size = read_head(folder, path, head);
         return size == 0 || holds_picture(head, size) ? file : PICTURE_FILE_NOT_READ;

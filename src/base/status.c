@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/print_plain.h"
 #include "base/text.h"
 
 /* Whatever a message quotes from a file, it stays one line that a terminal can be given: words of
@@ -16,7 +17,7 @@ static void record(struct vitlrp_error *err, enum vitlrp_status status, int syst
     err->status = status;
     err->system_errno = system_errno;
     err->topic = VITLRP_TOPIC_NONE;
-    if (vsnprintf(text, sizeof text, format, arguments) < 0) {
+    if (print_plain_list(text, sizeof text, format, arguments) < 0) {
         text[0] = '\0';
     }
     text_escape_line(err->message, sizeof err->message, text);
@@ -56,10 +57,8 @@ enum vitlrp_status fail_errno(struct vitlrp_error *err, int system_errno, const 
         va_end(arguments);
         char reason[128];
         size_t used = strlen(err->message);
-        /* strerror_r, since strerror shares a buffer between threads. */
-        if (strerror_r(system_errno, reason, sizeof reason) == 0) {
-            snprintf(err->message + used, sizeof err->message - used, ": %s", reason);
-        }
+        print_errno(reason, sizeof reason, system_errno);
+        snprintf(err->message + used, sizeof err->message - used, ": %s", reason);
     }
     return status;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/print_plain.h"
 
 static bool reserve(struct text *text, size_t extra) {
     if (text->failed || extra >= text->limit - text->length) {
@@ -61,14 +62,14 @@ void text_append_string(struct text *text, const char *string) {
 void text_printf(struct text *text, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    int length = vsnprintf(NULL, 0, format, arguments);
+    int length = print_plain_list(NULL, 0, format, arguments);
     va_end(arguments);
     if (length < 0 || !reserve(text, (size_t) length)) {
         text->failed = true;
         return;
     }
     va_start(arguments, format);
-    vsnprintf(text->data + text->length, (size_t) length + 1, format, arguments);
+    print_plain_list(text->data + text->length, (size_t) length + 1, format, arguments);
     va_end(arguments);
     text->length += (size_t) length;
 }

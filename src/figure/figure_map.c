@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/print_plain.h"
 
 #define BAR_COLORS 128
 #define BAR_THICKNESS 6.0
@@ -187,7 +188,7 @@ static enum vitlrp_status bar_picture(const struct vitlrp_render_options *option
 /* "+0.19", with a minus sign as typographers want it. */
 static void write_label(char *out, size_t size, double value, bool with_sign) {
     char digits[32];
-    snprintf(digits, sizeof digits, "%.2g", fabs(value));
+    print_plain(digits, sizeof digits, "%.2g", fabs(value));
     snprintf(out, size, "%s%s",
              value < 0.0                ? "\xE2\x88\x92"
              : with_sign && value > 0.0 ? "+"

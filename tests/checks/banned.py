@@ -13,6 +13,10 @@ OUTSIDE_BASE = ("malloc calloc realloc free strdup strndup aligned_alloc posix_m
 # The library neither talks nor ends the process.
 IN_LIBRARY = ("exit _exit abort quick_exit printf fprintf vprintf vfprintf puts fputs putchar perror "
               "getenv secure_getenv signal sigaction").split()
+# What they say depends on the locale of the program around the library: src/base/ascii.h and print_plain.h do not.
+BY_LOCALE = ("isalnum isalpha iscntrl isdigit isgraph islower isprint ispunct isspace isupper isxdigit tolower toupper "
+             "strcasecmp strncasecmp strcasestr strcoll strftime strerror strtod strtof vsnprintf").split()
+PRINTS_NUMBERS = re.compile(r"\bsnprintf\s*\([^;]*%[-+ #0]*[\d*]*(\.[\d*]+)?[aefgAEFG]")
 # Clocks that can be set, and a second way to the one that only goes forward (row n07).
 OUTSIDE_CLOCK = "clock_gettime gettimeofday time clock ftime".split()
 LIBRARY = ("src/base/", "imgio/", "src/text/", "vit/", "eval/", "src/figure/", "src/api/")
@@ -26,6 +30,7 @@ def banned_for(path):
         names.update(OUTSIDE_CLOCK)
     if path.startswith(LIBRARY):
         names.update(IN_LIBRARY)
+        names.update(() if path.startswith("src/base/print_plain") else BY_LOCALE)
     return names
 
 
@@ -37,6 +42,10 @@ def check(root):
         for match in re.finditer(rf"(?<![\w.>])({names})\s*\(", code):
             line = sources.line_of(code, match.start())
             complaints.append(f"{path}:{line}: {match.group(1)} is banned here")
+        if path.startswith(LIBRARY):
+            text = sources.read(root, path)
+            complaints += [f"{path}:{sources.line_of(text, match.start())}: snprintf of a number: print_plain"
+                           for match in PRINTS_NUMBERS.finditer(text)]
     return complaints
 
 
