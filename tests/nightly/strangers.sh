@@ -11,6 +11,7 @@
 # Needs root, debootstrap, this repository's history and the network; without the first two it says so and does nothing.
 # shellcheck disable=SC2016,SC2317
 set -euo pipefail
+ROOTS=${ROOTS:+$(realpath "$ROOTS")}
 cd "$(dirname "$0")/../.."
 
 old_revision=1801620 # version 0.1.0
@@ -19,8 +20,8 @@ if [ "$(id -u)" != 0 ] || ! command -v debootstrap >/dev/null; then
     exit 0
 fi
 scratch=
-[ -n "${ROOTS:-}" ] || scratch=$(mktemp -d)
-roots=$(realpath "${ROOTS:-$scratch}")
+[ -n "$ROOTS" ] || scratch=$(mktemp -d)
+roots=${ROOTS:-$scratch}
 folder="/home/stranger/Wärme Karten İı/vitlrp"
 
 leave() {
@@ -39,8 +40,9 @@ FAILS='fails() { if "$@"; then echo "this was to fail: $*"; exit 1; fi; }'
 inside() {
     local home=/home/$1 network
     [ "$1" != root ] || home=/root
-    mapfile -t network < <(env | grep -iE '^(https?|no|all)_proxy=' || true)
-    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME="$home" LANG=C.UTF-8 TERM=dumb "${network[@]}" \
+    mapfile -t network < <(env | grep -E '^((https?|no|all)_proxy|(HTTPS?|NO|ALL)_PROXY)=' || true)
+    env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME="$home" LANG=C.UTF-8 TERM=dumb \
+        "${network[@]}" PIP_CERT=/etc/ssl/certs/ca-certificates.crt \
         setsid -w chroot --userspec="$1": "$root" /bin/bash -ec "$FAILS"$'\n'"$2" </dev/null
 }
 stranger() {
@@ -67,6 +69,8 @@ make_system() {
     fi
     mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
     cp /etc/resolv.conf "$root/etc/resolv.conf"
+    # Whom this machine trusts: a network may have a certificate of its own.
+    cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
     chroot "$root" id stranger >/dev/null 2>&1 || chroot "$root" useradd -m stranger
 }
 
