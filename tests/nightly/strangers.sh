@@ -69,6 +69,7 @@ make_system() {
     fi
     mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
     cp /etc/resolv.conf "$root/etc/resolv.conf"
+    echo 'Dpkg::Use-Pty "0";' >"$root/etc/apt/apt.conf.d/99without-terminal"
     # Whom this machine trusts: a network may have a certificate of its own.
     cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
     chroot "$root" id stranger >/dev/null 2>&1 || chroot "$root" useradd -m stranger
