@@ -25,7 +25,7 @@
  *     In a callback a program may call any function, but not for a session that is at work, and it
  *     closes nothing that the call was given.
  *   - Arrays are dense, float32, last index fastest; shapes are written [rows, columns].
- *   - No function prints, exits, reads the environment or keeps global state.
+ *   - No function prints, exits, depends on environment or locale, or keeps global state.
  *
  * The binary interface: its number is N of libvitlrp.so.N, 1 since version 0.2.0, and it stays. A
  * program built with the header of one version runs with the library of any later one:

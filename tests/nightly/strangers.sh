@@ -153,7 +153,7 @@ other_compiler() {
 
 wheel() {
     stranger 'python3 -B python/make_wheel.py --library build/src/api/libvitlrp.so --out build/dist >/dev/null
-        python3 -m venv build/env; build/env/bin/pip install --quiet build/dist/vitlrp-*.whl
+        python3 -m venv --clear build/env; build/env/bin/pip install --quiet build/dist/vitlrp-*.whl
         picture=$PWD/data/koala.jpg python=$PWD/build/env/bin/python; cd /
         for language in C de_DE.UTF-8 tr_TR.UTF-8; do
             LC_ALL=$language "$python" -c "
