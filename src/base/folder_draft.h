@@ -7,18 +7,20 @@
 #include "base/text.h"
 
 struct folder_draft {
-    const char *path; /* the caller's */
-    struct text temporary;
+    const char *path;      /* the caller's */
+    struct text temporary; /* path of the temporary folder */
+    int parent;            /* open: what holds both */
+    int lock;              /* says that the process lives; -1: none */
 };
 
-/* Makes the temporary folder, NAME.PROCESS.tmp. Messages name the path. *draft must be ended,
- * unless this has failed. */
+/* Makes the temporary folder, hidden beside the path, and removes that of a process that was killed
+ * while it made the same. Messages name the path. *draft must be ended, unless this has failed. */
 enum vitlrp_status folder_draft_open(const char *path, struct folder_draft *draft,
                                      struct vitlrp_error *err);
 
 /* Ends the folder that was filled with this status: gives it its name, and sees that this is on the
- * disk, or removes it with its files, which lie in no folders of its own, and returns the status.
- * USAGE, and nothing is left either, where something has that name that is no empty folder. */
+ * disk, or removes it with its files, and returns the status. USAGE, and nothing is left either,
+ * where something has that name that is no empty folder. */
 enum vitlrp_status folder_draft_finish(struct folder_draft *draft, enum vitlrp_status status,
                                        struct vitlrp_error *err);
 

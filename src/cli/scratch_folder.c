@@ -1,47 +1,78 @@
-#define _XOPEN_SOURCE 700
+#define _GNU_SOURCE
 #include "scratch_folder.h"
 
+#include <dirent.h>
 #include <errno.h>
-#include <ftw.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
+#include <string.h>
+#include <unistd.h>
 
+#include "base/folder.h"
+#include "base/folder_live.h"
 #include "base/mem.h"
 #include "base/text.h"
 
 #define PATH_MOST ((size_t) 4096)
-#define OPEN_FOLDERS 16
+#define MOST_ATTEMPTS 1000
+#define OWN_RIGHTS 0700
 
-enum vitlrp_status scratch_folder_make(const char *verb, char **path, struct vitlrp_error *err) {
-    struct text text = {.limit = PATH_MOST};
-    const char *parent = getenv("TMPDIR");
-    parent = parent == NULL || parent[0] == '\0' ? "/tmp" : parent;
-    text_printf(&text, "%s/vitlrp-%s-XXXXXX", parent, verb);
-    enum vitlrp_status status = text_check(&text, "the name of a folder", err);
-    if (status == VITLRP_OK && mkdtemp(text.data) == NULL) {
-        status = error_prefix(err, fail_errno(err, errno, "cannot make a folder there"), parent);
+static const char BEGIN[] = ".vitlrp-scratch-";
+
+static void remove_dead(int parent, const char *path) {
+    DIR *listing = opendir(path);
+    const struct dirent *entry;
+    while (listing != NULL && (entry = readdir(listing)) != NULL) {
+        if (strncmp(entry->d_name, BEGIN, strlen(BEGIN)) == 0) {
+            folder_live_remove_dead(parent, entry->d_name);
+        }
     }
-    if (status != VITLRP_OK) {
-        text_free(&text);
-        return status;
+    if (listing != NULL) {
+        closedir(listing);
     }
-    *path = text.data;
+}
+
+static enum vitlrp_status make_in(const char *parent, struct scratch_folder *folder,
+                                  struct vitlrp_error *err) {
+    struct text path = {.limit = PATH_MOST};
+    bool made = false;
+    errno = EEXIST;
+    for (unsigned attempt = 0; attempt < MOST_ATTEMPTS && !made && errno == EEXIST; attempt++) {
+        text_free(&path);
+        text_printf(&path, "%s/%s%ld-%u", parent, BEGIN, (long) getpid(), attempt);
+        TRY(text_check(&path, "the name of a folder", err));
+        made = folder_live_make(folder->parent, path.data + strlen(parent) + 1, OWN_RIGHTS,
+                                &folder->lock);
+    }
+    if (!made) {
+        text_free(&path);
+        return fail_errno(err, errno, "cannot make a folder there");
+    }
+    folder->path = path.data;
     return VITLRP_OK;
 }
 
-/* What cannot be removed stays; there is nobody whom it would help to know. */
-static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *where) {
-    (void) info;
-    (void) kind;
-    (void) where;
-    (void) remove(path);
-    return 0;
+enum vitlrp_status scratch_folder_make(struct scratch_folder *folder, struct vitlrp_error *err) {
+    const char *parent = getenv("TMPDIR");
+    parent = parent == NULL || parent[0] == '\0' ? "/tmp" : parent;
+    *folder = (struct scratch_folder){.lock = -1};
+    TRY(folder_open(parent, &folder->parent, err));
+    remove_dead(folder->parent, parent);
+    enum vitlrp_status status = make_in(parent, folder, err);
+    if (status != VITLRP_OK) {
+        close(folder->parent);
+    }
+    return error_prefix(err, status, parent);
 }
 
-void scratch_folder_remove(char *path) {
-    if (path != NULL) {
-        (void) nftw(path, remove_entry, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS);
-        mem_free(path);
+void scratch_folder_remove(struct scratch_folder *folder) {
+    if (folder->path == NULL) {
+        return;
     }
+    folder_live_remove(folder->parent, strrchr(folder->path, '/') + 1);
+    close(folder->parent);
+    if (folder->lock >= 0) {
+        close(folder->lock);
+    }
+    mem_free(folder->path);
+    *folder = (struct scratch_folder){.lock = -1};
 }

@@ -4,12 +4,18 @@
 
 #include "base/status.h"
 
-/* Makes "vitlrp-VERB-" and six letters below TMPDIR, else below /tmp. *path is owned:
- * scratch_folder_remove. */
-enum vitlrp_status scratch_folder_make(const char *verb, char **path, struct vitlrp_error *err);
+struct scratch_folder {
+    char *path; /* owned; NULL: there is none */
+    int parent; /* open */
+    int lock;   /* says that the process lives; -1: none */
+};
 
-/* Removes the folder with all that is in it, follows no link, and releases the path. NULL is fine.
- */
-void scratch_folder_remove(char *path);
+/* Makes .vitlrp-scratch-PROCESS-N below TMPDIR, else below /tmp, and removes those of this user's
+ * processes that were killed. *folder must be removed, unless this has failed. */
+enum vitlrp_status scratch_folder_make(struct scratch_folder *folder, struct vitlrp_error *err);
+
+/* Removes the folder with all that is in it, and follows no link. A zeroed one, and one that is
+ * removed, is fine. */
+void scratch_folder_remove(struct scratch_folder *folder);
 
 #endif

@@ -12,6 +12,7 @@ GOLDEN = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../golden")
 MODEL = os.path.join(GOLDEN, "parity/timm.safetensors")
 WORDS = os.path.join(GOLDEN, "words/clip-eos2/huggingface")
 IMAGES = 3
+TEMPORARY = "temporary"  # folder for what a run needs for itself, where a test gives one by TMPDIR
 # They measure for long, and what they write they write as bench does.
 SLOW = ("bench --throughput", "bench --batch")
 
@@ -34,7 +35,8 @@ def model_options(threads="2"):
 
 
 def make_inputs(program, folder):
-    """Pictures, a list of them, and what merge reads: records, batches and indexes of two shards."""
+    """Pictures, a list of them, what merge reads: records, batches and indexes of two shards; and what is run once
+    more, or shown again: a record, a batch and an index that are whole."""
     with open(os.path.join(folder, "list.txt"), "w", encoding="ascii") as file:
         for i in range(IMAGES):
             write_picture(os.path.join(folder, f"{i}.ppm"), i)
@@ -44,6 +46,10 @@ def make_inputs(program, folder):
                               ("batch", ["-o", f"part{i}"]), ("concepts", ["-o", f"units{i}"])):
             subprocess.run([program, verb, "list.txt", "-q", "--shard", f"{i}/2", *options,
                             *model_options()], cwd=folder, check=True)
+    os.mkdir(os.path.join(folder, TEMPORARY))
+    for run in (["explain", "0.ppm", "-o", "0.svg", "--json", "once.json"], ["batch", "list.txt", "-o", "once"],
+                ["concepts", "list.txt", "--gallery", "0", "-o", "shown"]):
+        subprocess.run([program, *run, "-q", *model_options()], cwd=folder, check=True)
 
 
 def every_verb(threads="2"):
@@ -51,6 +57,8 @@ def every_verb(threads="2"):
     model = model_options(threads)
     found = {
         "info": Verb(["info", *model, "--json", "info.json"], ["info.json"]),
+        "info of texts": Verb(["info", "--model", WORDS, "--threads", threads, "--text", "a red bus", "--text", "a street",
+                               "--save-text-embeddings", "t.npy"], ["t.npy"]),
         "explain": Verb(["0.ppm", *model, "-o", "a.png", "--raw", "a.npy", "--json", "a.json", "--logits", "l.npy"],
                         ["a.png", "a.npy", "a.json", "l.npy"]),
         "texts": Verb(["0.ppm", "--model", WORDS, "--threads", threads, "--text", "a red bus", "--text", "a street",
@@ -62,11 +70,17 @@ def every_verb(threads="2"):
                          "--json", "n.json"], ["n.svg", "n.npy", "s.npy", "n.json"]),
         "neurons page": Verb(["neurons", "0.ppm", *model, "--top", "1", "--concepts", "units0", "-o", "np.html"],
                              ["np.html"]),
+        "neurons of edits": Verb(["neurons", "0.ppm", *model, "--top", "1", "--concepts", "shown", "--edit", "0:fc1:1=mean",
+                                  "--no-maps", "--tokens", "nt.npy", "--json", "ne.json"], ["nt.npy", "ne.json"]),
         "batch": Verb(["batch", "list.txt", *model, "-o", "maps"], ["maps"]),
         "concepts": Verb(["concepts", "list.txt", *model, "--site", "head", "-o", "units"], ["units"]),
+        "concepts --show": Verb(["concepts", "shown", "--show", "0:fc1:1", "--gallery", "1", "--test-images", "2",
+                                 *model], ["shown/index.html", "shown/gallery.json"]),
         "eval": Verb(["eval", "list.txt", *model, "--steps", "2", "--methods", "attnlrp,rise,chefer",
                       "--json", "e.json", "--csv", "e.csv", "--html", "e.html"], ["e.json", "e.csv", "e.html"]),
         "tune": Verb(["tune", "list.txt", *model, "--steps", "2", "-o", "t.json"], ["t.json"]),
+        "rerun": Verb(["rerun", "once.json", "--json", "r.json", "--threads", threads], ["r.json"]),
+        "rerun of a folder": Verb(["rerun", "once", "--json", "rf.json", "--threads", threads], ["rf.json"]),
         "merge": Verb(["merge", "0.json", "1.json", "--json", "m.json", "--csv", "m.csv", "--html", "m.html"],
                       ["m.json", "m.csv", "m.html"]),
         "merge of folders": Verb(["merge", "part0", "part1", "-o", "together"], ["together"]),

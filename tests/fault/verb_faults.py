@@ -1,6 +1,6 @@
 """Every verb while calls that write files fail under it, or while it is killed there. It ends by itself, with
 its results or with the documented exit code and one line. Under each name is the old file or the whole new
-one, no temporary file stays, and the next run works.
+one, no temporary file stays, also none in TMPDIR, and the next run works.
 usage: verb_faults.py VITLRP SHIM writes|kills|moments DENSITY [all|VERB...]
 writes: the first DENSITY calls of each kind fail, by io_shim. kills: the process is killed there.
 moments: it is killed DENSITY times, each time at a random moment."""
@@ -25,6 +25,17 @@ OLD = b"what was there before\n"
 KILLED = -signal.SIGKILL
 KINDS = ("create", "write", "fsync", "close", "rename")
 VERBS = {**every_verb.every_verb(), **every_verb.figures()}
+
+
+def is_journal(path):
+    """An evaluation's or of texts, from which the next run goes on."""
+    return ".json.journal" + os.sep in path or path.endswith(".npy.journal")
+
+
+def is_temporary(path):
+    """What the next run removes: a hidden file of ours, or a file in such a folder, or the lock of a run's folder."""
+    names = path.split(os.sep)
+    return any(name.startswith(".vitlrp-") for name in names) or names[-1] == "lock"
 
 
 def files_of(folder):
@@ -92,10 +103,8 @@ class Sweep:
         """None, or what is wrong with the files after a failure."""
         for path, data in found.items():
             results = self.in_folder and path.split(os.sep)[0] in self.verb.outputs
-            if ".json.journal" + os.sep in path:
-                continue  # an evaluation's, from which the next run goes on
-            if killed and os.path.basename(path).startswith(".vitlrp-"):
-                continue  # the next run's to remove
+            if is_journal(path) or (killed and is_temporary(path)):
+                continue
             if path not in self.wanted and not results:
                 return f"{path} stays behind"
             # Of a folder of results, journals grow, and what is hidden is the next run's to remove.
@@ -106,6 +115,9 @@ class Sweep:
         return None
 
     def judge(self, expected, code, stderr, found):
+        left = os.listdir(os.path.join(self.folder, every_verb.TEMPORARY))
+        if code != KILLED and left:
+            return f"exit {code}, {left} in TMPDIR"
         if code == 0:
             whole = set(found) == set(self.wanted) and OLD not in found.values()
             return self.judge_files(found) if whole else f"exit 0, {sorted(found)}"
@@ -179,6 +191,7 @@ def main():
         folder = os.path.join(base, "run")
         os.mkdir(folder)
         every_verb.make_inputs(program, folder)
+        os.environ["TMPDIR"] = os.path.join(folder, every_verb.TEMPORARY)
         for name in VERBS if chosen == ["all"] else chosen or every_verb.quick_verbs():
             sweep = Sweep(program, shim, folder, name)
             getattr(sweep, what)(density)

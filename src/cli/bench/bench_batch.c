@@ -39,11 +39,11 @@ struct batch_bench {
     struct photo photo;           /* owned: the first image, which stands for all */
     size_t threads;
     struct console silent;
-    enum exit_code stage; /* the code of a failure of what is being done */
-    char *folder;         /* owned: of the batch; NULL if there is none */
-    double *alone;        /* owned: [runs] images per second */
-    double *whole;        /* owned: likewise */
-    double *scratch;      /* owned */
+    enum exit_code stage;         /* the code of a failure of what is being done */
+    struct scratch_folder folder; /* of the batch */
+    double *alone;                /* owned: [runs] images per second */
+    double *whole;                /* owned: likewise */
+    double *scratch;              /* owned */
     char cpu[128];
 };
 
@@ -119,10 +119,11 @@ static enum vitlrp_status measure_whole(struct batch_bench *bench, double *rate,
     struct journal journal = {.descriptor = -1};
     struct text path = {.limit = NAME_LIMIT};
     bench->stage = CODE_OUTPUT;
-    TRY(scratch_folder_make("bench", &bench->folder, err));
+    TRY(scratch_folder_make(&bench->folder, err));
     double start = clock_ms();
-    text_printf(&path, "%s/results.jsonl", bench->folder);
-    enum vitlrp_status status = batch_store_open(bench->folder, 0, 1, &bench->silent, &store, err);
+    text_printf(&path, "%s/results.jsonl", bench->folder.path);
+    enum vitlrp_status status =
+        batch_store_open(bench->folder.path, 0, 1, &bench->silent, &store, err);
     if (status == VITLRP_OK) {
         status = journal_open(path.data, &(struct journal_shard){bench->plan.count, 0, 1, NULL},
                               true, &journal, err);
@@ -134,8 +135,7 @@ static enum vitlrp_status measure_whole(struct batch_bench *bench, double *rate,
     journal_close(&journal);
     batch_store_close(&store);
     text_free(&path);
-    scratch_folder_remove(bench->folder);
-    bench->folder = NULL;
+    scratch_folder_remove(&bench->folder);
     return status;
 }
 

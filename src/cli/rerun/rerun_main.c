@@ -20,7 +20,7 @@ struct rerun {
     struct console *console;
     struct guard guard; /* of the record, which is never written over */
     struct rerun_record record;
-    char *scratch; /* owned */
+    struct scratch_folder scratch;
     struct rerun_command command;
     struct rerun_comparison comparison;
 };
@@ -38,9 +38,9 @@ static enum vitlrp_status open_record(struct rerun *rerun, struct vitlrp_error *
 }
 
 static enum vitlrp_status make_command(struct rerun *rerun, struct vitlrp_error *err) {
-    TRY(scratch_folder_make("rerun", &rerun->scratch, err));
+    TRY(scratch_folder_make(&rerun->scratch, err));
     enum vitlrp_status status =
-        rerun_command_make(&rerun->record, rerun->args, rerun->scratch, &rerun->command, err);
+        rerun_command_make(&rerun->record, rerun->args, rerun->scratch.path, &rerun->command, err);
     return error_prefix(err, status, rerun->record.path);
 }
 
@@ -58,7 +58,7 @@ static enum exit_code run_verb(const struct rerun *rerun, struct console *silent
 static enum vitlrp_status compare_results(struct rerun *rerun, struct vitlrp_error *err) {
     struct text path = {.limit = REPORT_LIMIT};
     struct rerun_list found = {0};
-    text_printf(&path, "%s/%s", rerun->scratch, rerun_result_name(rerun->record.verb));
+    text_printf(&path, "%s/%s", rerun->scratch.path, rerun_result_name(rerun->record.verb));
     enum vitlrp_status status = text_check(&path, "the name of a file", err);
     if (status == VITLRP_OK && rerun->record.folder >= 0) {
         status = rerun_folder_compare(&rerun->record, path.data, &rerun->comparison, err);
@@ -137,7 +137,7 @@ enum exit_code rerun_main(const struct args *args, struct console *console) {
     enum exit_code code = run(&rerun);
     rerun_comparison_free(&rerun.comparison);
     rerun_command_free(&rerun.command);
-    scratch_folder_remove(rerun.scratch);
+    scratch_folder_remove(&rerun.scratch);
     rerun_record_free(&rerun.record);
     guard_free(&rerun.guard);
     return code;
