@@ -38,7 +38,7 @@ enum vitlrp_topic {
     VITLRP_TOPIC_HEADLESS,    /* an output to explain, a head, or images to compare with */
     VITLRP_TOPIC_HEAD_ACTIVATION, /* that between the layers of a head, in the model's options */
     VITLRP_TOPIC_HEAD,            /* a head of classes, likewise */
-    VITLRP_TOPIC_JOURNAL,         /* the folder of the journal, in the options of an evaluation */
+    VITLRP_TOPIC_JOURNAL,         /* the journal, in the options of an evaluation or of texts */
     VITLRP_TOPIC_TEXT_HEADS,      /* heads of the text tower, in the options of texts */
     VITLRP_TOPIC_TOKENIZER,       /* the tokenizer's file, likewise */
     VITLRP_TOPIC_TEXT_CLEANING    /* what is done to texts first, likewise */

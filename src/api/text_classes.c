@@ -139,9 +139,11 @@ void text_row_normalise(float *row, size_t width) {
 static enum vitlrp_status finish_row(struct work *work, size_t class, float *row,
                                      struct vitlrp_error *err) {
     text_row_normalise(row, work->out->width);
-    return work->journal.is_open
-               ? text_journal_add(&work->journal, class, row, work->out->width, err)
-               : VITLRP_OK;
+    if (!work->journal.is_open) {
+        return VITLRP_OK;
+    }
+    return error_topic(err, text_journal_add(&work->journal, class, row, work->out->width, err),
+                       VITLRP_TOPIC_JOURNAL);
 }
 
 /* The texts [first, first + count). */
@@ -212,7 +214,7 @@ static enum vitlrp_status open_journal(const struct vitlrp_model *image, const c
     TRY(journal_head(image, work, &head, err));
     enum vitlrp_status status = text_journal_open(path, head, &work->journal, err);
     json_decref(head);
-    TRY(status);
+    TRY(error_topic(err, status, VITLRP_TOPIC_JOURNAL));
     return text_journal_read(&work->journal, out->width, out->rows, out->count + 1, &work->kept,
                              err);
 }

@@ -68,7 +68,7 @@ static enum vitlrp_status check_of(struct text_journal *out, const json_t *of,
     TRY(journal_read(&out->journal, 0, &first, err));
     enum vitlrp_status status = compare(json_object_get(first, "of"), (json_t *) of, err);
     json_decref(first);
-    return status;
+    return error_prefix(err, status, out->journal.path);
 }
 
 /* ---- Rows ---- */
@@ -78,7 +78,7 @@ enum vitlrp_status text_journal_open(const char *path, const json_t *of, struct 
     const struct journal_shard all = {.count = PLACES, .shards = 1};
     *out = (struct text_journal){.is_open = true};
     TRY(journal_open(path, &all, true, &out->journal, err));
-    return error_prefix(err, check_of(out, of, err), path);
+    return check_of(out, of, err);
 }
 
 static enum vitlrp_status read_row(const struct text_journal *journal, size_t class, size_t width,

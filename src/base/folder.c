@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -112,6 +113,24 @@ enum vitlrp_status folder_enter_below(int root, const char *path, bool make, int
     *out = folder;
     *name = at;
     return status;
+}
+
+bool folder_holds(int folder, const char *path) {
+    char whole[PATH_MAX];
+    struct stat wanted;
+    struct stat found;
+    if (realpath(path, whole) == NULL || fstat(folder, &wanted) != 0) {
+        return false;
+    }
+    for (char *slash = strrchr(whole, '/'); slash != NULL; slash = strrchr(whole, '/')) {
+        slash[slash == whole ? 1 : 0] = '\0'; /* of the root the slash stays */
+        if (stat(whole, &found) == 0 && found.st_dev == wanted.st_dev &&
+            found.st_ino == wanted.st_ino) {
+            return true;
+        }
+        *slash = '\0';
+    }
+    return false;
 }
 
 bool folder_name_is(int folder, const char *name, int descriptor) {

@@ -31,6 +31,9 @@ enum vitlrp_status folder_enter(int folder, const char *name, bool make, int *ou
 enum vitlrp_status folder_enter_below(int root, const char *path, bool make, int *out,
                                       const char **name, struct vitlrp_error *err);
 
+/* True if the path leads to a file in the folder, or below it; links are followed. */
+bool folder_holds(int folder, const char *path);
+
 /* True if the name in the folder still leads to the open file: it was neither removed nor replaced,
  * and is no link to it. */
 bool folder_name_is(int folder, const char *name, int descriptor);

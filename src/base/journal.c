@@ -11,6 +11,7 @@
 #include "base/draft.h"
 #include "base/file.h"
 #include "base/folder.h"
+#include "base/json_scan.h"
 #include "base/mem.h"
 
 #define LINE_LIMIT ((size_t) 1 << 28)
@@ -119,6 +120,26 @@ static enum vitlrp_status next_line(struct line_reader *reader, const char **lin
     return VITLRP_OK;
 }
 
+/* What is behind the last newline is cut off, so it must be of a line that was being written, or
+ * the zeros that a loss of power leaves: a file without newlines is somebody else's. */
+static enum vitlrp_status check_torn(const struct journal *journal,
+                                     const struct line_reader *reader, struct vitlrp_error *err) {
+    const char *torn = reader->buffer.data + reader->begin;
+    size_t length = reader->buffer.length - reader->begin;
+    struct line parsed;
+    struct json_cost cost;
+    if (length == 0 || torn[0] == '\0') {
+        return VITLRP_OK;
+    }
+    bool whole = json_scan(torn, length, &cost) == JSON_WELL_FORMED;
+    return torn[0] == '{' &&
+                   (!whole || parse_line(journal, torn, length, &parsed, NULL) == VITLRP_OK)
+               ? VITLRP_OK
+               : fail(
+                     err, VITLRP_FORMAT,
+                     "ends in something that no run has written (give another name, or remove it)");
+}
+
 static enum vitlrp_status scan_lines(struct journal *journal, struct line_reader *reader,
                                      struct vitlrp_error *err) {
     for (size_t number = 1;; number++) {
@@ -127,7 +148,7 @@ static enum vitlrp_status scan_lines(struct journal *journal, struct line_reader
         size_t length = 0;
         TRY(next_line(reader, &line, &length, err));
         if (line == NULL) {
-            return VITLRP_OK;
+            return check_torn(journal, reader, err);
         }
         enum vitlrp_status status = parse_line(journal, line, length - 1, &parsed, err);
         if (status != VITLRP_OK) {

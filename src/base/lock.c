@@ -12,6 +12,7 @@
 #include "base/text.h"
 
 #define OWNER_BYTES 200
+#define OWNER_BEGIN "process "
 #define MOST_ATTEMPTS 100
 #define FOLDER_LOCK "lock"
 
@@ -31,7 +32,7 @@ static void write_owner(int descriptor) {
     if (gethostname(host, sizeof host - 1) != 0) {
         host[0] = '\0';
     }
-    text_printf(&owner, "process %ld on %s\n", (long) getpid(), host);
+    text_printf(&owner, OWNER_BEGIN "%ld on %s\n", (long) getpid(), host);
     if (!owner.failed && ftruncate(descriptor, 0) == 0 &&
         pwrite(descriptor, owner.data, owner.length, 0) < 0) {
         errno = 0;
@@ -56,6 +57,13 @@ static enum vitlrp_status lock_open_file(int descriptor, int kind, bool *missing
     return fail_errno(err, errno, "cannot lock");
 }
 
+/* A file of that name in which no lock has said whose it is. */
+static bool is_foreign(int descriptor) {
+    char begin[sizeof OWNER_BEGIN - 1];
+    ssize_t got = pread(descriptor, begin, sizeof begin, 0);
+    return got > 0 && memcmp(begin, OWNER_BEGIN, (size_t) got) != 0;
+}
+
 static enum vitlrp_status lock_file_take(const struct lock *lock, const char *name, int kind,
                                          bool *missing, int *out, struct vitlrp_error *err) {
     for (int attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
@@ -66,7 +74,11 @@ static enum vitlrp_status lock_file_take(const struct lock *lock, const char *na
         }
         enum vitlrp_status status = lock_open_file(descriptor, kind, missing, err);
         /* Its last owner may have removed it meanwhile. */
-        if (status == VITLRP_OK && folder_name_is(lock->hidden, name, descriptor)) {
+        if (status == VITLRP_OK && is_foreign(descriptor)) {
+            status =
+                fail(err, VITLRP_USAGE,
+                     "is there, and no run has written it (give another folder, or remove it)");
+        } else if (status == VITLRP_OK && folder_name_is(lock->hidden, name, descriptor)) {
             write_owner(descriptor);
             *out = descriptor;
             return VITLRP_OK;

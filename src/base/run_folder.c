@@ -3,11 +3,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/draft.h"
 #include "base/folder.h"
+#include "base/json.h"
 #include "base/mem.h"
 
 #define RUN "run.json"
@@ -85,10 +87,42 @@ static bool has_results(int folder) {
     return fstatat(folder, RESULTS, &info, AT_SYMLINK_NOFOLLOW) == 0 && info.st_size > 0;
 }
 
+/* A file of that name that is no run's is not written over. */
+static enum vitlrp_status check_is_run(const struct run_folder *folder, struct vitlrp_error *err) {
+    struct bytes bytes = {0};
+    json_t *object = NULL;
+    TRY(run_folder_read(folder, &bytes, err));
+    enum vitlrp_status status =
+        json_parse_object((const char *) bytes.data, bytes.size, &object, err);
+    const char *format = status == VITLRP_OK ? json_get_string(object, "format") : NULL;
+    if (status != VITLRP_NOMEM && (format == NULL || strncmp(format, "vitlrp ", 7) != 0)) {
+        status = fail(err, VITLRP_USAGE,
+                      "is there, and no run has written it (give another folder, or remove it)");
+    }
+    json_decref(object);
+    bytes_free(&bytes);
+    return run_folder_prefix(folder, status, err);
+}
+
+static enum vitlrp_status check_new(const struct run_folder *folder, const char *const *made,
+                                    struct vitlrp_error *err) {
+    for (; made != NULL && *made != NULL; made++) {
+        if (folder_has(folder->folder, *made)) {
+            enum vitlrp_status status =
+                fail(err, VITLRP_USAGE,
+                     "%s exists without " RUN " (give another folder, or remove it)", *made);
+            return error_prefix(err, status, folder->path);
+        }
+    }
+    return VITLRP_OK;
+}
+
 static enum vitlrp_status begin_or_resume(const struct run_folder *folder,
                                           const struct run_folder_run *run,
                                           struct vitlrp_error *err) {
     if (!has_results(folder->folder)) {
+        TRY(folder_has(folder->folder, RUN) ? check_is_run(folder, err)
+                                            : check_new(folder, run->made, err));
         return run_folder_write(folder, run->text, err);
     }
     if (folder_has(folder->folder, RUN)) {

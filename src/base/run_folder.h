@@ -40,6 +40,8 @@ typedef enum vitlrp_status run_folder_compare(void *user, const char *run, size_
 
 struct run_folder_run {
     struct journal_shard images;
+    const char *const
+        *made; /* other files of a run, up to NULL: in the way where there is no run; NULL: none */
     const struct text *text; /* of run.json */
     run_folder_compare *compare;
     void *user;

@@ -127,8 +127,9 @@ enum repeated_option {
 struct args {
     size_t words; /* of argv */
     enum verb verb;
-    bool verb_given;                 /* written out, not only implied */
-    bool of_record;                  /* what it states is all: no variable stands for an option */
+    bool verb_given;  /* written out, not only implied */
+    const char *kept; /* what rerun writes itself: no input of this run; NULL: nothing */
+    bool of_record;   /* what it states is all: no variable stands for an option */
     const char *value[OPTION_COUNT]; /* of the last time; "" for an option without argument; NULL
                                         if not given */
     char *joined[OPTION_COUNT];      /* owned: the values of a list that was given several times */

@@ -45,6 +45,7 @@ enum vitlrp_status guard_words(struct guard *guard, const struct args *args, con
                                struct vitlrp_error *err) {
     static const enum option_id OPTIONS[] = {OPTION_LABELS, OPTION_SETTINGS, OPTION_TRUTH,
                                              OPTION_BOXES};
+    TRY(args->kept == NULL ? VITLRP_OK : guard_output(guard, "--json", args->kept, err));
     for (size_t i = 0; i < args->operand_count; i++) {
         TRY(guard_input(guard, args->operands[i], err));
     }

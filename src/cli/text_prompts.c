@@ -72,9 +72,8 @@ struct vitlrp_text_options text_options_of(const struct settings *settings,
     return options;
 }
 
-/* The file that keeps rows while they are made; "" without one. */
-static enum vitlrp_status journal_path(const struct settings *settings, struct text *out,
-                                       struct vitlrp_error *err) {
+enum vitlrp_status text_prompts_journal(const struct settings *settings, struct text *out,
+                                        struct vitlrp_error *err) {
     *out = (struct text){.limit = PATH_LIMIT};
     text_append_string(out, settings->save_rows_path == NULL ? "" : settings->save_rows_path);
     text_append_string(out, settings->save_rows_path == NULL ? "" : ".journal");
@@ -95,7 +94,7 @@ static enum vitlrp_status embed(const struct settings *settings, const struct co
     options.template_count = given->templates.count;
     options.observer = pass_watch_observer(&watch);
     options.keep_tower = settings->words || settings->word_text != NULL || settings->lists_tokens;
-    TRY(journal_path(settings, &journal, err));
+    TRY(text_prompts_journal(settings, &journal, err));
     options.contrast = settings_contrast(settings);
     options.journal = settings->save_rows_path == NULL ? NULL : journal.data;
     snprintf(what, sizeof what, "reading %zu texts", given->count * templates);
@@ -131,7 +130,7 @@ static enum vitlrp_status write_rows(const char *path, const float *rows, const 
 static enum vitlrp_status remove_journal(const struct settings *settings,
                                          struct vitlrp_error *err) {
     struct text path;
-    enum vitlrp_status status = journal_path(settings, &path, err);
+    enum vitlrp_status status = text_prompts_journal(settings, &path, err);
     if (status == VITLRP_OK && remove(path.data) != 0 && errno != ENOENT) {
         status = error_prefix(err, fail_errno(err, errno, "cannot remove"), path.data);
     }

@@ -36,6 +36,10 @@ enum vitlrp_status text_prompts_choose(const struct text_prompts *prompts,
                                        const struct console *console, struct vitlrp_model **model,
                                        struct vitlrp_error *err);
 
+/* The path of what is kept; "" where no rows will be saved. *out: text_free. */
+enum vitlrp_status text_prompts_journal(const struct settings *settings, struct text *out,
+                                        struct vitlrp_error *err);
+
 /* Writes the rows of that model to the settings' file, and removes what was kept beside it. */
 enum vitlrp_status text_prompts_save(const struct settings *settings,
                                      const struct vitlrp_model *model, struct vitlrp_error *err);

@@ -17,7 +17,7 @@ import small_model  # noqa: E402
 PROGRAM, DATA = (os.path.abspath(path) for path in sys.argv[1:3])
 small_model.use(backend="openblas")
 
-EQUAL, DIFFERENT, USAGE, INPUT, LIMIT = 0, 1, 2, 3, 5
+EQUAL, DIFFERENT, USAGE, INPUT, OUTPUT, LIMIT = 0, 1, 2, 3, 4, 5
 
 
 class Folder(unittest.TestCase):
@@ -252,10 +252,10 @@ class Changes(Folder):
         record = self.read("r.json")
         record["top"][1]["logit"] += 1e-6 * abs(record["top"][1]["logit"])
         self.write("r.json", record)
-        report = self.rerun("r.json", expect=DIFFERENT)
+        report = self.rerun("r.json", "-j", "2", expect=DIFFERENT)
         self.assertEqual(self.paths(report, "figures"), ["top[1].logit"])
         self.assertLess(abs(report["differences"][0]["relative"] - 1e-6), 1e-7)
-        text = self.run_program("rerun", "r.json", expect=DIFFERENT).stdout
+        text = self.run_program("rerun", "r.json", "-j", "2", expect=DIFFERENT).stdout
         self.assertRegex(text, r"\Ar\.json: different: 1 of \d+ figures\n  top\[1\]\.logit was .*\nno input, option")
 
     def test_many_figures(self):
@@ -263,7 +263,7 @@ class Changes(Folder):
         for line in record["ledger"]:
             line["absorbed"] = 1
         self.write("r.json", record)
-        report = self.rerun("r.json", expect=DIFFERENT)
+        report = self.rerun("r.json", "-j", "2", expect=DIFFERENT)
         self.assertEqual(report["differ"]["figures"], len(record["ledger"]))
         self.assertEqual(len(report["differences"]), min(20, len(record["ledger"])))
 
@@ -284,7 +284,7 @@ class Changes(Folder):
         run["processor"] = "Another One"
         run["arithmetic"]["kernels"] = "avx1024"
         self.change(run=run, version="0.1.9")
-        self.assertEqual(self.paths(self.rerun("r.json"), "circumstances"),
+        self.assertEqual(self.paths(self.rerun("r.json", "-j", "2"), "circumstances"),
                          ["version", "run.processor", "run.arithmetic.kernels"])
 
     def test_option(self):
@@ -392,7 +392,7 @@ class Hostile(Folder):
 
     def test_no_folder(self):
         """Where nothing can be written, that is said."""
-        self.run_program("rerun", "r.json", expect=INPUT, TMPDIR=self.path("none"))
+        self.run_program("rerun", "r.json", expect=OUTPUT, TMPDIR=self.path("none"))
 
 
 if __name__ == "__main__":

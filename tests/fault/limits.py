@@ -51,6 +51,7 @@ def verbs(program, data, folder):
         "eval": record + ["attnlrp,rise,chefer", "--html", "a.html"],
         "tune": [program, "tune", *few],
         "merge": [program, "merge", "record.json", "-q", "--html", "b.html"],
+        "rerun": [program, "rerun", "record.json", "-q"],
         "info": [program, "info", "-q"],
         "bench": bench + once,
         "bench --eval": [program, "bench", "-q", *every_verb.model_options(), "--eval"],
@@ -61,7 +62,7 @@ def verbs(program, data, folder):
 
 RESUMED = "eval resumed"
 # Verbs without products or with a journal of one backend, those that measure for long, and those that need one thread.
-NO_BACKEND = ("merge", "info", "eval in a journal", RESUMED, "merge of a journal")
+NO_BACKEND = ("merge", "rerun", "info", "eval in a journal", RESUMED, "merge of a journal")
 ONE_BACKEND = ("bench --eval", "bench --throughput")
 NO_THREADS = ("merge", "merge of folders", "merge of indexes", "info")
 
@@ -185,7 +186,7 @@ def stack(commands, folder):
 def threads_codes(name):
     """A batch has threads that wait for disks, an index those that compute: without any they say so. All else works in
     the one it has."""
-    return (5,) if "batch" in name or name == "concepts" else (0,)
+    return (5,) if "batch" in name or name in ("concepts", "rerun of a folder") else (0,)
 
 
 def figure(program, picture):

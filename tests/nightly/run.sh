@@ -20,7 +20,8 @@ part python3 -B tests/fault/limits.py build/vitlrp build/tests/fault/libio_shim.
 part python3 -B tests/fault/verb_faults.py build/vitlrp build/tests/fault/libio_shim.so writes 40 all
 part python3 -B tests/fault/verb_faults.py build/vitlrp build/tests/fault/libio_shim.so kills 40 all
 part python3 -B tests/fault/verb_faults.py build/vitlrp build/tests/fault/libio_shim.so moments 200 tune eval batch \
-    merge "merge of folders" concepts "merge of indexes" explain page animation compare
+    merge "merge of folders" concepts "concepts --show" "merge of indexes" explain texts page animation compare neurons \
+    "neurons page" rerun "rerun of a folder" "info of texts"
 mapfile -d '' -t photographs < <(find "${PHOTOGRAPHS:-data}" -iname '*.jp*g' -print0)
 part build/tests/test_render_signs "${photographs[@]}"
 cmake -S . -B build-clang -G Ninja -DVITLRP_TESTS=ON -DCMAKE_C_COMPILER=clang -DCMAKE_EXPORT_COMPILE_COMMANDS=ON

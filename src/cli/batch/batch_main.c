@@ -112,7 +112,7 @@ static enum vitlrp_status batch_open_first(struct batch *batch, struct console *
 static enum vitlrp_status batch_guard(const struct args *args, struct batch *batch,
                                       struct vitlrp_error *err) {
     struct stat info;
-    if (stat(batch->choice.folder, &info) != 0) {
+    if (stat(batch->choice.folder, &info) != 0 && args->kept == NULL) {
         return VITLRP_OK;
     }
     batch->guard.names_come_later = true;

@@ -58,8 +58,7 @@ static enum vitlrp_status choose_output(struct comparison *comparison, struct vi
             err, fail(err, VITLRP_USAGE, "a figure's name must end in .png, .jpg, .svg or .pdf"),
             comparison->path);
     }
-    TRY(figure_check(comparison->format, err));
-    return claim_files(comparison, err);
+    return figure_check(comparison->format, err);
 }
 
 static enum vitlrp_status read_curves(const struct args *args, struct compare_cells *cells,
@@ -167,6 +166,9 @@ static enum vitlrp_status report(const struct comparison *comparison, struct vit
 static enum exit_code run(struct comparison *comparison) {
     struct vitlrp_error err;
     enum exit_code code = console_check(read_options(comparison, &err), CODE_INPUT, &err);
+    if (code == CODE_DONE) {
+        code = console_check(claim_files(comparison, &err), CODE_OUTPUT, &err);
+    }
     if (code == CODE_DONE) {
         comparison->settings.inputs = guard_inputs(&comparison->guard);
         code = console_check(

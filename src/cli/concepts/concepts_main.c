@@ -48,8 +48,8 @@ static enum vitlrp_status open_run(const struct args *args, struct concepts *run
                                    struct console *console, struct vitlrp_error *err) {
     TRY(settings_read(args, &run->settings, err));
     TRY(concepts_choose(args, &run->settings, &run->choice, err));
-    run->settings.inputs = guard_inputs(&run->guard);
     TRY(guard_words(&run->guard, args, run->settings.model_path, err));
+    run->settings.inputs = guard_inputs(&run->guard);
     run->threads = run->wanted_threads = batch_take_threads(&run->settings);
     TRY(model_choose(&run->settings, console, &run->model, err));
     TRY(model_record_take(run->model, &run->record, err));
@@ -96,7 +96,9 @@ static enum vitlrp_status look_folder(struct concepts *run, const struct journal
 static enum vitlrp_status open_folder(struct concepts *run, struct vitlrp_error *err) {
     const struct batch_choice *choice = &run->choice.images;
     struct text text = {.limit = (size_t) 1 << 24};
+    static const char *const MADE[] = GALLERY_FILES;
     struct run_folder_run own = {
+        .made = MADE,
         .images = {run->plan.count, choice->shard, choice->shards, concepts_line_check},
         .text = &text,
         .compare = compare_runs,

@@ -166,6 +166,7 @@ static enum vitlrp_status compare_texts(void *user, const char *bytes, size_t si
 
 static enum vitlrp_status open_target(const char *path, struct merging *merging,
                                       struct vitlrp_error *err) {
+    static const char *const MADE[] = GALLERY_FILES;
     struct text text = {.limit = RUN_LIMIT};
     json_t *config = json_copy(merging->parts[0].config);
     if (config == NULL) {
@@ -173,6 +174,7 @@ static enum vitlrp_status open_target(const char *path, struct merging *merging,
     }
     json_object_del(config, "shard");
     const struct run_folder_run run = {.images = {merging->images, 0, 1, concepts_line_check},
+                                       .made = MADE,
                                        .text = &text,
                                        .compare = compare_texts,
                                        .user = &text};

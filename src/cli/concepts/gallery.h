@@ -26,6 +26,8 @@
 #define GALLERY_RECORD "gallery.json"
 #define GALLERY_PAGE "index.html"
 #define GALLERY_CROPS "crops"
+#define GALLERY_FILES                                                                              \
+    { GALLERY_PAGE, GALLERY_RECORD, NULL } /* what a folder without a run must not have */
 
 struct gallery_choice {
     int32_t units;       /* of each block: those of the largest mean relevance */

@@ -289,16 +289,27 @@ static enum vitlrp_status choose_operand(const struct args *args, struct setting
     return VITLRP_OK;
 }
 
-/* The model and what is known of it; what may not be written over is refused before. */
 static enum vitlrp_status info_prepare(const struct args *args, struct guard *guard,
                                        struct settings *settings, struct vitlrp_error *err) {
     TRY(settings_read(args, settings, err));
     TRY(choose_operand(args, settings, err));
     TRY(guard_words(guard, args, settings->model_path, err));
-    const char *const outputs[] = {"--json", "--save-text-embeddings"};
-    const char *const paths[] = {args->value[OPTION_JSON], settings->save_rows_path};
-    TRY(output_check_array(outputs[1], paths[1], err));
-    TRY(output_claim_each(guard, outputs, paths, 2, err));
+    return output_check_array("--save-text-embeddings", settings->save_rows_path, err);
+}
+
+/* What may not be written over is refused before. The file that keeps rows while they are made is
+ * written too. */
+static enum vitlrp_status info_claim(const struct args *args, struct guard *guard,
+                                     struct settings *settings, struct vitlrp_error *err) {
+    static const char *const OUTPUTS[] = {"--json", "--save-text-embeddings",
+                                          "the journal of --save-text-embeddings"};
+    struct text journal;
+    TRY(text_prompts_journal(settings, &journal, err));
+    const char *const paths[] = {args->value[OPTION_JSON], settings->save_rows_path,
+                                 settings->save_rows_path == NULL ? NULL : journal.data};
+    enum vitlrp_status status = output_claim_each(guard, OUTPUTS, paths, 3, err);
+    text_free(&journal);
+    TRY(status);
     settings->inputs = guard_inputs(guard);
     settings->lists_tokens = true;
     return VITLRP_OK;
@@ -355,12 +366,18 @@ enum exit_code info_main(const struct args *args, struct console *console) {
     enum vitlrp_status status = info_prepare(args, &guard, &settings, &err);
     enum exit_code code = console_check(status, CODE_INPUT, &err);
     if (code == CODE_DONE) {
+        code = console_check(info_claim(args, &guard, &settings, &err), CODE_OUTPUT, &err);
+    }
+    if (code == CODE_DONE) {
         settings.tensors = (struct vitlrp_tensor_list){info_tensors_take, &tensors};
         status = info_open(&settings, console, &model, &tensors, &facts, &err);
-        code = console_check(status, CODE_INPUT, &err);
+        bool of_journal = status != VITLRP_OK && err.topic == VITLRP_TOPIC_JOURNAL;
+        err.topic = of_journal ? VITLRP_TOPIC_NONE : err.topic; /* no option names another one */
+        code = console_check(status, of_journal ? CODE_OUTPUT : CODE_INPUT, &err);
         if (code == CODE_DONE) {
             code = facts_report(args, console, &facts);
-        } else if (status != VITLRP_USAGE && status != VITLRP_NOMEM) { /* the file's fault */
+        } else if (!of_journal && status != VITLRP_USAGE &&
+                   status != VITLRP_NOMEM) { /* the file's fault */
             code = exit_code_first(
                 code, refused_report(args, console, &settings, tensors.list, err.message));
         }

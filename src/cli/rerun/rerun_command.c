@@ -289,6 +289,7 @@ enum vitlrp_status rerun_command_make(const struct rerun_record *record, const s
     TRY(add_inputs(out, record, own->value[OPTION_INPUT_ROOT], err));
     TRY(args_parse((int) out->count, out->words, &out->args, err));
     out->args.of_record = true;
+    out->args.kept = own->value[OPTION_JSON];
     return VITLRP_OK;
 }
 

@@ -1,6 +1,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include <fcntl.h>
 
+#include "base/folder.h"
 #include "base/mem.h"
 #include "cli/outputs.h"
 #include "cli/scratch_folder.h"
@@ -25,20 +26,26 @@ struct rerun {
     struct rerun_comparison comparison;
 };
 
-static enum vitlrp_status open_record(struct rerun *rerun, struct vitlrp_error *err) {
+static enum vitlrp_status claim_report(struct rerun *rerun, struct vitlrp_error *err) {
     const struct args *args = rerun->args;
-    const char *json = args->value[OPTION_JSON];
     if (args->operand_count != 1) {
         return fail(err, VITLRP_USAGE,
                     "rerun takes one record: a file or a folder (see vitlrp rerun --help)");
     }
     TRY(guard_words(&rerun->guard, args, NULL, err));
-    TRY(output_claim(&rerun->guard, "--json", json, err));
-    return rerun_record_read(args->operands[0], &rerun->record, err);
+    return output_claim(&rerun->guard, "--json", args->value[OPTION_JSON], err);
+}
+
+static enum vitlrp_status open_record(struct rerun *rerun, struct vitlrp_error *err) {
+    const char *json = rerun->args->value[OPTION_JSON];
+    TRY(rerun_record_read(rerun->args->operands[0], &rerun->record, err));
+    return json != NULL && rerun->record.folder >= 0 && folder_holds(rerun->record.folder, json)
+               ? error_prefix(err, fail(err, VITLRP_USAGE, "--json would overwrite this input"),
+                              json)
+               : VITLRP_OK;
 }
 
 static enum vitlrp_status make_command(struct rerun *rerun, struct vitlrp_error *err) {
-    TRY(scratch_folder_make(&rerun->scratch, err));
     enum vitlrp_status status =
         rerun_command_make(&rerun->record, rerun->args, rerun->scratch.path, &rerun->command, err);
     return error_prefix(err, status, rerun->record.path);
@@ -70,6 +77,7 @@ static enum vitlrp_status compare_results(struct rerun *rerun, struct vitlrp_err
     }
     rerun_list_free(&found);
     text_free(&path);
+    scratch_folder_remove(&rerun->scratch); /* whoever reads the report may end this process */
     return status;
 }
 
@@ -112,7 +120,13 @@ static enum vitlrp_status report(const struct rerun *rerun, struct vitlrp_error 
 static enum exit_code run(struct rerun *rerun) {
     struct vitlrp_error err;
     struct console silent = {.verbosity = 0, .stdout_taken = true};
-    enum exit_code code = console_check(open_record(rerun, &err), CODE_INPUT, &err);
+    enum exit_code code = console_check(claim_report(rerun, &err), CODE_OUTPUT, &err);
+    if (code == CODE_DONE) {
+        code = console_check(open_record(rerun, &err), CODE_INPUT, &err);
+    }
+    if (code == CODE_DONE) {
+        code = console_check(scratch_folder_make(&rerun->scratch, &err), CODE_OUTPUT, &err);
+    }
     if (code == CODE_DONE) {
         code = console_check(make_command(rerun, &err), CODE_INPUT, &err);
     }
