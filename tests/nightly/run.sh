@@ -29,6 +29,7 @@ part tests/checks/tidy.sh build-clang/compile_commands.json "$(mktemp -d -p buil
 part tests/nightly/valgrind.sh
 part tests/nightly/threads.sh
 part tests/nightly/coverage.sh
+part python3 -B tests/nightly/mutations.py --count 400
 part env VITLRP_KILLS=200 ctest --test-dir build -R cli/batch --output-on-failure
 part env VITLRP_KILLS=50 ctest --test-dir build -R 'cli/(journal|concepts)' --output-on-failure
 part python3 -B tests/nightly/journal.py build/vitlrp data/goldfish.jpg
