@@ -13,6 +13,7 @@ keeps what was found, for later runs with the same FOLDER: a result counts as lo
 --report only prints, --list shows what would be tried. Exit status 1: a room that has a goal is below GOAL."""
 
 import argparse
+import atexit
 import collections
 import fnmatch
 import hashlib
@@ -46,13 +47,13 @@ EVALUATIONS = """test_eval_curve test_eval_journal test_eval_localize test_eval_
     test_eval_s* test_agreement test_dataset* test_map_folder test_metric test_record test_removal test_report
     test_segmentation test_standing test_unit_curve"""
 ROOMS = [
-    ("vit/ops", r"vit/ops/", PASSES + " test_kernels test_attention_forms", True),
+    ("vit/ops", r"vit/ops/", PASSES + " test_op_* test_kernels test_attention_forms", True),
     ("vit/methods", r"vit/methods/", PASSES + " test_agreement", True),
     ("vit/load", r"vit/load/", MODELS + """ test_model test_edits test_limits test_label_words test_load_* test_facts
         test_head_file test_identity test_payload test_hostile test_model_preprocess""", True),
     ("eval statistics", r"eval/(agreement|concentration|metric|segmentation|significance|standing|statistics|summary)",
      EVALUATIONS, True),
-    ("vit, other", r"vit/", PASSES + """ test_kernels test_attention* test_gemm_weights test_amx test_batch_units
+    ("vit, other", r"vit/", PASSES + """ test_op_* test_kernels test_attention* test_gemm_weights test_amx test_batch_units
         test_method_bits test_load_parity test_load_blocks test_signals""", False),
     ("eval, other", r"eval/", EVALUATIONS + " test_eval_public test_eval_tune test_eval_units test_audit", False),
     ("imgio", r"imgio/", """test_image_* test_encode test_colormap test_render_* test_preprocess test_stream test_limits
@@ -99,7 +100,7 @@ class Build:
     def __init__(self, folder, options, preload):
         self.folder, self.options, self.preload = folder, options, preload
         self.library = os.path.join(folder, "libmutation_whole.so")
-        self.scratch = os.path.join(folder, "mutant")
+        self.scratch = None
         self.tests = {}  # name -> command to link it
         self.seconds = {}
         self.ready = False
@@ -107,7 +108,9 @@ class Build:
     def prepare(self):
         if self.ready:
             return
-        os.makedirs(self.scratch, exist_ok=True)
+        os.makedirs(self.folder, exist_ok=True)
+        self.scratch = tempfile.mkdtemp(prefix="mutant-", dir=self.folder)
+        atexit.register(shutil.rmtree, self.scratch, True)
         if not os.path.exists(os.path.join(self.folder, "build.ninja")):
             subprocess.run(["cmake", "-S", ROOT, "-B", self.folder, "-G", "Ninja", "-DVITLRP_TESTS=ON", VISIBLE,
                             "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", *self.options], check=True, stdout=subprocess.DEVNULL)
