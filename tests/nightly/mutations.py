@@ -9,7 +9,8 @@ The tree is only read. The library is built once, as a shared one (FOLDER, build
 compilation of its file: the objects of that file are linked alone, and loaded before the library. FOLDER/results.jsonl
 keeps what was found, for later runs with the same FOLDER: a result counts as long as its function is the same.
 --count N goes on until N faults of these rooms are judged. --again tries survivors once more (after tests were added);
---sanitize tries them in a second build, under AddressSanitizer and UndefinedBehaviorSanitizer, which .ci/run has too.
+--sanitize tries them with their file, and the arenas that memory is cut from, compiled with AddressSanitizer and
+UndefinedBehaviorSanitizer, under which .ci/run runs these tests too.
 --report only prints, --list shows what would be tried. Exit status 1: a room that has a goal is below GOAL."""
 
 import argparse
@@ -61,11 +62,11 @@ ROOMS = [
     ("text", r"src/text/", """test_text_clean test_tokenizer test_siglip_ids test_subword_* test_templates test_prompts
         test_text_public test_text""", False),
 ]
-PLAIN = ["-DCMAKE_C_FLAGS_RELEASE=-O2"]  # with our own assertions
-SANITIZED = ["-DVITLRP_SANITIZE=ON"]
-# The library's own names are visible, or no other object could take their place.
-VISIBLE = ("-DCMAKE_C_COMPILE_OBJECT=<CMAKE_C_COMPILER> <DEFINES> <INCLUDES> <FLAGS> -fvisibility=default -o <OBJECT> "
-           "-c <SOURCE>")
+# With our own assertions, and the library's names visible, or no other object could take their place.
+OPTIONS = ["-DVITLRP_TESTS=ON", "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", "-DCMAKE_C_FLAGS_RELEASE=-O2",
+           "-DCMAKE_C_COMPILE_OBJECT=<CMAKE_C_COMPILER> <DEFINES> <INCLUDES> <FLAGS> -fvisibility=default -o <OBJECT> "
+           "-c <SOURCE>"]
+SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g1"]
 
 
 def sources():
@@ -97,8 +98,8 @@ def chosen(found, rooms):
 class Build:
     """A library, the tests that are linked with it, and how long each takes."""
 
-    def __init__(self, folder, options, preload):
-        self.folder, self.options, self.preload = folder, options, preload
+    def __init__(self, folder, sanitizes):
+        self.folder, self.flags, self.preload = folder, SANITIZERS if sanitizes else [], []
         self.library = os.path.join(folder, "libmutation_whole.so")
         self.scratch = None
         self.tests = {}  # name -> command to link it
@@ -112,8 +113,8 @@ class Build:
         self.scratch = tempfile.mkdtemp(prefix="mutant-", dir=self.folder)
         atexit.register(shutil.rmtree, self.scratch, True)
         if not os.path.exists(os.path.join(self.folder, "build.ninja")):
-            subprocess.run(["cmake", "-S", ROOT, "-B", self.folder, "-G", "Ninja", "-DVITLRP_TESTS=ON", VISIBLE,
-                            "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", *self.options], check=True, stdout=subprocess.DEVNULL)
+            subprocess.run(["cmake", "-S", ROOT, "-B", self.folder, "-G", "Ninja", *OPTIONS], check=True,
+                           stdout=subprocess.DEVNULL)
         names = sorted(name[:-2] for name in os.listdir(os.path.join(ROOT, "tests", "unit")) if name.endswith(".c"))
         objects = {name: f"tests/CMakeFiles/{name}.dir/unit/{name}.c.o" for name in names}
         self.ninja("vitlrp_static", "test_support", *objects.values())
@@ -125,6 +126,9 @@ class Build:
                 self.tests[link[2]] = shlex.split(link[1])
         self.link_library()
         self.read_seconds(objects)
+        if self.flags:
+            arenas = mutation_operators.source_of(ROOT, "src/base/arena.c")
+            self.preload = [sanitizer_library(), self.compile(arenas.path, arenas.text, "arena")[0]]
         self.ready = True
 
     def ninja(self, *arguments):
@@ -189,16 +193,22 @@ class Build:
             objects.append(os.path.join(self.scratch, f"{name}{len(objects)}.o"))
             words[words.index("-o") + 1] = objects[-1]
             words[words.index("-c") + 1] = mutant
-            words += ["-w", "-iquote", os.path.dirname(entry["file"])]
+            words += ["-w", "-iquote", os.path.dirname(entry["file"]), *self.flags]
             if subprocess.run(words, cwd=entry["directory"], capture_output=True, check=False).returncode != 0:
                 return None
         folder = os.path.dirname(os.path.join(ROOT, path))  # data in assembly has hidden names
         data = [os.path.join(entry["directory"], shlex.split(entry["command"])[-3]) for entry in self.commands
                 if os.path.dirname(entry["file"]) == folder and entry["file"].endswith(".S")]
         library = os.path.join(self.scratch, f"{name}.so")
-        flags = [word for word in self.tests["test_base"] if word.startswith("-fsanitize")]
-        subprocess.run([self.tests["test_base"][0], "-shared", *flags, "-o", library, *objects, *data], check=True)
+        subprocess.run([self.tests["test_base"][0], "-shared", *self.flags, "-o", library, *objects, *data], check=True)
         return library, objects
+
+    def fails_anyway(self, source, name):
+        """True where the file without a fault fails too, as a limit of memory does under a sanitizer."""
+        if not self.flags:
+            return False
+        original = self.compile(source.path, source.text, "original")
+        return self.run(name, original[0], 600)[0] != "passed"
 
     def same_code(self, path, text, objects):
         original = self.compile(path, text, "original")
@@ -208,9 +218,9 @@ class Build:
     def run(self, name, library, seconds):
         """("passed", "failed" or "timeout", seconds of a processor)."""
         folder = tempfile.mkdtemp(dir=self.scratch)
-        preload = self.preload + ([library] if library else [])
+        preload = self.preload[:1] + ([library] if library else []) + self.preload[1:]
         environment = dict(os.environ, TMPDIR=folder, CMOCKA_TEST_ABORT="1", LD_PRELOAD=":".join(preload),
-                           ASAN_OPTIONS="detect_odr_violation=0:abort_on_error=0:allocator_may_return_null=1")
+                           ASAN_OPTIONS="detect_odr_violation=0:detect_leaks=0:allocator_may_return_null=1")
 
         def limits():
             resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -253,9 +263,9 @@ class Build:
         tests.sort(key=lambda name: self.seconds[name] / (1 + 10 * kills[mutant.path, name]))
         for name in tests:
             verdict, _ = self.run(name, made[0], 5 * self.seconds[name] + 5)
-            if verdict != "passed":
+            if verdict != "passed" and not self.fails_anyway(source, name):
                 return ("killed" if verdict == "failed" else "timeout"), name
-        if self.same_code(mutant.path, source.text, made[1]):
+        if not self.flags and self.same_code(mutant.path, source.text, made[1]):
             return "same code", None
         return "survived", None
 
@@ -379,6 +389,7 @@ def try_again(build, sources_by_path, mutants, results, listed):
             continue
         begin = time.monotonic()
         verdict, test = build.judge(sources_by_path[mutant.path], mutant, kills)
+        kills[mutant.path, test] += test is not None
         if verdict != "survived":
             results.add(mutant, verdict, test)
         show(mutant, verdict, test, begin)
@@ -408,14 +419,11 @@ def main():
         for mutant in mutants[:options.count]:
             print(mutant.shown())
         return 0
-    build = Build(os.path.join(folder, "plain"), PLAIN, [])
+    build = Build(os.path.join(folder, "build"), options.sanitize)
     if not options.report and not options.again and not options.sanitize:
         try_faults(build, by_path, mutants, results, options.count)
-    if options.again:
+    elif not options.report:
         try_again(build, by_path, mutants, results, listed)
-    if options.sanitize:
-        sanitized = Build(os.path.join(folder, "sanitized"), SANITIZED, [sanitizer_library()])
-        try_again(sanitized, by_path, mutants, results, listed)
     return 0 if report(results, mutants, listed) else 1
 
 

@@ -275,6 +275,112 @@ static void test_requests_that_are_refused(void **unused) {
     vit_model_free(model);
 }
 
+/* The last values that are still allowed. */
+static void test_values_at_their_bounds(void **unused) {
+    float patches[PARITY_PATCHES];
+    const struct vitlrp_target target = {0, 1.0F};
+    (void) unused;
+    struct vit_model *model = parity_model();
+    float *input = parity_input();
+    struct vit_attributor *attributor = attributor_for(model, NULL, 1);
+    struct vitlrp_method_options options = defaults_of("rollout");
+    struct vit_method_request request = {.input = input,
+                                         .targets = &target,
+                                         .target_count = 1,
+                                         .options = &options,
+                                         .patches = patches};
+    attributor_see(attributor, model, input);
+    options.discard_ratio = 0.0;
+    assert_int_equal(try_run(attributor, "rollout", request), VITLRP_OK);
+    options = defaults_of("smoothgrad");
+    options.samples = 1;
+    options.noise = 0.0;
+    assert_int_equal(try_run(attributor, "smoothgrad", request), VITLRP_OK);
+    options.noise = INFINITY;
+    assert_int_equal(try_run(attributor, "smoothgrad", request), VITLRP_USAGE);
+    options = defaults_of("chefer");
+    options.score = VITLRP_SCORE_CONTRAST;
+    model->config.classes = 2; /* as the check sees it: one other class is enough, none is not */
+    assert_int_equal(vit_score_check(model, options.score, NULL), VITLRP_OK);
+    model->config.classes = 1;
+    assert_int_equal(vit_score_check(model, options.score, NULL), VITLRP_USAGE);
+    assert_int_equal(vit_score_check(model, VITLRP_SCORE_LOGIT, NULL), VITLRP_OK);
+    model->config.classes = PARITY_CLASSES;
+    vit_attributor_close(attributor);
+    mem_free(input);
+    vit_model_free(model);
+}
+
+/* What a method cannot give is refused, whichever part of it is asked for. */
+static void test_parts_that_a_method_lacks(void **unused) {
+    float patches[PARITY_PATCHES];
+    float neurons[1];
+    struct vitlrp_ledger_entry ledger[1];
+    const struct vit_inside inside = {0};
+    struct vit_through through = {0};
+    struct vit_conductance conductance = {0};
+    const struct vitlrp_target target = {0, 1.0F};
+    (void) unused;
+    struct vit_model *model = parity_model();
+    float *input = parity_input();
+    struct vit_attributor *attributor = attributor_for(model, NULL, 1);
+    struct vitlrp_method_options options = defaults_of("chefer");
+    const struct vit_method_request plain = {.input = input,
+                                             .targets = &target,
+                                             .target_count = 1,
+                                             .options = &options,
+                                             .patches = patches};
+    struct vit_method_request requests[5] = {plain, plain, plain, plain, plain};
+    attributor_see(attributor, model, input);
+    requests[0].ledger = ledger;
+    requests[1].neurons = neurons;
+    requests[2].inside = &inside;
+    requests[3].through = &through;
+    requests[4].conductance = &conductance;
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(try_run(attributor, "chefer", requests[i]), VITLRP_USAGE);
+    }
+    assert_int_equal(try_run(attributor, "chefer", plain), VITLRP_OK);
+    vit_attributor_close(attributor);
+    mem_free(input);
+    vit_model_free(model);
+}
+
+/* Operations: a forward pass as often as a method runs it, with three more for a backward pass. */
+static void test_work_of_methods(void **unused) {
+    static const struct {
+        const char *name;
+        int32_t samples;
+        double passes;
+    } WORKS[] = {{"random", 0, 0.0},
+                 {"attnlrp", 0, 3.0},
+                 {"cp-lrp", 0, 3.0},
+                 {"smoothgrad", 5, 3.0 * 5.0},
+                 {"rise", 7, 7.0},
+                 {"occlusion", 0, PARITY_PATCHES},
+                 {"token-drop", 0, PARITY_PATCHES},
+                 {"attnlrp-masked", 8, 3.0 * 8.0}};
+    (void) unused;
+    struct vit_model *model = parity_model();
+    struct vit_attributor *attributor = attributor_for(model, NULL, 1);
+    double pass = vit_session_work(vit_attributor_session(attributor));
+    assert_true(pass > 0.0);
+    for (size_t i = 0; i < sizeof WORKS / sizeof WORKS[0]; i++) {
+        struct vitlrp_method_options options = defaults_of(WORKS[i].name);
+        options.samples = WORKS[i].samples;
+        double work = vit_attributor_work(attributor, vit_method_find(WORKS[i].name), &options);
+        if (work != WORKS[i].passes * pass) {
+            fail_msg("%s: %g passes", WORKS[i].name, work / pass);
+        }
+    }
+    struct vitlrp_method_options halves = defaults_of("attnlrp-masked");
+    halves.masks = VITLRP_MASKS_HALVES;
+    assert_true(vit_attributor_work(attributor, vit_method_find("attnlrp-masked"), &halves) ==
+                3.0 * 2.0 * pass);
+    vit_attributor_close(attributor);
+    vit_model_free(model);
+}
+
 static void test_bytes_are_told_and_limited(void **unused) {
     const struct vit_method *methods[] = {vit_method_find("attnlrp"),
                                           vit_method_find("attnlrp-rollout")};
@@ -309,6 +415,9 @@ int main(void) {
         cmocka_unit_test(test_pixels_sum_to_patches),
         cmocka_unit_test(test_contrast),
         cmocka_unit_test(test_requests_that_are_refused),
+        cmocka_unit_test(test_values_at_their_bounds),
+        cmocka_unit_test(test_parts_that_a_method_lacks),
+        cmocka_unit_test(test_work_of_methods),
         cmocka_unit_test(test_bytes_are_told_and_limited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
