@@ -43,7 +43,7 @@ MEMORY = 6 << 30  # of a test without sanitizers
 MODELS = """test_text_attention test_block_forms test_head_forms test_layer_scale test_rotary test_program test_ends
     test_prompts test_parity test_zoo test_trials test_architectures test_words_public test_text test_text_public"""
 PASSES = MODELS + """ test_method test_method_twin test_units test_unit_effects test_unit_curve test_edits test_batch
-    test_session_memory test_profile test_work test_removal test_method_public"""
+    test_session_memory test_profile test_work test_removal test_method_public test_method_many"""
 EVALUATIONS = """test_eval_curve test_eval_journal test_eval_localize test_eval_protocol test_eval_re* test_eval_run
     test_eval_s* test_agreement test_dataset* test_map_folder test_metric test_record test_removal test_report
     test_segmentation test_standing test_unit_curve"""

@@ -320,6 +320,10 @@ static void test_cancelling(void **unused) {
     assert_int_equal(attribute(session, "attnlrp", &relevance), VITLRP_CANCELLED);
     assert_int_equal(vitlrp_session_forward(session, input, NULL, NULL), VITLRP_CANCELLED);
     assert_int_equal(attribute(session, "attnlrp", &relevance), VITLRP_USAGE);
+    watched.cancels_at = SIZE_MAX;
+    assert_int_equal(vitlrp_session_forward(session, input, NULL, NULL), VITLRP_OK);
+    assert_int_equal(attribute(session, "attnlrp", &relevance), VITLRP_OK);
+    assert_memory_equal(patches[0], patches[1], sizeof patches[0]);
     mem_free(input);
     vitlrp_session_close(session);
     vitlrp_model_close(model);
