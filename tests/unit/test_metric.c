@@ -119,10 +119,96 @@ static void test_shares_between_points(void **unused) {
     }
 }
 
+/* The area under a curve of `steps` equal steps, by the trapezoid rule. */
+static double area_of(const float *curve, size_t steps) {
+    double sum = 0.0;
+    for (size_t k = 0; k < steps; k++) {
+        sum += ((double) curve[k] + (double) curve[k + 1]) / 2.0;
+    }
+    return sum / (double) steps;
+}
+
+/* Every metric of curves reads its own; no two of these are alike. AOPC is the mean, over all
+ * points and the first, of what is lost since the first (Samek et al. 2017, eq. 12). */
+static void test_metrics_of_curves(void **unused) {
+    enum { STEPS = 5 };
+    struct sample_shape shape = {.images = 1, .methods = 1, .steps = STEPS, .grid = 4, .shards = 1};
+    struct record record = sample_record(&shape);
+    float *const *of = record.evaluation.images[0].methods[0].curves->of;
+    struct test_random random = {12};
+    double areas[EVAL_CURVES];
+    double lost[2] = {0.0, 0.0};
+    (void) unused;
+    for (size_t c = 0; c < EVAL_CURVES; c++) {
+        test_fill(&random, of[c], STEPS + 1, 1.0);
+        areas[c] = area_of(of[c], STEPS);
+    }
+    for (size_t k = 0; k <= STEPS; k++) {
+        const float *logit = of[EVAL_CURVE_MORF_LOGIT];
+        const float *prob = of[EVAL_CURVE_MORF_PROB];
+        lost[0] += ((double) logit[0] - (double) logit[k]) / (STEPS + 1);
+        lost[1] += ((double) prob[0] - (double) prob[k]) / (STEPS + 1);
+    }
+    const struct {
+        enum eval_metric metric;
+        double value;
+    } EXPECTED[] = {{EVAL_DELTA_LOGIT, areas[EVAL_CURVE_LERF_LOGIT] - areas[EVAL_CURVE_MORF_LOGIT]},
+                    {EVAL_DELTA_PROB, areas[EVAL_CURVE_LERF_PROB] - areas[EVAL_CURVE_MORF_PROB]},
+                    {EVAL_MORF_LOGIT, areas[EVAL_CURVE_MORF_LOGIT]},
+                    {EVAL_MORF_PROB, areas[EVAL_CURVE_MORF_PROB]},
+                    {EVAL_DELETION, areas[EVAL_CURVE_MORF_PROB]},
+                    {EVAL_LERF_LOGIT, areas[EVAL_CURVE_LERF_LOGIT]},
+                    {EVAL_LERF_PROB, areas[EVAL_CURVE_LERF_PROB]},
+                    {EVAL_INSERTION, areas[EVAL_CURVE_LERF_PROB]},
+                    {EVAL_MORF_TOP1, areas[EVAL_CURVE_MORF_TOP1]},
+                    {EVAL_LERF_TOP1, areas[EVAL_CURVE_LERF_TOP1]},
+                    {EVAL_AOPC_LOGIT, lost[0]},
+                    {EVAL_AOPC_PROB, lost[1]}};
+    for (size_t i = 0; i < sizeof EXPECTED / sizeof EXPECTED[0]; i++) {
+        assert_true(eval_metric_is_of_curves(EXPECTED[i].metric));
+        assert_true(fabs(metric_of(&record, EXPECTED[i].metric, 0) - EXPECTED[i].value) < 1e-6);
+    }
+    assert_true(isnan(metric_of(&record, EVAL_DROP_1, 0))); /* of hidden units alone */
+    record_free(&record);
+}
+
+/* Every metric of maps reads its own field; a method that failed has none of any kind. */
+static void test_metrics_of_maps(void **unused) {
+    struct sample_shape shape = {.images = 1, .methods = 1, .steps = 4, .grid = 2, .shards = 1};
+    struct record record = sample_record(&shape);
+    struct eval_method_result *result = &record.evaluation.images[0].methods[0];
+    (void) unused;
+    result->pointing = 1.0;
+    result->mass = 2.0;
+    result->rank = 3.0;
+    result->sparseness = 4.0;
+    result->complexity = 5.0;
+    result->rho_drop = 6.0;
+    result->rho_shapley = 7.0;
+    result->segmentation.accuracy = 8.0;
+    result->segmentation.average_precision = 9.0;
+    static const enum eval_metric METRICS[] = {
+        EVAL_POINTING,    EVAL_MASS,           EVAL_RANK,
+        EVAL_SPARSENESS,  EVAL_COMPLEXITY,     EVAL_RHO_DROP,
+        EVAL_RHO_SHAPLEY, EVAL_PIXEL_ACCURACY, EVAL_AVERAGE_PRECISION};
+    for (size_t i = 0; i < sizeof METRICS / sizeof METRICS[0]; i++) {
+        assert_false(eval_metric_is_of_curves(METRICS[i]));
+        assert_true(metric_of(&record, METRICS[i], 0) == (double) (i + 1));
+    }
+    result->valid = false;
+    for (size_t i = 0; i < EVAL_METRIC_COUNT; i++) {
+        assert_true(isnan(metric_of(&record, (enum eval_metric) i, 0)));
+    }
+    result->valid = true;
+    record_free(&record);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_concentration),
         cmocka_unit_test(test_concentration_ends),
+        cmocka_unit_test(test_metrics_of_curves),
+        cmocka_unit_test(test_metrics_of_maps),
         cmocka_unit_test(test_shares),
         cmocka_unit_test(test_shares_between_points),
     };
