@@ -34,7 +34,8 @@ KEYWORDS = {"return", "if", "else", "while", "for", "do", "switch", "case", "def
 TYPES = {"const", "struct", "enum", "union", "static", "unsigned", "signed", "char", "short", "int", "long", "float",
          "double", "void", "bool", "size_t", "register", "volatile", "_Bool", "typedef", "extern"}
 UNTOUCHED_CALLS = {"fail", "fail_limit", "fail_errno", "error_prefix", "error_topic", "assert", "static_assert",
-                   "_Static_assert", "sizeof", "mem_calloc", "mem_resize", "mem_alloc_aligned"}
+                   "_Static_assert", "sizeof", "mem_calloc", "mem_resize", "mem_alloc_aligned",
+                   "arena_take", "arena_take_floats"}
 RELEASES = re.compile(r"(free|close|destroy|unlock|unmap|discard)\w*$")
 NO_MEMORY = re.compile(r"\bVITLRP_NOMEM\b|\bENOMEM\b")
 ASSIGNMENTS = {"=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="}
