@@ -233,12 +233,48 @@ static void test_agreement_of_a_run(void **unused) {
     photo_set_close(&set);
 }
 
+/* Of a single patch there is nothing to share or to drop: the image keeps what else is known of it,
+ * and has no correlations. */
+static void test_one_patch_has_no_agreement(void **unused) {
+    const char *const methods[] = {"attnlrp", NULL};
+    struct vit_config config = {.image_height = 32,
+                                .image_width = 32,
+                                .patch_height = 32,
+                                .patch_width = 32,
+                                .grid_height = 1,
+                                .grid_width = 1,
+                                .prefix = 1,
+                                .dim = 8,
+                                .heads = 2,
+                                .depth = 1,
+                                .mlp_dim = 8,
+                                .classes = PARITY_CLASSES,
+                                .layer_norm_eps = 1e-6F};
+    struct photo_set set;
+    struct vitlrp_error err = {0};
+    (void) unused;
+    photo_set_open(&set, 1);
+    vit_model_free(set.model);
+    assert_int_equal(vit_model_random(&config, 3, &set.model, &err), VITLRP_OK);
+    struct eval_run_options options = photo_set_options(&set, methods);
+    options.protocol.coalitions = 1024;
+    struct evaluation found = run(&options, &set);
+    const struct eval_image *image = &found.images[0];
+    assert_non_null(image->methods);
+    assert_true(image->methods[0].valid);
+    assert_true(isnan(image->methods[0].rho_drop) && isnan(image->methods[0].rho_shapley));
+    assert_true(isnan(image->shapley_error));
+    evaluation_free(&found);
+    photo_set_close(&set);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_shapley_values),
         cmocka_unit_test(test_same_seed_same_values),
         cmocka_unit_test(test_numbers_of_coalitions),
         cmocka_unit_test(test_agreement_of_a_run),
+        cmocka_unit_test(test_one_patch_has_no_agreement),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
