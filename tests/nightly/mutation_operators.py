@@ -3,8 +3,9 @@ operators can change.
 
 Only code inside of function bodies is changed: no comment, string, preprocessor line or assertion, and nothing within
 a call that makes the text of an error. Left out too is what tests/fault and the sanitizers show, and these programs
-cannot: what happens without memory, sizes of allocations, and calls that release something. The sources are as
-clang-format leaves them, so operators of two operands have a space on each side, and `*` of a pointer has not."""
+cannot: what happens without memory, sizes of allocations, and what releases something, calls and whole functions. The
+sources are as clang-format leaves them, so operators of two operands have a space on each side, and `*` of a pointer
+has not."""
 
 import collections
 import hashlib
@@ -36,7 +37,7 @@ TYPES = {"const", "struct", "enum", "union", "static", "unsigned", "signed", "ch
 UNTOUCHED_CALLS = {"fail", "fail_limit", "fail_errno", "error_prefix", "error_topic", "assert", "static_assert",
                    "_Static_assert", "sizeof", "mem_calloc", "mem_resize", "mem_alloc_aligned",
                    "arena_take", "arena_take_floats"}
-RELEASES = re.compile(r"(free|close|destroy|unlock|unmap|discard)\w*$")
+RELEASES = re.compile(r"(^|_)(free|close|destroy|unlock|unmap|discard)(_\w+)?$")
 NO_MEMORY = re.compile(r"\bVITLRP_NOMEM\b|\bENOMEM\b")
 ASSIGNMENTS = {"=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="}
 
@@ -114,7 +115,8 @@ def functions_of(text):
             end = matching(tokens, place, 1)
             if place > 0 and tokens[place - 1].text == ")":
                 name = tokens[matching(tokens, place - 1, -1) - 1].text
-                found.append(Function(name, tokens[place:end + 1], text))
+                if not RELEASES.search(name):
+                    found.append(Function(name, tokens[place:end + 1], text))
             place = end
         place += 1
     return found

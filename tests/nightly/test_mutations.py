@@ -37,6 +37,10 @@ bool second(const struct pair *pair) {
     }
     return !pair->valid && true;
 }
+
+void pair_free(struct pair *pair) {
+    pair->count = 0;
+}
 '''
 FIRST = {
     ("boundary", "for (size_t i = 0; i <= count; i++) {"),

@@ -329,6 +329,38 @@ static void test_cancelling(void **unused) {
     vitlrp_model_close(model);
 }
 
+/* Whatever a method runs, it hands a cancellation on; the next run of it is as if there had been
+ * none. */
+static void test_every_method_can_be_cancelled(void **unused) {
+    float patches[2][PATCHES];
+    struct vitlrp_relevance relevance;
+    (void) unused;
+    struct vitlrp_model *model = open_model();
+    float *input = golden_read("parity/input.npy", 3, INPUT);
+    vitlrp_relevance_init(&relevance);
+    for (size_t i = 0; i < vitlrp_method_count(); i++) {
+        const char *method = vitlrp_method_name(i);
+        bool has_passes = strcmp(method, "random") != 0 && strcmp(method, "centre") != 0;
+        struct watched watched = {.cancels_at = SIZE_MAX};
+        struct vitlrp_session *session = open_watched(model, method, &watched);
+        assert_int_equal(vitlrp_session_forward(session, input, NULL, NULL), VITLRP_OK);
+        relevance.patches = patches[0];
+        assert_int_equal(attribute(session, method, &relevance), VITLRP_OK);
+        relevance.patches = patches[1];
+        watched = (struct watched){.cancels_at = 0};
+        enum vitlrp_status wanted = has_passes ? VITLRP_CANCELLED : VITLRP_OK;
+        if (attribute(session, method, &relevance) != wanted) {
+            fail_msg("%s does not hand a cancellation on", method);
+        }
+        watched = (struct watched){.cancels_at = SIZE_MAX};
+        assert_int_equal(attribute(session, method, &relevance), VITLRP_OK);
+        assert_memory_equal(patches[0], patches[1], sizeof patches[0]);
+        vitlrp_session_close(session);
+    }
+    mem_free(input);
+    vitlrp_model_close(model);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_names_and_descriptions),
@@ -339,6 +371,7 @@ int main(void) {
         cmocka_unit_test(test_bytes),
         cmocka_unit_test(test_progress),
         cmocka_unit_test(test_cancelling),
+        cmocka_unit_test(test_every_method_can_be_cancelled),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
