@@ -2,7 +2,7 @@
 # What the libraries that publish models make of them, and what we do: installs timm, transformers,
 # torchvision and open_clip into a virtual environment, and compares architectures, text towers, the
 # table of published models, and preprocessing with them. The newest huggingface_hub, in an environment of its
-# own, must know the options of the recipes. Downloads no weights.
+# own, must know the options of the documents' downloads. Downloads no weights.
 #   VENV (build/libraries)
 #   BUILD (build)
 set -euo pipefail
@@ -24,5 +24,5 @@ VITLRP_LIBRARY=$build/src/api/libvitlrp.so PYTHONPATH=python "$python" -B tests/
 VITLRP_LIBRARY=$build/src/api/libvitlrp.so PYTHONPATH=python "$python" -B tests/nightly/text_towers.py \
     "$build/tests/nightly/print_texts" . || failed=1
 "$python" -B tests/nightly/preprocess_libraries.py "$build/src/api/libvitlrp.so" || failed=1
-HF=$hub/bin/hf "$python" -B tests/cli/check_recipes.py "$build/vitlrp" tests/golden/parity tests/golden/zoo || failed=1
+HF=$hub/bin/hf "$python" -B tests/cli/check_documents.py "$build/vitlrp" tests/golden/parity tests/golden/zoo || failed=1
 exit "$failed"

@@ -1,14 +1,45 @@
 #!/usr/bin/env bash
 # Everything that takes too long for every change: `make nightly-deps` first. One part that fails does
-# not keep the others from running. PHOTOGRAPHS names a folder of more photographs than the samples,
-# PEERS a data set on which other tools are measured beside this one.
+# not keep the others from running. At the end a table has each part's seconds, seconds of a processor, and the last
+# line that it printed; all of it is in the log too. tests/TESTING.md has the figures of the last runs.
+#   NIGHTLY_PARTS  only parts whose line matches this regular expression
+#   NIGHTLY_LOG    (build/nightly/TIME.log)
+#   PHOTOGRAPHS    a folder of more photographs than the samples
+#   PEERS          a data set on which other tools are measured beside this one
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit 1
+export LC_ALL=C.UTF-8
 
+log=${NIGHTLY_LOG:-build/nightly/$(date -u +%Y%m%dT%H%M).log}
+mkdir -p "$(dirname "$log")"
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+: >"$log"
+: >"$scratch/table"
 failed=0
+
+# What the table calls a part: its words without interpreters, variables and folders.
+name_of() {
+    local word name=""
+    for word in "$@"; do
+        case $word in
+            python3 | */python3 | -B | env | *=*) ;;
+            *) name+="${word##*/} " ;;
+        esac
+    done
+    echo "${name:0:44}"
+}
+
 part() {
-    echo "== $*"
-    "$@" || failed=1
+    [[ "$*" =~ ${NIGHTLY_PARTS:-} ]] || return 0
+    local code=0 TIMEFORMAT='%R %U %S' line
+    printf '== %s\n' "$*" | tee -a "$log"
+    { time "$@" 2>&1 | tee -a "$log" "$scratch/said"; code=${PIPESTATUS[0]}; } 2>"$scratch/times"
+    [ "$code" = 0 ] || failed=1
+    line=$(grep -v '^ *$' "$scratch/said" | tail -n 1)
+    printf '%-44s %8.0f %8.0f  %-8s %s\n' "$(name_of "$@")" \
+        "$(cut -d " " -f 1 "$scratch/times")" "$(awk '{print $2 + $3}' "$scratch/times")" \
+        "$([ "$code" = 0 ] && echo passed || echo "exit $code")" "${line:0:90}" >>"$scratch/table"
 }
 
 make build BUILD=build
@@ -49,4 +80,9 @@ part tests/nightly/metrics.sh
 part tests/nightly/subword_ids.sh
 [ -z "${PEERS:-}" ] || part python3 -B tests/nightly/peers.py build/vitlrp "$PEERS" build/peers
 part tests/nightly/fuzz.sh
+{
+    printf '\n%-44s %8s %8s  %-8s %s\n' "part of $(git rev-parse --short HEAD 2>/dev/null)" seconds cpu result "last line"
+    cat "$scratch/table"
+} | tee -a "$log"
+echo "log: $log"
 exit "$failed"
