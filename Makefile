@@ -30,7 +30,8 @@ say_missing = missing="$(strip $(call missing,$(1)))"; [ -z "$$missing" ] || { \
 no_debian = command -v dpkg-query >/dev/null 2>&1 || \
 	echo "This is no Debian: src/ARCHITECTURE.md lists the libraries and programs to install." >&2
 
-.PHONY: all deps check-deps ci-deps nightly-deps need-packages configure build demo check install package clean
+.PHONY: all deps check-deps ci-deps nightly-deps need-packages configure build demo check figures install package \
+	clean
 
 all: build
 
@@ -74,6 +75,12 @@ demo: deps
 check: need-packages
 	@$(MAKE) --no-print-directory build
 	@ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+
+# The pictures of the documents. VAL is the folder of Tiny-ImageNet's validation images; without it the two that
+# need them are left out, which is said. What took long is kept in $(BUILD)/figures.
+VAL ?= -
+figures: build
+	python3 data/make_figures.py $(BUILD)/vitlrp $(VAL) $(BUILD)/figures
 
 install: build
 	cmake --install $(BUILD)

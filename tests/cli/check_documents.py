@@ -44,8 +44,8 @@ FORM = re.compile(r"(?<![\w.{-])(?:FILE|FOLDER|DIR|MODEL|RECORD|TEXT)\b")
 INSTALLS, HOURS, BUILDS = "installs", "of the nightly run, or of a measurement", "is the build that runs this"
 TORCH, CLUSTER = "needs torch, or a download", "needs a cluster; jobs/README.md, tests/nightly/starters.py"
 LEFT_OUT = [
-    ("CONTRIBUTING.md", "make |git config |.ci/run|cmake |ctest ", BUILDS),
-    ("CONTRIBUTING.md", "python3 data/make_figures.py|make figures", HOURS),
+    ("CONTRIBUTING.md", "make figures", HOURS),
+    ("CONTRIBUTING.md", "make (deps|check)|git config |.ci/run|cmake |ctest ", BUILDS),
     ("CONTRIBUTING.md", "tests/checks/known_models.py", "changes the tree; checks/known_models runs it"),
     ("README.md", "make |cmake |sudo cmake ", INSTALLS + "; .ci/run and install/ run these"),
     ("README.md", "python3 python/make_wheel.py", "tests/nightly/wheel.sh runs it"),
