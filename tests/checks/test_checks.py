@@ -72,6 +72,9 @@ FAULTS = [
     ("links.py", "docs/B.md", '<img src="../data/c.jpg">\n'),
     ("links.py", "docs/B.md", "![made by hand](../data/b.jpg)\n"),
     ("links.py", "docs/B.md", "It is in `vit/fine.h`.\n"),
+    ("formats.py", "data/FORMATS.md", "Key `value`, format `vitlrp thing 1`.\n"),
+    ("formats.py", "data/FORMATS.md", "Keys `other_*` and `value`, format `vitlrp thing 2`.\n"),
+    ("formats.py", "data/schemas/other-1.json", '{"properties": {"another": {}}}\n'),
     ("places.py", "vit/RULES.md", RULES.format("h", "fine.c")),
     ("places.py", "vit/RULES.md", RULES.format("g", "bad.c")),
     ("places.py", "vit/RULES.md", "No table.\n"),
@@ -112,6 +115,9 @@ GOOD = {
     "docs/A.md": "x" * 118 + "é\n\n# X\n## What `is`, and *where*\n",
     "docs/B.md": "[a](A.md#what-is-and-where) [b](../vit) [c](#b) [A]\n\n# B\n![d](../data/a.jpg) `vit/*.c` `[no](no)`\n"
                  "    [no](code.md)\n\n[A]: https://example.org/a_b\n",
+    "data/FORMATS.md": "Keys `other_*`, `a.value` and `format`: `vitlrp thing 1`.\n",
+    "data/schemas/thing-1.json": '{"properties": {"format": {"const": "vitlrp thing 1"}, "value": {"properties": '
+                                 '{"other_key": {}}}}}\n',
     "data/a.jpg": "a\n",
     "data/b.jpg": "b\n",
     "data/LICENSES.md": "a.jpg\n",

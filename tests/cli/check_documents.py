@@ -285,6 +285,13 @@ class Documents(model_files.ModelFiles):
         for row in LEFT_OUT:
             self.assertIn(row, needed)
 
+    def test_options(self):
+        """Every option has a place in a document, beside the help."""
+        told = "".join(document_commands.text_of(page) for page in document_commands.documents())
+        for option in sorted(self.options):
+            if option.startswith("--") and option != "--help":
+                self.assertRegex(told, rf"{option}(?![\w-])", option)
+
     def test_troubleshooting(self):
         """Its options and verbs are the command's, and its messages are said."""
         with open(os.path.join(ROOT, "docs", "TROUBLESHOOTING.md"), encoding="utf-8") as file:

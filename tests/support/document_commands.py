@@ -32,6 +32,10 @@ class Command:
         return f"{self.page}:{self.line}: {self.text}"
 
 
+def text_of(page):
+    return sources.read(ROOT, page)
+
+
 def documents():
     return [path for path in columns.documents(ROOT) if path.endswith(".md") and path != "CHANGELOG.md"]
 
