@@ -62,6 +62,19 @@ class Documents(unittest.TestCase):
             written = {"goldfish.heat.png", "report.html", "result.json"}
             self.assertLessEqual(written, set(os.listdir(folder)))
 
+    def test_blocks_that_need_more(self):
+        """Those marked "py" are Python, and what they call of the package and of a model is there."""
+        with open(os.path.join(support.SOURCE, "python", "README.md"), encoding="utf-8") as file:
+            blocks = re.findall(r"```py\n(.*?)```", file.read(), re.DOTALL)
+        self.assertGreater(len(blocks), 5)
+        model = vars(vitlrp.Model)
+        known = {"vitlrp": vars(vitlrp), "model": model, "clip": model, "off": model, "mean": model, "words": model}
+        names = [(node.value.id, node.attr) for block in blocks for node in ast.walk(ast.parse(block))
+                 if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in known]
+        self.assertGreater(len(names), 25)
+        for owner, name in names:
+            self.assertIn(name, known[owner], f"{owner}.{name}")
+
     def test_block_of_the_main_readme(self):
         """"In Python, and in C": its first lines run as they stand, with a small model of that name. Those that
         need torchvision run in tests/nightly/wheel.sh."""
