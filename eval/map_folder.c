@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/little_endian.h"
 #include "base/mem.h"
 #include "base/npy.h"
 #include "base/text.h"
@@ -88,10 +89,10 @@ static double value_at(const struct npy_header *header, const unsigned char *dat
     float narrow;
     double wide;
     if (header->item_size == sizeof narrow) {
-        memcpy(&narrow, data + index * sizeof narrow, sizeof narrow);
+        little_endian_copy(&narrow, data + index * sizeof narrow, sizeof narrow, 1);
         return (double) narrow;
     }
-    memcpy(&wide, data + index * sizeof wide, sizeof wide);
+    little_endian_copy(&wide, data + index * sizeof wide, sizeof wide, 1);
     return wide;
 }
 

@@ -5,6 +5,7 @@
 #include "base/base64.h"
 #include "base/json.h"
 #include "base/json_compare.h"
+#include "base/little_endian.h"
 #include "base/mem.h"
 #include "base/settings_json.h"
 
@@ -93,7 +94,7 @@ static enum vitlrp_status read_row(const struct text_journal *journal, size_t cl
         status = fail(err, VITLRP_FORMAT, "has a row of another length");
     }
     if (status == VITLRP_OK) {
-        memcpy(row, bytes.data, bytes.size);
+        little_endian_copy(row, bytes.data, sizeof *row, width);
     }
     bytes_free(&bytes);
     json_decref(line);
@@ -113,7 +114,13 @@ enum vitlrp_status text_journal_read(const struct text_journal *journal, size_t 
 enum vitlrp_status text_journal_add(struct text_journal *journal, size_t class, const float *row,
                                     size_t width, struct vitlrp_error *err) {
     struct text text = {.limit = LINE_LIMIT};
-    base64_append(&text, row, width * sizeof *row);
+    unsigned char *bytes = mem_calloc(width, sizeof *row);
+    if (bytes == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for a row of texts");
+    }
+    little_endian_copy(bytes, row, sizeof *row, width);
+    base64_append(&text, bytes, width * sizeof *row);
+    mem_free(bytes);
     enum vitlrp_status status = text_check(&text, "a row of texts", err);
     if (status == VITLRP_OK) {
         status = add_line(&journal->journal, class + 1, "row", json_string(text.data), err);

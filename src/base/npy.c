@@ -7,6 +7,7 @@
 
 #include "base/ascii.h"
 #include "base/checked.h"
+#include "base/little_endian.h"
 #include "base/mem.h"
 #include "base/parse.h"
 
@@ -226,15 +227,15 @@ static void widen(const unsigned char *bytes, size_t item_size, size_t count, fl
         double wide;
         switch (item_size) {
         case sizeof half:
-            memcpy(&half, bytes + i * sizeof half, sizeof half);
+            little_endian_copy(&half, bytes + i * sizeof half, sizeof half, 1);
             out[i] = widen_half(half);
             break;
         case sizeof wide:
-            memcpy(&wide, bytes + i * sizeof wide, sizeof wide);
+            little_endian_copy(&wide, bytes + i * sizeof wide, sizeof wide, 1);
             out[i] = (float) wide;
             break;
         default:
-            memcpy(&out[i], bytes + i * sizeof *out, sizeof *out);
+            little_endian_copy(&out[i], bytes + i * sizeof *out, sizeof *out, 1);
         }
     }
 }
@@ -280,9 +281,9 @@ static bool narrow(const unsigned char *bytes, size_t item_size, size_t count, i
     for (size_t i = 0; i < count; i++) {
         int64_t wide = 0;
         if (item_size == sizeof wide) {
-            memcpy(&wide, bytes + i * sizeof wide, sizeof wide);
+            little_endian_copy(&wide, bytes + i * sizeof wide, sizeof wide, 1);
         } else {
-            memcpy(&out[i], bytes + i * sizeof *out, sizeof *out);
+            little_endian_copy(&out[i], bytes + i * sizeof *out, sizeof *out, 1);
             wide = out[i];
         }
         fits = fits && wide >= INT32_MIN && wide <= INT32_MAX;
@@ -373,7 +374,7 @@ enum vitlrp_status npy_encode(const struct npy_array *array, struct bytes *out,
     memset(file + 10, ' ', header_size - 10);
     memcpy(file + 10, dictionary, used);
     file[header_size - 1] = '\n';
-    memcpy(file + header_size, array->data, data_size);
+    little_endian_copy(file + header_size, array->data, array->item_size, count);
     *out = (struct bytes){file, total};
     return VITLRP_OK;
 }

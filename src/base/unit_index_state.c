@@ -1,26 +1,31 @@
-/* state.bin: a header, the arrays of an index one behind the other, and the SHA-256 of all that, in
- * the byte order of the processors that this project runs on, the little-endian one. */
+/* state.bin: a header, the arrays of an index one behind the other, and the SHA-256 of all that.
+ * Numbers are little-endian. */
 #include <string.h>
 
 #include "base/checked.h"
 #include "base/draft.h"
 #include "base/file.h"
+#include "base/little_endian.h"
 #include "base/unit_index.h"
 
 #define MOST_BYTES ((size_t) 1 << 34)
 #define DIGEST (SHA256_TEXT - 1)
+#define PIECE ((size_t) 1 << 14)
 
 static const char MAGIC[16] = "vitlrp index 1\n";
 
+enum { BLOCKS, WIDTH, PARTS, KEEP, IMAGES, SIZES };
+
 struct header {
     char magic[sizeof MAGIC];
-    uint64_t blocks, width, parts, keep, images;
+    uint64_t sizes[SIZES];
     char settings[DIGEST];
 };
 
 struct section {
     void *data;
-    size_t size;
+    size_t item_size;
+    size_t count;
 };
 
 #define SECTIONS ((size_t) 4 * UNIT_INDEX_KINDS + 3)
@@ -31,23 +36,37 @@ static void list_sections(const struct unit_index *index, struct section *out) {
     size_t entries = units * index->shape.keep;
     for (size_t kind = 0; kind < UNIT_INDEX_KINDS; kind++) {
         const struct topk *best = &index->best[kind];
-        *out++ = (struct section){best->score, entries * sizeof *best->score};
-        *out++ = (struct section){best->image, entries * sizeof *best->image};
-        *out++ = (struct section){best->target, entries * sizeof *best->target};
-        *out++ = (struct section){best->token, entries * sizeof *best->token};
+        *out++ = (struct section){best->score, sizeof *best->score, entries};
+        *out++ = (struct section){best->image, sizeof *best->image, entries};
+        *out++ = (struct section){best->target, sizeof *best->target, entries};
+        *out++ = (struct section){best->token, sizeof *best->token, entries};
     }
-    *out++ = (struct section){index->sums, units * UNIT_INDEX_SUMS * sizeof *index->sums};
-    *out++ = (struct section){index->part_sums,
-                              index->part_sums == NULL
-                                  ? 0
-                                  : unit_index_part_sums(&index->shape) * sizeof *index->part_sums};
-    *out = (struct section){index->done, unit_index_done_bytes(&index->shape)};
+    *out++ = (struct section){index->sums, sizeof *index->sums, units * UNIT_INDEX_SUMS};
+    *out++ = (struct section){index->part_sums, sizeof *index->part_sums,
+                              index->part_sums == NULL ? 0 : unit_index_part_sums(&index->shape)};
+    *out = (struct section){index->done, 1, unit_index_done_bytes(&index->shape)};
 }
 
 static enum vitlrp_status put(struct draft *draft, struct sha256 *hash, const void *data,
                               size_t size, struct vitlrp_error *err) {
     sha256_add(hash, data, size);
-    return size == 0 ? VITLRP_OK : draft_write(draft, data, size, err);
+    return draft_write(draft, data, size, err);
+}
+
+static enum vitlrp_status put_section(struct draft *draft, struct sha256 *hash,
+                                      const struct section *section, struct vitlrp_error *err) {
+    unsigned char piece[PIECE];
+    const unsigned char *from = section->data;
+    size_t most = PIECE / section->item_size;
+    for (size_t left = section->count; left > 0;) {
+        size_t count = size_min(left, most);
+        size_t size = count * section->item_size;
+        little_endian_copy(piece, from, section->item_size, count);
+        TRY(put(draft, hash, piece, size, err));
+        from += size;
+        left -= count;
+    }
+    return VITLRP_OK;
 }
 
 static enum vitlrp_status put_all(const struct unit_index *index, const char *settings,
@@ -55,17 +74,18 @@ static enum vitlrp_status put_all(const struct unit_index *index, const char *se
                                   struct vitlrp_error *err) {
     const struct unit_index_shape *shape = &index->shape;
     struct section sections[SECTIONS];
-    struct header header = {.blocks = shape->blocks,
-                            .width = shape->width,
-                            .parts = shape->parts,
-                            .keep = shape->keep,
-                            .images = shape->images};
+    struct header header = {.sizes = {[BLOCKS] = shape->blocks,
+                                      [WIDTH] = shape->width,
+                                      [PARTS] = shape->parts,
+                                      [KEEP] = shape->keep,
+                                      [IMAGES] = shape->images}};
+    little_endian_turn(header.sizes, sizeof *header.sizes, SIZES);
     memcpy(header.magic, MAGIC, sizeof MAGIC);
     memcpy(header.settings, settings, DIGEST);
     list_sections(index, sections);
     TRY(put(draft, hash, &header, sizeof header, err));
     for (size_t i = 0; i < SECTIONS; i++) {
-        TRY(put(draft, hash, sections[i].data, sections[i].size, err));
+        TRY(put_section(draft, hash, &sections[i], err));
     }
     return VITLRP_OK;
 }
@@ -123,8 +143,10 @@ static enum vitlrp_status take_header(const struct bytes *file, struct header *h
         return fail(err, VITLRP_FORMAT, "not the state of an index of units");
     }
     memcpy(header, file->data, sizeof *header);
-    *shape = (struct unit_index_shape){header->blocks, header->width, header->parts, header->keep,
-                                       header->images};
+    little_endian_turn(header->sizes, sizeof *header->sizes, SIZES);
+    *shape =
+        (struct unit_index_shape){header->sizes[BLOCKS], header->sizes[WIDTH], header->sizes[PARTS],
+                                  header->sizes[KEEP], header->sizes[IMAGES]};
     if (!file_size(shape, &size) || size != file->size) {
         return fail(err, VITLRP_FORMAT, "truncated: not of the size that its beginning states");
     }
@@ -188,10 +210,8 @@ static enum vitlrp_status take(const struct bytes *file, char *settings, struct 
     const unsigned char *from = file->data + sizeof header;
     list_sections(out, sections);
     for (size_t i = 0; i < SECTIONS; i++) {
-        if (sections[i].size > 0) {
-            memcpy(sections[i].data, from, sections[i].size);
-        }
-        from += sections[i].size;
+        little_endian_copy(sections[i].data, from, sections[i].item_size, sections[i].count);
+        from += sections[i].item_size * sections[i].count;
     }
     out->count = count_done(out);
     if (!is_sound(out)) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/little_endian.h"
 #include "base/mem.h"
 #include "base/naming.h"
 #include "base/npy.h"
@@ -142,7 +143,7 @@ static void copy_read(const unsigned char *planes, const struct npy_header *head
     for (size_t c = 0; c < header->shape[0]; c++) {
         const unsigned char *plane = planes + c * header->shape[1] * row;
         for (size_t y = 0; y < (size_t) height; y++) {
-            memcpy(out, plane + y * row, (size_t) width * sizeof *out);
+            little_endian_copy(out, plane + y * row, sizeof *out, (size_t) width);
             out += width;
         }
     }

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/little_endian.h"
+
 #define LETTERS ((size_t) 64)
 
 static void put_varint(struct text *out, uint64_t value) {
@@ -19,7 +21,7 @@ void proto_number(struct text *out, uint32_t field, uint64_t value) {
 
 void proto_float(struct text *out, uint32_t field, float value) {
     char bytes[sizeof value];
-    memcpy(bytes, &value, sizeof value); /* little-endian, as every machine of the tests */
+    little_endian_copy(bytes, &value, sizeof value, 1);
     put_varint(out, (uint64_t) field << 3 | 5);
     text_append(out, bytes, sizeof bytes);
 }

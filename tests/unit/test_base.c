@@ -18,6 +18,7 @@
 #include "base/json_compare.h"
 #include "base/json_scan.h"
 #include "base/left_out.h"
+#include "base/little_endian.h"
 #include "base/mem.h"
 #include "base/naming.h"
 #include "base/npy.h"
@@ -381,6 +382,25 @@ static void test_sha256(void **unused) {
 
 /* ---- .npy and JSON ---- */
 
+/* The same numbers from the same bytes on every processor, and back. */
+static void test_little_endian(void **unused) {
+    static const unsigned char BYTES[] = {1, 2, 3, 4, 5, 6, 7, 0x48, 9};
+    uint16_t narrow[2];
+    uint64_t wide;
+    unsigned char written[8];
+    (void) unused;
+    little_endian_copy(narrow, BYTES + 1, sizeof *narrow, 2);
+    assert_int_equal(narrow[0], 0x0302);
+    assert_int_equal(narrow[1], 0x0504);
+    little_endian_copy(&wide, BYTES, sizeof wide, 1);
+    assert_true(wide == UINT64_C(0x4807060504030201));
+    little_endian_copy(written, &wide, sizeof wide, 1);
+    assert_memory_equal(written, BYTES, sizeof written);
+    little_endian_turn(&wide, sizeof wide, 1);
+    assert_memory_equal(&wide, BYTES, sizeof wide);
+    little_endian_copy(NULL, NULL, sizeof wide, 0);
+}
+
 static void test_npy_round_trip(void **unused) {
     const float data[6] = {1.0F, -2.5F, 3.0F, 0.0F, 1e-30F, 5.0F};
     const size_t shape[2] = {2, 3};
@@ -394,6 +414,8 @@ static void test_npy_round_trip(void **unused) {
     assert_int_equal(header.rank, 2);
     assert_int_equal(header.shape[1], 3);
     assert_int_equal(header.data_offset % 64, 0);
+    assert_memory_equal(bytes.data + header.data_offset, "\0\0\x80\x3F\0\0\x20\xC0", 8);
+    little_endian_turn(bytes.data + header.data_offset, sizeof *data, 6);
     assert_memory_equal(bytes.data + header.data_offset, data, sizeof data);
     for (size_t cut = 0; cut < bytes.size; cut++) {
         assert_int_equal(npy_parse_header(bytes.data, cut, cut, &header, &err), VITLRP_FORMAT);
@@ -738,6 +760,7 @@ int main(void) {
         cmocka_unit_test(test_what_is_left_out_is_counted_in_english),
         cmocka_unit_test(test_source_reads_within_its_end),
         cmocka_unit_test(test_sha256),
+        cmocka_unit_test(test_little_endian),
         cmocka_unit_test(test_npy_round_trip),
         cmocka_unit_test(test_npy_headers_are_checked),
         cmocka_unit_test(test_json_is_read_strictly),

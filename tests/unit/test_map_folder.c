@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/little_endian.h"
 #include "base/npy.h"
 #include "eval/map_folder.h"
 #include "support/scratch.h"
@@ -34,15 +35,15 @@ static void write_ramp(const struct scratch *scratch, const char *name, size_t r
     bytes_free(&file);
 }
 
-/* A file with that dictionary and those bytes behind it. */
+/* A file with that dictionary and six numbers of that size behind it. */
 static void write_raw(const struct scratch *scratch, const char *name, const char *dictionary,
-                      const void *data, size_t size) {
+                      const void *data, size_t item_size) {
     unsigned char file[1024] = "\x93NUMPY\x01";
     size_t length = strlen(dictionary);
     file[8] = (unsigned char) length;
     memcpy(file + 10, dictionary, length);
-    memcpy(file + 10 + length, data, size);
-    scratch_write(scratch, name, file, 10 + length + size);
+    little_endian_copy(file + 10 + length, data, item_size, 6);
+    scratch_write(scratch, name, file, 10 + length + 6 * item_size);
 }
 
 static enum vitlrp_status read_map(const struct scratch *scratch, const char *id, float patches[6],
@@ -84,7 +85,7 @@ static void test_shapes(void **unused) {
     }
     double wide[6] = {0.5, -1.0, 2.0, 3.0, 4.0, 5.0};
     write_raw(&scratch, "c.npy", "{'descr': '<f8', 'fortran_order': False, 'shape': (2, 3), }\n",
-              wide, sizeof wide);
+              wide, sizeof *wide);
     assert_int_equal(read_map(&scratch, "c.jpg", patches, &err), VITLRP_OK);
     assert_true(patches[0] == 0.5F && patches[1] == -1.0F && patches[5] == 5.0F);
     scratch_close(&scratch);
@@ -129,14 +130,14 @@ static void test_refused(void **unused) {
     write_ramp(&scratch, "other.npy", 2, OTHER);
     refuses(&scratch, "other.jpg", VITLRP_MISMATCH, "has (2, 3), its patches, or (4, 6)");
     write_raw(&scratch, "nan.npy", "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }\n",
-              values, sizeof values);
+              values, sizeof *values);
     refuses(&scratch, "nan.jpg", VITLRP_NUMERIC, "patch (0, 2)");
     write_raw(&scratch, "order.npy", "{'descr': '<f4', 'fortran_order': True, 'shape': (2, 3), }\n",
-              values, sizeof values);
+              values, sizeof *values);
     refuses(&scratch, "order.jpg", VITLRP_MISMATCH, "Fortran");
     write_raw(&scratch, "whole.npy",
               "{'descr': '<i4', 'fortran_order': False, 'shape': (2, 3), }\n", values,
-              sizeof values);
+              sizeof *values);
     refuses(&scratch, "whole.jpg", VITLRP_MISMATCH, "float32 or float64");
     scratch_write(&scratch, "text.npy", "no array", 8);
     refuses(&scratch, "text.jpg", VITLRP_FORMAT, "text.npy");

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/folder.h"
+#include "base/little_endian.h"
 #include "base/mem.h"
 #include "base/npy.h"
 #include "base/unit_index.h"
@@ -26,10 +27,13 @@
 static const char *const KINDS[] = {"relevance", "activation"};
 static const char SETTINGS[] = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
+/* SHA-256 of the state of all images, as an x86-64 processor wrote it. */
+static const char STATE[] = "1a51303a53ac2b47fc22b97dee950cd31749dde26f09fc985f5b2f2933480f3b";
+
 /* Predicted classes of the reference's images. */
 static const uint32_t PREDICTED[IMAGES] = {7, 6, 6, 7, 3, 6, 3, 7, 3, 6, 5, 2};
 
-/* The elements of an .npy file, behind its header in *file. */
+/* The elements of an .npy file, in this processor's order, behind its header in *file. */
 static const void *npy_data(const char *path, size_t count, size_t item_size, struct bytes *file) {
     struct npy_header header;
     assert_int_equal(file_read(path, MOST_BYTES, file, NULL), VITLRP_OK);
@@ -37,6 +41,7 @@ static const void *npy_data(const char *path, size_t count, size_t item_size, st
                      VITLRP_OK);
     assert_int_equal(header.count, count);
     assert_int_equal(header.item_size, item_size);
+    little_endian_turn(file->data + header.data_offset, item_size, count);
     return file->data + header.data_offset;
 }
 
@@ -284,10 +289,12 @@ static void merge_shards(uint8_t shards, uint8_t first, const struct place *plac
     unit_index_close(&whole);
 }
 
+/* The same state from all of them, and on every processor. */
 static void test_divisions(void **unused) {
     struct reference reference = reference_open("head", 4, 12);
     struct place place = place_open();
     struct test_random random = {7};
+    char digest[SHA256_TEXT];
     (void) unused;
     struct unit_index index = index_open(&reference);
     for (size_t i = 0; i < IMAGES; i++) {
@@ -296,6 +303,8 @@ static void test_divisions(void **unused) {
     write_state(&index, &place, "whole");
     unit_index_close(&index);
     struct bytes whole = file_of(&place, "whole");
+    assert_int_equal(sha256_bytes(whole.data, whole.size, digest, NULL), VITLRP_OK);
+    assert_string_equal(digest, STATE);
     for (int run = 0; run < 12; run++) {
         uint8_t shards = (uint8_t) (1 + test_below(&random, 4));
         uint8_t shard_of[IMAGES];

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/little_endian.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "vit/math/kernels.h"
@@ -226,8 +227,10 @@ static enum vitlrp_status read_stored(struct tensor_reader *reader, float *out, 
         size_t step = count < CHUNK ? count : CHUNK;
         if (type->element == ELEMENT_F32) {
             TRY(payload_read(&reader->payload, out, step * sizeof *out, err));
+            little_endian_turn(out, sizeof *out, step);
         } else {
             TRY(payload_read(&reader->payload, reader->buffer, step * type->size, err));
+            little_endian_turn(reader->buffer, type->size, step);
             widen(reader, out, step);
         }
         if (!reader->takes_nan && !kernels->all_within(out, LARGEST_WEIGHT, step)) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/little_endian.h"
 #include "base/mem.h"
 #include "vit/load/checkpoint.h"
 #include "vit/load/pickle.h"
@@ -89,6 +90,7 @@ static enum vitlrp_status place_storages(const struct source *source, uint64_t p
                         pickle_name(name, storage->value->maker));
         }
         TRY(source_read(source, position, &elements, sizeof elements, err));
+        little_endian_turn(&elements, sizeof elements, 1);
         position += sizeof elements;
         uint64_t left = source->size - position;
         size_t size = storage->value->type->size;
