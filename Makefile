@@ -14,7 +14,8 @@ NEWEST = $(shell for name in gcc clang; do \
 	apt-cache search --names-only "^$$name-[0-9]+$$" 2>/dev/null | cut -d ' ' -f 1 | sort -V | tail -n 1; done)
 CI_PACKAGES = $(CHECK_PACKAGES) clang clang-tidy libavif-dev libtiff-dev $(NEWEST)
 # What tests/nightly needs beside PACKAGES.
-NIGHTLY_PACKAGES = clang gcovr libclang-rt-14-dev parallel python3-pil python3-torch strace valgrind
+NIGHTLY_PACKAGES = clang gcc-aarch64-linux-gnu gcc-s390x-linux-gnu gcovr libclang-rt-14-dev parallel python3-pil \
+	python3-torch qemu-user-static strace valgrind
 
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # $(call missing,PACKAGES): those that are not installed; nothing where there is no dpkg to ask.

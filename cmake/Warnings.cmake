@@ -17,7 +17,14 @@ add_compile_options(
     # Constants of ours are anonymous enumerations, as C11 has no other typed ones: sums and products of them are meant.
     $<$<COMPILE_LANG_AND_ID:C,Clang>:-Wno-enum-enum-conversion>
     $<$<COMPILE_LANG_AND_ID:C,Clang>:-Wno-enum-float-conversion>
-    -fstack-protector-strong)
+    -fstack-protector-strong
+    # Rounded once for each operation in the source, as gcc does by -std=c11: on processors that fuse a product with a
+    # sum, clang would do so by itself. Kernels ask for it (vit).
+    $<$<COMPILE_LANG_AND_ID:C,Clang>:-ffp-contract=off>)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^s390" AND CMAKE_C_COMPILER_ID STREQUAL "GNU")
+    # By -std=c11, gcc computes floats as doubles there.
+    add_compile_options(-fexcess-precision=fast)
+endif()
 if(VITLRP_WERROR)
     add_compile_options($<$<COMPILE_LANGUAGE:C>:-Werror>)
 endif()

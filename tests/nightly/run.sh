@@ -76,6 +76,8 @@ part /usr/bin/python3 -B tests/nightly/oracles.py build/tests/fuzz/read_as 20000
 part tests/nightly/libraries.sh
 part tests/nightly/wheel.sh
 part tests/nightly/strangers.sh
+part tests/nightly/cross.sh arm64
+part tests/nightly/cross.sh s390x
 part tests/nightly/metrics.sh
 part tests/nightly/subword_ids.sh
 [ -z "${PEERS:-}" ] || part python3 -B tests/nightly/peers.py build/vitlrp "$PEERS" build/peers

@@ -10,6 +10,7 @@
 #include <zlib.h>
 
 #include "base/json.h"
+#include "base/little_endian.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -459,6 +460,7 @@ static void put_tensor(struct zip_writer *zip, const struct pth_tensor *tensor, 
         for (size_t i = 0; i < step; i++) {
             values[i] = element(tensor, first + i);
         }
+        little_endian_turn(values, sizeof *values, step);
         put_data(zip, record, values, step * sizeof *values);
     }
     record->crc ^= options->crc_error;
@@ -473,6 +475,7 @@ static void put_deflated_tensor(struct zip_writer *zip, const struct pth_tensor 
     for (size_t i = 0; i < count; i++) {
         values[i] = element(tensor, i);
     }
+    little_endian_turn(values, sizeof *values, count);
     put_deflated(zip, name, values, count * sizeof *values);
     mem_free(values);
 }

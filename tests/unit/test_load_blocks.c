@@ -14,7 +14,7 @@ enum { DIM = 8, MLP = 16, BLOCKS = 2 };
 
 /* Removes the tensor from every block. */
 static void remove_all(struct pth_list *list, const char *name) {
-    char full[128];
+    char full[256];
     for (int block = 0; block < BLOCKS; block++) {
         snprintf(full, sizeof full, "blocks.%d.%s", block, name);
         pth_remove(list, full);
@@ -22,7 +22,7 @@ static void remove_all(struct pth_list *list, const char *name) {
 }
 
 static void add_all(struct pth_list *list, const char *name, size_t rows, size_t columns) {
-    char full[128];
+    char full[256];
     for (int block = 0; block < BLOCKS; block++) {
         snprintf(full, sizeof full, "blocks.%d.%s", block, name);
         pth_add(list, full, rows, columns, 0, 0);
@@ -36,7 +36,7 @@ static void start(struct pth_list *list) {
 
 /* What was written as the name in block 1, from `position` on. */
 static void assert_from(const float *values, size_t count, const char *name, size_t position) {
-    char full[128];
+    char full[256];
     snprintf(full, sizeof full, "blocks.1.%s", name);
     for (size_t i = 0; i < count; i++) {
         if (values[i] != pth_value(full, position + i)) {
@@ -294,7 +294,7 @@ static void test_shares_that_are_refused(void **unused) {
 /* ---- BEiT-3's own names ---- */
 
 static void add_layer(struct pth_list *list, const char *name, size_t rows, size_t columns) {
-    char full[128];
+    char full[256];
     for (size_t i = 0; i < 2 * BLOCKS; i++) {
         const char *end = i % 2 == 0 ? "weight" : "bias";
         snprintf(full, sizeof full, "beit3.encoder.layers.%zu.%s.%s", i / 2, name, end);
