@@ -20,11 +20,11 @@ static enum vitlrp_status check_counts(size_t count, const struct vitlrp_text_op
         return fail(err, VITLRP_USAGE, "no text is given");
     }
     if (count > MAX_PROMPTS) {
-        return fail_limit(err, "%zu texts; at most %zu are taken", count, MAX_PROMPTS);
+        return fail(err, VITLRP_LIMIT, "%zu texts; at most %zu are taken", count, MAX_PROMPTS);
     }
     if (options->template_count > MAX_TEMPLATES) {
-        return fail_limit(err, "%zu templates; at most %zu are taken", options->template_count,
-                          MAX_TEMPLATES);
+        return fail(err, VITLRP_LIMIT, "%zu templates; at most %zu are taken",
+                    options->template_count, MAX_TEMPLATES);
     }
     return VITLRP_OK;
 }

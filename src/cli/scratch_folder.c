@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,7 @@
 #include "base/folder_live.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "base/thread.h"
 
 #define PATH_MOST ((size_t) 4096)
 #define MOST_ATTEMPTS 1000
@@ -51,15 +53,81 @@ static enum vitlrp_status make_in(const char *parent, struct scratch_folder *fol
     return VITLRP_OK;
 }
 
+/* ---- Signals ---- */
+
+/* Who started the program with one of them ignored wants it to go on. */
+static sigset_t ending_signals(void) {
+    static const int ENDING[] = {SIGINT, SIGTERM, SIGHUP};
+    sigset_t found;
+    sigemptyset(&found);
+    for (size_t i = 0; i < sizeof ENDING / sizeof ENDING[0]; i++) {
+        struct sigaction action;
+        if (sigaction(ENDING[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN) {
+            sigaddset(&found, ENDING[i]);
+        }
+    }
+    return found;
+}
+
+static const char *name_of(const struct scratch_folder *folder) {
+    return strrchr(folder->path, '/') + 1;
+}
+
+/* A thread may do what a handler may not. What the others still write meanwhile is gone at the
+ * second try, or with the next run. */
+static void *wait_for_end(void *of) {
+    const struct scratch_folder *folder = of;
+    const sigset_t ending = ending_signals();
+    int number = 0;
+    if (sigwait(&ending, &number) != 0) {
+        return NULL;
+    }
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    for (int attempt = 0; attempt < 2; attempt++) {
+        folder_live_remove(folder->parent, name_of(folder));
+    }
+    signal(number, SIG_DFL);
+    pthread_sigmask(SIG_UNBLOCK, &ending, NULL);
+    raise(number);
+    return NULL;
+}
+
+static void set_mask(int how) {
+    const sigset_t ending = ending_signals();
+    pthread_sigmask(how, &ending, NULL);
+}
+
+/* The signals wait already. Without a thread the next run removes what one leaves. */
+static void watch(struct scratch_folder *folder) {
+    folder->is_watched = thread_start(&folder->watcher, wait_for_end, folder);
+    if (!folder->is_watched) {
+        set_mask(SIG_UNBLOCK);
+    }
+}
+
+static void watch_no_more(struct scratch_folder *folder) {
+    if (folder->is_watched) {
+        pthread_cancel(folder->watcher);
+        pthread_join(folder->watcher, NULL);
+        set_mask(SIG_UNBLOCK);
+    }
+}
+
+/* ---- The folder ---- */
+
 enum vitlrp_status scratch_folder_make(struct scratch_folder *folder, struct vitlrp_error *err) {
     const char *parent = getenv("TMPDIR");
     parent = parent == NULL || parent[0] == '\0' ? "/tmp" : parent;
     *folder = (struct scratch_folder){.lock = -1};
     TRY(folder_open(parent, &folder->parent, err));
     remove_dead(folder->parent, parent);
+    set_mask(SIG_BLOCK);
     enum vitlrp_status status = make_in(parent, folder, err);
     if (status != VITLRP_OK) {
+        set_mask(SIG_UNBLOCK);
         close(folder->parent);
+    } else {
+        watch(folder);
     }
     return error_prefix(err, status, parent);
 }
@@ -68,7 +136,8 @@ void scratch_folder_remove(struct scratch_folder *folder) {
     if (folder->path == NULL) {
         return;
     }
-    folder_live_remove(folder->parent, strrchr(folder->path, '/') + 1);
+    folder_live_remove(folder->parent, name_of(folder));
+    watch_no_more(folder);
     close(folder->parent);
     if (folder->lock >= 0) {
         close(folder->lock);

@@ -250,7 +250,8 @@ static enum vitlrp_status check_text(const struct tokenizer_info *info, const ch
     size_t max_bytes = options->max_bytes == 0 ? TOKENIZER_MAX_TEXT
                                                : size_min(options->max_bytes, TOKENIZER_MAX_TEXT);
     if (length > max_bytes) {
-        return fail_limit(err, "a text has %zu bytes; at most %zu are taken", length, max_bytes);
+        return fail(err, VITLRP_LIMIT, "a text has %zu bytes; at most %zu are taken", length,
+                    max_bytes);
     }
     if (!text_is_utf8(bytes, length)) {
         return fail(err, VITLRP_USAGE, "a text is not UTF-8: convert it");

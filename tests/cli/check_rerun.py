@@ -4,9 +4,11 @@ makes it write nothing. usage: check_rerun.py VITLRP DATA"""
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
@@ -389,6 +391,24 @@ class Hostile(Folder):
         self.assertEqual(self.read("r.json"), self.record)
         self.run_program("rerun", expect=USAGE)
         self.run_program("rerun", "r.json", "r.json", expect=USAGE)
+
+    def test_ended(self):
+        """A signal leaves nothing; what one leaves that cannot be caught is the next rerun's to remove."""
+        self.run_program("explain", "images/koala.jpg", "images/goldfish.jpg", "-q", "-m", "tiny", "--method", "rise",
+                         "--samples", "1500", "--json", "slow.json", "-o", "maps.{stem}.png")
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL):
+            process = subprocess.Popen([PROGRAM, "rerun", "slow.json"], cwd=self.folder, stdin=subprocess.DEVNULL,
+                                       env={**os.environ, "TMPDIR": self.temporary},
+                                       preexec_fn=lambda: [signal.signal(n, signal.SIG_DFL) for n in (1, 2, 15)])
+            while not os.listdir(self.temporary):
+                self.assertIsNone(process.poll())
+                time.sleep(0.001)
+            process.send_signal(number)
+            self.assertEqual(process.wait(), -number)
+            self.assertEqual(len(os.listdir(self.temporary)), 1 if number == signal.SIGKILL else 0, number)
+        os.mkdir(os.path.join(self.temporary, "vitlrp-rerun-abcdef"))
+        self.run_program("rerun", "r.json")
+        self.assertEqual(os.listdir(self.temporary), ["vitlrp-rerun-abcdef"])
 
     def test_no_folder(self):
         """Where nothing can be written, that is said."""

@@ -139,8 +139,8 @@ static enum vitlrp_status make_model(struct vit_model *base, const float *rows,
                                      struct vitlrp_error *err) {
     struct vit_model *model = NULL;
     if (!lay_out(parts)) {
-        return fail_limit(err, "%zu text embeddings of %zu numbers are too many", parts->count,
-                          parts->width);
+        return fail(err, VITLRP_LIMIT, "%zu text embeddings of %zu numbers are too many",
+                    parts->count, parts->width);
     }
     TRY(model_derive(base, parts->floats, &model, err));
     model->logit_scale = base->logit_scale > 0.0 ? base->logit_scale : VIT_USUAL_LOGIT_SCALE;
