@@ -1,9 +1,11 @@
-"""What documents say about places in the code is true: the table of vit/RULES.md, and the lists of CONTRIBUTING.md.
-usage: places.py ROOT
+"""What documents say about places in the code is true: the table of vit/RULES.md, the lists of CONTRIBUTING.md, and
+the nightly run's table in tests/TESTING.md. usage: places.py ROOT
 
 RULES.md: the last column of the table whose header ends with "code" names functions and files of vit/.
 CONTRIBUTING.md: an item begins with `a file` or `a file`: `a name` `another`; the file exists and has the names. A file
-with a * in its name stands for several, of which there is one at least."""
+with a * in its name stands for several, of which there is one at least.
+TESTING.md: the program or script of every part of tests/nightly/run.sh stands in the table whose header begins with
+"part", or of `ctest -R` the names of the tests."""
 
 import glob
 import os
@@ -66,5 +68,27 @@ def check_contributing(root):
     return complaints or ([] if items else [f"{path}: no list of places"])
 
 
+def parts_of(script):
+    """(line, names that the table must have) of the parts of the nightly run."""
+    for match in re.finditer(r"^(?:\[.*\|\| )?part ((?:.*\\\n)*.*)", script, re.MULTILINE):
+        words = match.group(1).replace("\\\n", " ").split()
+        files = [os.path.basename(word) for word in words if re.match(r"(?:tests|build)/.*\w$", word)]
+        tests = re.findall(r"-R '?cli/\(?([a-z|]+)", match.group(1))
+        programs = [name for name in files if not name.startswith(("vitlrp", "libvitlrp"))][:1] or words[:1]
+        yield sources.line_of(script, match.start()), tests[0].split("|") if tests else programs
+
+
+def check_nightly(root):
+    page, path = "tests/TESTING.md", "tests/nightly/run.sh"
+    if not os.path.exists(os.path.join(root, path)):
+        return [f"{path} is not there"]
+    table = re.search(r"^\| part \|.*\n((?:\|.*\n)+)", sources.read(root, page), re.MULTILINE)
+    told = table.group(1) if table else ""
+    parts = list(parts_of(sources.read(root, path)))
+    complaints = [f"{path}:{line}: {name} has no row in {page}" for line, names in parts for name in names
+                  if not re.search(rf"`{re.escape(name)}[` ]", told)]
+    return complaints or ([] if parts else [f"{path}: no parts"])
+
+
 if __name__ == "__main__":
-    sources.finish("places", check_rules(sys.argv[1]) + check_contributing(sys.argv[1]))
+    sources.finish("places", check_rules(sys.argv[1]) + check_contributing(sys.argv[1]) + check_nightly(sys.argv[1]))

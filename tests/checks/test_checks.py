@@ -82,6 +82,9 @@ FAULTS = [
     ("places.py", "CONTRIBUTING.md", PLACES.format("vit/fine.c", "h")),
     ("places.py", "CONTRIBUTING.md", PLACES.format("vit/bad*.c", "g")),
     ("places.py", "CONTRIBUTING.md", "No list.\n"),
+    ("places.py", "tests/nightly/run.sh", "part tests/nightly/a.sh\npart python3 -B tests/nightly/b.py build/vitlrp\n"),
+    ("places.py", "tests/nightly/run.sh", "part env A=1 ctest -R 'cli/(c|d)'\n"),
+    ("places.py", "tests/TESTING.md", "No table of `a.sh` and `c`.\n"),
     ("known_models.py", "docs/MODELS.md", "No markers.\n"),
     ("known_models.py", "docs/MODELS.md", TABLES["docs/MODELS.md"].replace("`vit_msn`", "`vit_msm`")),
     ("known_models.py", "vit/load/published.def",
@@ -118,6 +121,8 @@ GOOD = {
     "data/FORMATS.md": "Keys `other_*`, `a.value` and `format`: `vitlrp thing 1`.\n",
     "data/schemas/thing-1.json": '{"properties": {"format": {"const": "vitlrp thing 1"}, "value": {"properties": '
                                  '{"other_key": {}}}}}\n',
+    "tests/nightly/run.sh": "part tests/nightly/a.sh build/vitlrp\npart env A=1 ctest -R cli/c\n",
+    "tests/TESTING.md": "| part | takes |\n| --- | --- |\n| `a.sh` | |\n| `c` | |\n",
     "data/a.jpg": "a\n",
     "data/b.jpg": "b\n",
     "data/LICENSES.md": "a.jpg\n",
