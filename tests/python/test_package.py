@@ -67,8 +67,8 @@ class Documents(unittest.TestCase):
         with open(os.path.join(support.SOURCE, "python", "README.md"), encoding="utf-8") as file:
             blocks = re.findall(r"```py\n(.*?)```", file.read(), re.DOTALL)
         self.assertGreater(len(blocks), 5)
-        model = vars(vitlrp.Model)
-        known = {"vitlrp": vars(vitlrp), "model": model, "clip": model, "off": model, "mean": model, "words": model}
+        model = dir(vitlrp.Model)
+        known = {"vitlrp": dir(vitlrp), "model": model, "clip": model, "off": model, "mean": model, "words": model}
         names = [(node.value.id, node.attr) for block in blocks for node in ast.walk(ast.parse(block))
                  if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in known]
         self.assertGreater(len(names), 25)
