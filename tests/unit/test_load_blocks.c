@@ -53,6 +53,19 @@ static void start_without_fc1(struct pth_list *list) {
     remove_all(list, "mlp.fc1.bias");
 }
 
+/* The text of what is known about the gate, as `vitlrp info` has it. */
+static void assert_gate(const struct vit_model *model, const char *text) {
+    size_t i;
+    json_t *fact;
+    json_array_foreach(model->facts, i, fact) {
+        if (strcmp(json_string_value(json_object_get(fact, "name")), "gate") == 0) {
+            assert_string_equal(json_string_value(json_object_get(fact, "value")), text);
+            return;
+        }
+    }
+    fail_msg("nothing is known about the gate");
+}
+
 struct split_case {
     const char *gate, *gate_bias, *value, *value_bias;
 };
@@ -74,6 +87,7 @@ static void test_split_gates(void **unused) {
         struct vit_model *model = expect_loaded_free(&bytes, 2);
         const struct vit_block *block = &model->weights.blocks[1];
         assert_true(model->config.gated && model->config.mlp_dim == MLP);
+        assert_gate(model, "split");
         assert_int_equal(model->config.activation, VIT_SILU);
         assert_from(block->fc1_weight, MLP * DIM, CASES[i].gate, 0);
         assert_from(block->fc1_weight + MLP * DIM, MLP * DIM, CASES[i].value, 0);
@@ -97,6 +111,7 @@ static void test_packed_gate_by_its_name(void **unused) {
     safetensors_make(&list, "F32", NULL, &bytes);
     struct vit_model *model = expect_loaded_free(&bytes, 2);
     assert_true(model->config.gated && model->config.mlp_dim == MLP);
+    assert_gate(model, "packed");
     assert_from(model->weights.blocks[1].fc1_weight, 2 * MLP * DIM, "mlp.w12.weight", 0);
     assert_from(model->weights.blocks[1].fc2_weight, DIM * MLP, "mlp.w3.weight", 0);
     vit_model_free(model);

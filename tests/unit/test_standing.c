@@ -179,6 +179,25 @@ static void test_leader(void **unused) {
     record_free(&record);
 }
 
+/* The method that others are compared with, by its name: any of them, or none. */
+static void test_reference(void **unused) {
+    struct record record = record_of(20, TWO);
+    const struct evaluation *evaluation = &record.evaluation;
+    struct vitlrp_error err = {0};
+    (void) unused;
+    for (size_t m = 0; m <= evaluation->method_count + 1; m++) {
+        struct summary summary;
+        bool is_there = m < evaluation->method_count;
+        const char *name = is_there                       ? evaluation->methods[m]
+                           : m > evaluation->method_count ? "lime"
+                                                          : NULL;
+        assert_int_equal(summary_make(evaluation, name, 1, &summary, &err), VITLRP_OK);
+        assert_int_equal(summary.reference, is_there ? m : evaluation->method_count);
+        summary_free(&summary);
+    }
+    record_free(&record);
+}
+
 /* A method that is ahead under one replacement only is called better by nobody. */
 static void test_one_replacement_is_not_enough(void **unused) {
     struct record record = record_of(40, TWO);
@@ -302,6 +321,7 @@ int main(void) {
         cmocka_unit_test(test_student),
         cmocka_unit_test(test_holm),
         cmocka_unit_test(test_leader),
+        cmocka_unit_test(test_reference),
         cmocka_unit_test(test_one_replacement_is_not_enough),
         cmocka_unit_test(test_few_images),
         cmocka_unit_test(test_controls),
