@@ -144,8 +144,10 @@ class Build:
         where = words.index("src/api/libvitlrp_static.a")
         flags = [word for word in words[1:words.index("-o")] if word.startswith("-") and not word.endswith("now")]
         whole = ["-Wl,--whole-archive", archive, "-Wl,--no-whole-archive"]
-        subprocess.run([words[0], "-shared", *flags, "-o", self.library, *whole, *words[where - 1:where],
-                        *words[where + 1:]], check=True, cwd=self.folder)
+        draft = f"{self.library}.{os.getpid()}"  # another run may be using the library
+        subprocess.run([words[0], "-shared", *flags, "-o", draft, *whole, *words[where - 1:where], *words[where + 1:]],
+                       check=True, cwd=self.folder)
+        os.replace(draft, self.library)
 
     def program(self, name):
         """The test, linked with the shared library."""

@@ -264,12 +264,67 @@ static void test_differential(void **unused) {
     vit_model_free(model);
 }
 
+/* ---- Attention pools ---- */
+
+/* A timm model without CLS, whose attention pool has an MLP or not. */
+static void list_pooled(struct pth_list *list, bool has_mlp) {
+    struct vit_config config = small_config();
+    size_t dim = (size_t) config.dim;
+    pth_timm(list, &config);
+    pth_remove(list, "cls_token");
+    pth_reshape(list, "pos_embed", 1, 4, dim, 0);
+    pth_add(list, "attn_pool.latent", 1, 1, dim, 0);
+    add(list, "attn_pool.q.weight", dim, dim);
+    add(list, "attn_pool.q.bias", dim, 0);
+    add(list, "attn_pool.kv.weight", 2 * dim, dim);
+    add(list, "attn_pool.kv.bias", 2 * dim, 0);
+    add(list, "attn_pool.proj.weight", dim, dim);
+    add(list, "attn_pool.proj.bias", dim, 0);
+    if (has_mlp) {
+        add(list, "attn_pool.norm.weight", dim, 0);
+        add(list, "attn_pool.norm.bias", dim, 0);
+        add(list, "attn_pool.mlp.fc1.weight", 12, dim);
+        add(list, "attn_pool.mlp.fc1.bias", 12, 0);
+        add(list, "attn_pool.mlp.fc2.weight", dim, 12);
+        add(list, "attn_pool.mlp.fc2.bias", dim, 0);
+    }
+}
+
+/* Whole, or without one of its layers: then no guess is made. */
+static void test_parts_of_an_attention_pool(void **unused) {
+    static const char *const PARTS[] = {"latent",        "q.weight",    "kv.weight",
+                                        "proj.weight",   "norm.weight", "mlp.fc1.weight",
+                                        "mlp.fc2.weight"};
+    struct pth_list list;
+    struct bytes bytes;
+    (void) unused;
+    list_pooled(&list, true);
+    make(&list, NULL, &bytes);
+    struct vit_model *model = expect_loaded_free(&bytes, 2);
+    assert_int_equal(model->config.pool, VIT_POOL_MAP);
+    assert_int_equal(model->config.map_mlp_dim, 12);
+    vit_model_free(model);
+    for (size_t i = 0; i < sizeof PARTS / sizeof PARTS[0]; i++) {
+        char name[64];
+        snprintf(name, sizeof name, "attn_pool.%s", PARTS[i]);
+        list_pooled(&list, true);
+        pth_remove(&list, name);
+        make(&list, NULL, &bytes);
+        expect_refused_free(&bytes, VITLRP_MISMATCH, "weights of the attention pool are missing");
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_masks),       cmocka_unit_test(test_other_masks_are_refused),
-        cmocka_unit_test(test_periods),     cmocka_unit_test(test_frequencies),
-        cmocka_unit_test(test_bias_tables), cmocka_unit_test(test_shared_bias_table),
-        cmocka_unit_test(test_qk_norms),    cmocka_unit_test(test_differential),
+        cmocka_unit_test(test_masks),
+        cmocka_unit_test(test_other_masks_are_refused),
+        cmocka_unit_test(test_periods),
+        cmocka_unit_test(test_frequencies),
+        cmocka_unit_test(test_bias_tables),
+        cmocka_unit_test(test_shared_bias_table),
+        cmocka_unit_test(test_qk_norms),
+        cmocka_unit_test(test_differential),
+        cmocka_unit_test(test_parts_of_an_attention_pool),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -179,6 +179,22 @@ static void test_leader(void **unused) {
     record_free(&record);
 }
 
+/* An interval is clear that leaves 0 out, on either side; nothing is, of no image. */
+static void test_clear_intervals(void **unused) {
+    static const struct {
+        size_t n;
+        double lo, hi;
+        bool is_clear;
+    } INTERVALS[] = {{1, 0.25, 0.5, true}, {9, -0.5, -0.25, true}, {9, -0.25, 0.5, false},
+                     {9, 0.0, 0.5, false}, {9, -0.5, 0.0, false},  {0, 0.25, 0.5, false}};
+    (void) unused;
+    for (size_t i = 0; i < sizeof INTERVALS / sizeof INTERVALS[0]; i++) {
+        const struct vitlrp_statistic statistic = {
+            .n = INTERVALS[i].n, .lo = INTERVALS[i].lo, .hi = INTERVALS[i].hi};
+        assert_true(summary_is_clear(&statistic) == INTERVALS[i].is_clear);
+    }
+}
+
 /* The method that others are compared with, by its name: any of them, or none. */
 static void test_reference(void **unused) {
     struct record record = record_of(20, TWO);
@@ -321,6 +337,7 @@ int main(void) {
         cmocka_unit_test(test_student),
         cmocka_unit_test(test_holm),
         cmocka_unit_test(test_leader),
+        cmocka_unit_test(test_clear_intervals),
         cmocka_unit_test(test_reference),
         cmocka_unit_test(test_one_replacement_is_not_enough),
         cmocka_unit_test(test_few_images),

@@ -62,7 +62,7 @@ static bool is_attention(const struct layout_binding *binding) {
     bool query = whole || has_part(binding, PART_Q);
     bool direct = layout_has_part(binding, SLOT_MAP_QKV_BIAS, PART_Q);
     return has(binding, SLOT_MAP_PROJ_WEIGHT) && (whole || keys) &&
-           (query ? has(binding, SLOT_MAP_PROBE) : direct);
+           (query ? has(binding, SLOT_MAP_PROBE) : direct && !has(binding, SLOT_MAP_PROBE));
 }
 
 /* Norm and both layers, or none of them. */
