@@ -24,11 +24,9 @@ scratch=
 roots=${ROOTS:-$scratch}
 folder="/home/stranger/Wärme Karten İı/vitlrp"
 
+mounted=()
 leave() {
-    local place
-    for place in "$roots"/*/proc; do
-        ! mountpoint -q "$place" || umount "$place"
-    done
+    [ "${#mounted[@]}" = 0 ] || umount "${mounted[@]}"
     [ -z "$scratch" ] || rm -rf --one-file-system "$scratch"
 }
 trap leave EXIT
@@ -67,7 +65,7 @@ make_system() {
         find /etc/apt/apt.conf.d -name '*proxy*' -exec cp {} "$root.part/etc/apt/apt.conf.d/" \;
         mv "$root.part" "$root"
     fi
-    mountpoint -q "$root/proc" || mount -t proc proc "$root/proc"
+    mountpoint -q "$root/proc" || { mount -t proc proc "$root/proc" && mounted+=("$root/proc"); }
     cp /etc/resolv.conf "$root/etc/resolv.conf"
     echo 'Dpkg::Use-Pty "0";' >"$root/etc/apt/apt.conf.d/99without-terminal"
     # Whom this machine trusts: a network may have a certificate of its own.
