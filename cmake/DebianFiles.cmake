@@ -21,6 +21,9 @@ foreach(component library development command)
     configure_file(${FILES}/copyright ${share}/doc/${package}/copyright COPYONLY)
     configure_file(${FILES}/changelog.in ${share}/doc/${package}/changelog @ONLY)
     compress(${share}/doc/${package}/changelog)
+    # Whatever umask the packages are made under, and had the sources: everybody reads what is installed.
+    file(CHMOD ${share}/doc/${package}/copyright ${share}/doc/${package}/changelog.gz
+        PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
 endforeach()
 
 # CPack itself strips programs and shared libraries, but of symbols only.
@@ -31,9 +34,20 @@ execute_process(COMMAND ${STRIP} --strip-debug --remove-section=.comment ${BINAR
 
 set(share ${CPACK_TEMPORARY_DIRECTORY}/command/usr/share)
 compress(${share}/man/man1/vitlrp.1)
+file(CHMOD ${share}/man/man1/vitlrp.1.gz PERMISSIONS OWNER_READ OWNER_WRITE GROUP_READ WORLD_READ)
 # The licence is in every Debian system, and named in the file copyright.
 file(REMOVE ${share}/doc/vitlrp/LICENSE)
 # Debian's zsh looks for packages' completions here.
 file(MAKE_DIRECTORY ${share}/zsh/vendor-completions)
 file(RENAME ${share}/zsh/site-functions/_vitlrp ${share}/zsh/vendor-completions/_vitlrp)
 file(REMOVE_RECURSE ${share}/zsh/site-functions)
+
+# As CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS, which does not reach the folders above those of the components.
+foreach(component library development command)
+    file(GLOB_RECURSE FOLDERS LIST_DIRECTORIES TRUE ${CPACK_TEMPORARY_DIRECTORY}/${component}/*)
+    foreach(folder ${CPACK_TEMPORARY_DIRECTORY}/${component} ${FOLDERS})
+        if(IS_DIRECTORY ${folder} AND NOT IS_SYMLINK ${folder})
+            file(CHMOD ${folder} PERMISSIONS ${CPACK_INSTALL_DEFAULT_DIRECTORY_PERMISSIONS})
+        endif()
+    endforeach()
+endforeach()

@@ -51,6 +51,13 @@ def check_control(package):
         sys.exit("the library's package has no trigger that runs ldconfig")
 
 
+def check_rights(package):
+    """Everybody reads what is installed, though the packages were made under a umask that keeps others out."""
+    for line in run("dpkg-deb", "--contents", package).splitlines():
+        if not line.startswith(("drwxr-xr-x", "-rw-r--r--", "-rwxr-xr-x", "l")):
+            sys.exit(f"{package}: wrong rights: {line}")
+
+
 def check_root(packages, root, abi):
     for package in packages.values():
         run("dpkg-deb", "--extract", package, root)
@@ -79,13 +86,15 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         made = os.path.join(folder, "packages")
         run(os.path.join(os.path.dirname(settings["cmake"]), "cpack"), "-G", "DEB", "-B", made,
-            "-D", "CPACK_DEBIAN_COMPRESSION_TYPE=gzip", cwd=settings["build"])
+            "-D", "CPACK_DEBIAN_COMPRESSION_TYPE=gzip", cwd=settings["build"], umask=0o077)
         packages = {os.path.basename(path).split("_")[0]: path
                     for path in glob.glob(os.path.join(made, "*.deb"))}
         if set(packages) != {f"libvitlrp{abi}", "libvitlrp-dev", "vitlrp"}:
             sys.exit(f"wrong packages: {sorted(packages)}")
         check_fields(packages, abi)
         check_control(packages[f"libvitlrp{abi}"])
+        for path in packages.values():
+            check_rights(path)
         check_root(packages, os.path.join(folder, "root"), abi)
         if shutil.which("lintian") is None:
             print("lintian is not installed: it does not check the packages")
