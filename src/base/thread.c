@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "base/thread.h"
 
+#include <stdint.h>
+
 /* OpenBLAS and oneDNN need some hundred KiB. */
 #define STACK_BYTES ((size_t) 2 << 20)
 
@@ -17,8 +19,9 @@ bool thread_start(pthread_t *thread, void *(*run)(void *context), void *context)
 
 size_t thread_smallest_stack(void) {
     pthread_attr_t attributes;
-    size_t own = 0;
-    size_t others = 0;
+    /* What the system does not say (of its first thread it needs /proc) counts as enough. */
+    size_t own = SIZE_MAX;
+    size_t others = SIZE_MAX;
     if (pthread_getattr_np(pthread_self(), &attributes) == 0) {
         pthread_attr_getstacksize(&attributes, &own);
         pthread_attr_destroy(&attributes);

@@ -9,8 +9,8 @@
 /* pthread_create; false if the system gives no thread. */
 bool thread_start(pthread_t *thread, void *(*run)(void *context), void *context);
 
-/* The smaller one of this thread's stack and of those of threads that other libraries start; 0 if
- * the system does not say. */
+/* The smaller one of this thread's stack and of those of threads that other libraries start;
+ * SIZE_MAX if the system says nothing of either. */
 size_t thread_smallest_stack(void);
 
 #endif

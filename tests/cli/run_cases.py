@@ -104,17 +104,27 @@ def run_case(case, environment):
     return "\n".join(lines)
 
 
+def plain_path(path, folder, name):
+    """The path, or a link to it where the tree lies in a folder with blanks: the cases have no quotes around $data."""
+    if re.fullmatch(r"[\w./+-]+", path):
+        return path
+    link = os.path.join(folder, name)
+    os.symlink(path, link)
+    return link
+
+
 def main():
     program, data, parity = (os.path.abspath(path) for path in sys.argv[1:4])
     rest = sys.argv[4:]
     file = rest.pop(0) if rest and rest[0].endswith(".txt") else "cases.txt"
     cases = [case for case in read_cases(os.path.join(HERE, file))
              if not rest or case["name"] in rest]
-    with tempfile.TemporaryDirectory() as bad:
+    with tempfile.TemporaryDirectory() as bad, tempfile.TemporaryDirectory() as links:
         bad_inputs.make(bad, data, parity)
         small_model.use(backend="openblas")
-        environment = {**os.environ, "program": program, "data": data, "parity": parity, "bad": bad,
-                       "small": small_model.PATH, "tiny": small_model.TINY}
+        places = {"data": data, "parity": parity, "small": small_model.PATH, "tiny": small_model.TINY}
+        environment = {**os.environ, "program": program, "bad": bad,
+                       **{name: plain_path(path, links, name) for name, path in places.items()}}
         environment.setdefault("VITLRP_PREFIX", "")
         # Processes, not threads: heed_signals runs between fork and exec.
         with multiprocessing.Pool(os.cpu_count()) as pool:

@@ -142,6 +142,13 @@ little() {
         rm -r "$out"'
 }
 
+# As in many a sandbox: who has no /proc is refused nothing for a reason that is none.
+without_proc() {
+    unshare --mount sh -ec 'umount "$0/proc"; chroot --userspec=stranger: "$0" sh -ec "cd \"$1\"
+        build/vitlrp -q compare data/goldfish.jpg -o build/figure.png
+        build/vitlrp -q data/goldfish.jpg -j 2 -o build/map.png"' "$root" "$folder"
+}
+
 other_compiler() {
     stranger 'cmake -S . -B build-clang -G Ninja -DVITLRP_TESTS=OFF -DCMAKE_C_COMPILER=clang >/dev/null
         cmake --build build-clang --target vitlrp >/dev/null
@@ -227,6 +234,7 @@ for release in "${releases[@]}"; do
     part front_door "$language"
     part languages
     part little
+    part without_proc
     part other_compiler
     part wheel
     part make_packages
