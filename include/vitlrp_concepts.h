@@ -1,7 +1,7 @@
 /* vitlrp: indexes of hidden units, the folders that `vitlrp concepts` and programs write
- * (data/FORMATS.md): for each unit of a site the images for which it is most relevant and those
- * that activate it most, and its mean activation. Conventions, objects and error handling are those
- * of vitlrp.h.
+ * (data/FORMATS.md): for each unit of a site the images for which it is most relevant, those that
+ * activate it most, or both, and its mean activation. Conventions, objects and error handling are
+ * those of vitlrp.h.
  */
 #ifndef VITLRP_CONCEPTS_H
 #define VITLRP_CONCEPTS_H
@@ -39,6 +39,8 @@ struct vitlrp_concepts_info {
     const char *method;         /* by which relevance was computed */
     const char *statistic;      /* "sum": relevance over all tokens; "max": of the largest token */
     const char *weights_sha256; /* of the model */
+    uint32_t kinds;             /* of images that units keep: VITLRP_CONCEPT_KIND_BIT of each */
+    int32_t reserved;           /* 0 */
 };
 
 /* Call it before vitlrp_concepts_describe, which fills the record; its strings live as long as the
@@ -71,9 +73,9 @@ struct vitlrp_concept_reference {
 };
 
 /* The images of a unit, by score, then by their place in the list: references [keep] are filled up
- * to *count, which is less where the index has fewer images. Reads their lines of the run's
- * results at the first call for each. USAGE for a unit that the index does not have; FORMAT for a
- * line that no run has written. Any thread. */
+ * to *count, which is less where the index has fewer images, and 0 of a kind that it has not. Reads
+ * their lines of the run's results at the first call for each. USAGE for a unit that the index does
+ * not have; FORMAT for a line that no run has written. Any thread. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_concepts_references(const struct vitlrp_concepts *concepts, const struct vitlrp_unit *unit,
                            enum vitlrp_concept_kind kind,
@@ -110,9 +112,11 @@ struct vitlrp_concepts_options {
     const struct vitlrp_session *session; /* as those that compute: its arithmetic counts */
     const struct vitlrp_method_options *method; /* as for vitlrp_session_inside */
     const struct vitlrp_preprocess *preprocess; /* of the inputs; NULL: the model's own */
+    uint32_t kinds;                             /* as of vitlrp_concepts_info */
+    int32_t reserved;                           /* 0 */
 };
 
-/* 16 images of each unit of site fc1, by the sum over tokens. */
+/* 16 images of each kind of each unit of site fc1, by the sum over tokens. */
 #define vitlrp_concepts_options_init(options)                                                      \
     vitlrp_concepts_options_init_sized((options), sizeof *(options))
 VITLRP_API void vitlrp_concepts_options_init_sized(struct vitlrp_concepts_options *options,
@@ -121,8 +125,9 @@ VITLRP_API void vitlrp_concepts_options_init_sized(struct vitlrp_concepts_option
 /* Begins the index of a model over a dataset; both must outlive it. The options say what the values
  * will be computed with, which run.json states, so that they must be true. Takes the hash of the
  * weights, and memory for the index, which does not grow with its images but for a line of results
- * of each (about 1 kB). USAGE for a method that shows no hidden units and for a shard; LIMIT,
- * NOMEM; UNSUPPORTED for random weights. *builder is owned: vitlrp_concepts_builder_close. */
+ * of each (about 1 kB). USAGE for a method that shows no hidden units, for kinds that there are not
+ * and for a shard; LIMIT, NOMEM; UNSUPPORTED for random weights. *builder is owned:
+ * vitlrp_concepts_builder_close. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_concepts_make(const struct vitlrp_model *model,
                      const struct vitlrp_concepts_options *options,
@@ -142,17 +147,20 @@ struct vitlrp_concepts_image {
     int32_t target, predicted; /* outputs: of the class that was explained, of the largest logit */
     double probability, predicted_probability; /* of both; NAN where outputs have none */
     float logit;                               /* of the target, at weight 1 and by itself */
-    const struct vitlrp_unit_values *units; /* as vitlrp_session_inside fills them, of the site: */
-    const struct vitlrp_block_flow *flow;   /* [depth] */
+    const struct vitlrp_unit_values *units; /* as vitlrp_session_inside fills them, of the site; in
+                                               an index without relevance also as
+                                               vitlrp_session_forward_units does */
+    const struct vitlrp_block_flow *flow;   /* [depth]; not read in an index without relevance */
     const void *reserved[2];
 };
 
 /* Adds an image, or that it failed. Of the values, relevance is read (for "max" relevance_max),
- * relevance_token, activation_max, activation_token, activation_mean, and column_mean of heads; a
- * `baseline` is none of vitlrp concepts'. NUMERIC for values that are not finite or too large to be
- * added up, UNSUPPORTED for a token beyond 65535: the image may then be added as one that failed.
- * USAGE for what is missing, for units of another site and for an image that is there already.
- * After a failure the index is as it was. */
+ * relevance_token, activation_max, activation_token, activation_mean, and column_mean of heads; of
+ * a kind that the index has not, scores and tokens may be NULL. A `baseline` is none of vitlrp
+ * concepts'. NUMERIC for values that are not finite or too large to be added up, UNSUPPORTED for a
+ * token beyond 65535: the image may then be added as one that failed. USAGE for what is missing,
+ * for units of another site and for an image that is there already. After a failure the index is as
+ * it was. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_concepts_add(struct vitlrp_concepts_builder *builder,
                     const struct vitlrp_concepts_image *image, struct vitlrp_error *error);

@@ -390,6 +390,9 @@ enum vitlrp_concept_kind {
     VITLRP_CONCEPT_ACTIVATION /* activation maximization: its largest activation of a token */
 };
 
+/* A kind as a member of a set of them. */
+#define VITLRP_CONCEPT_KIND_BIT(kind) (UINT32_C(1) << (kind))
+
 /* Where the relevance of a conditional map begins. */
 enum vitlrp_unit_seed {
     VITLRP_SEED_CLASS, /* the explained classes: what of their relevance goes through the units */

@@ -64,6 +64,14 @@ vitlrp_session_inside(struct vitlrp_session *session, const struct vitlrp_target
                       size_t target_count, const struct vitlrp_method_options *options,
                       struct vitlrp_inside *inside, struct vitlrp_error *error);
 
+/* A forward pass as vitlrp_session_forward, which fills what units [unit_sites] have in it, bit for
+ * bit as vitlrp_session_inside: activations, their tokens and means. Arrays of relevance stay as
+ * they are. One thread at a time. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_session_forward_units(struct vitlrp_session *session, const float *input, float *logits,
+                             struct vitlrp_unit_values *units, size_t unit_sites,
+                             struct vitlrp_error *error);
+
 /* Where each head looks: attention [depth, heads, tokens] of the last forward, from the tokens that
  * the model's head reads (CLS; of a mean, by their shares in it) to all tokens, which adds up to 1.
  * What a head looks at is not yet what it says: vitlrp_session_inside has its relevance. USAGE

@@ -432,6 +432,8 @@ class ConceptsInfo(Structure):
         ("method", c_char_p),
         ("statistic", c_char_p),
         ("weights_sha256", c_char_p),
+        ("kinds", c_uint32),
+        ("reserved", c_int32),
     ]
 
 
@@ -697,6 +699,8 @@ class ConceptsOptions(Structure):
         ("session", SessionPointer),
         ("method", POINTER(MethodOptions)),
         ("preprocess", POINTER(Preprocess)),
+        ("kinds", c_uint32),
+        ("reserved", c_int32),
     ]
 
 
@@ -1037,6 +1041,10 @@ FUNCTIONS = {
             POINTER(c_float),
             POINTER(Error),
         ),
+    ),
+    "vitlrp_session_forward_units": (
+        c_int,
+        (SessionPointer, POINTER(c_float), POINTER(c_float), POINTER(UnitValues), c_size_t, POINTER(Error)),
     ),
     "vitlrp_session_inside": (
         c_int,

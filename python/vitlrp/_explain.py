@@ -79,6 +79,7 @@ class Explaining:
         self.precision = words("precision")[info.precision]  # in use
         self._logits = np.empty(0, np.float32)
         self._hidden = 0
+        self._units: _capi.UnitValues | None = None  # whose activations a forward pass fills
         self._softmax = words("probability")[described.probability] == "softmax"
         self._ranked: list[Class] = []  # most likely first
         self._top: tuple[Prediction, ...] = ()
@@ -98,7 +99,10 @@ class Explaining:
     def _forward(self, classes: tuple[Class, ...], shown: int) -> None:
         self._logits = np.empty(len(classes), np.float32)
         values, logits = _check.floats(self._source.values), _check.floats(self._logits)
-        call(lib.vitlrp_session_forward, self._session, values, logits)
+        if self._units is None:
+            call(lib.vitlrp_session_forward, self._session, values, logits)
+        else:
+            call(lib.vitlrp_session_forward_units, self._session, values, logits, ctypes.byref(self._units), 1)
         self._likely = self._probabilities()
         order = np.argsort(-self._shown(), kind="stable")
         self._ranked = [classes[i] for i in order]

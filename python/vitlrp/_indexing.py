@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,23 @@ if TYPE_CHECKING:
     from .method import Parameters
 
 _TARGETS = ("predicted", "label")
+_RELEVANCE = 1 << words("concept_kind").index("relevance")
+
+
+@dataclasses.dataclass(frozen=True)
+class Keeping:
+    """What an index keeps of a unit."""
+
+    site: int
+    keep: int
+    statistic: str
+    kinds: int  # a bit for each
+
+
+def _kinds(names: Collection[str]) -> int:
+    if isinstance(names, str) or not names:
+        raise UsageError('kinds must be a list with "relevance", "activation" or both')
+    return sum({1 << _check.choice("kinds", name, "concept_kind") for name in names})
 
 
 class _Values:
@@ -56,17 +74,19 @@ class _Values:
 class Indexed(Explaining):
     """Explaining, into the values of an image of an index."""
 
-    def fill(self, classes: tuple[Class, ...], wanted: Wanted, values: _Values) -> None:
+    def fill(self, classes: tuple[Class, ...], wanted: Wanted, values: _Values, relevant: bool) -> None:
         """Of a model with these classes; all but what is of the file."""
         self._hidden = wanted.hidden
+        self._units = None if relevant else values.units
         self._forward(classes, 1)
         predicted = self._ranked[0]
         target = wanted.listed[0] if wanted.listed else predicted
-        targets = self._targets(target, None)
-        inside = _capi.Inside(units=ctypes.pointer(values.units), unit_sites=1)
-        inside.flow = values.flow
-        what = (self._session, targets, 1, ctypes.byref(self._options))
-        call(lib.vitlrp_session_inside, *what, ctypes.byref(inside))
+        if relevant:
+            targets = self._targets(target, None)
+            inside = _capi.Inside(units=ctypes.pointer(values.units), unit_sites=1)
+            inside.flow = values.flow
+            what = (self._session, targets, 1, ctypes.byref(self._options))
+            call(lib.vitlrp_session_inside, *what, ctypes.byref(inside))
         image = values.image
         image.target, image.predicted = target.output, predicted.output
         image.logit = float(self._logits[target.output])
@@ -122,6 +142,7 @@ class Indexing:
         site: str = "fc1",
         keep: int = 16,
         statistic: str = "sum",
+        kinds: Collection[str] = ("relevance", "activation"),
         limit: int | None = None,
         method: str = "attnlrp",
         preprocessing: Preprocessing | None = None,
@@ -145,6 +166,8 @@ class Indexing:
                    residual stream
         keep       images that a unit keeps of each kind, 1 to 1000
         statistic  relevance is the "sum" over the tokens, or the "max" of them
+        kinds      of images that a unit keeps: "relevance", "activation", or both; without relevance an
+                   image takes a forward pass alone
         limit      number of images, spread evenly over all of them; None: all
         method     attnlrp, attnlrp-eps, cp-lrp, libra or input-x-gradient
         threads    images at the same time; None: one per available processor
@@ -158,7 +181,8 @@ class Indexing:
         own = {"method": method, "preprocessing": preprocessing, "ignore_exif": ignore_exif}
         arithmetic = {"backend": backend, "precision": precision}
         request, count = self._batch_request("concepts", threads, {**own, **arithmetic, **parameters})
-        run = self._index_run(target, site, keep, statistic, request)
+        keeping = Keeping(_check.choice("site", site, "site"), keep, statistic, _kinds(kinds))
+        run = self._index_run(target, keeping, request)
         most = _check.whole("limit", 0 if limit is None else limit, 0, _check.INT32_MAX)
         path = _check.path("folder", folder)
         _check_folder(folder)
@@ -173,21 +197,20 @@ class Indexing:
                 dataset.close()
         return Concepts(folder)
 
-    def _index_run(self, target: str, site: str, keep: int, statistic: str, request: Request) -> Run:
+    def _index_run(self, target: str, keeping: Keeping, request: Request) -> Run:
         if target not in _TARGETS:
             raise UsageError(f'target must be "predicted" or "label", not {_check.shown(target)}')
-        return Run(self, target == "label", _check.choice("site", site, "site"), request, keep, statistic)
+        return Run(self, target == "label", keeping, request)
 
 
 class Run:
     """A call of Model.concepts."""
 
-    def __init__(
-        self, model: Indexing, by_label: bool, site: int, request: Request, keep: int, statistic: str
-    ) -> None:
-        self._model, self._by_label, self._site, self._request = model, by_label, site, request
-        self._keep = _check.whole("keep", keep, 1, _check.INT32_MAX)
-        self._statistic = _check.text("statistic", statistic)
+    def __init__(self, model: Indexing, by_label: bool, keeping: Keeping, request: Request) -> None:
+        self._model, self._by_label, self._site, self._request = model, by_label, keeping.site, request
+        self._keep = _check.whole("keep", keeping.keep, 1, _check.INT32_MAX)
+        self._statistic = _check.text("statistic", keeping.statistic)
+        self._kinds = keeping.kinds
         self._method = _method.describe(request.method)
         self._options = _method.method_options(self._method, request.parameters)
         self._prepared = model._prepared(request.preprocessing)
@@ -202,6 +225,7 @@ class Run:
         self._pointer, self._images = model, images
         options = new_record(_capi.ConceptsOptions, lib.vitlrp_concepts_options_init_sized)
         options.site, options.keep, options.statistic = self._site, self._keep, self._statistic
+        options.kinds = self._kinds
         options.dataset, options.method = dataset.pointer, ctypes.pointer(self._options)
         preprocess = self._prepared._record()
         options.preprocess = ctypes.pointer(preprocess)
@@ -277,5 +301,5 @@ class Run:
         taken = self._model._sessions.session(self._settings(height, width), None, cancelled)
         with taken as session:
             work = Indexed(self._pointer, session, source, self._method, self._options)
-            work.fill(self._model.classes, wanted, values)
+            work.fill(self._model.classes, wanted, values, self._kinds & _RELEVANCE != 0)
         return values

@@ -45,12 +45,12 @@ class Concept:
     """What a unit stands for in an index."""
 
     name: str  # BLOCK:SITE:INDEX, from 0
-    relevant: tuple[Reference, ...]  # the images for which it was most relevant
-    active: tuple[Reference, ...]  # those that activated it most
+    relevant: tuple[Reference, ...]  # the images for which it was most relevant; () if the index has none
+    active: tuple[Reference, ...]  # those that activated it most; likewise
     mean: _check.Floats  # (2,): its activation at CLS, and at the other tokens; of a head (outputs, 2)
 
     def __str__(self) -> str:
-        return f"{self.name}: " + ", ".join(map(str, self.relevant))
+        return f"{self.name}: " + ", ".join(map(str, self.relevant or self.active))
 
 
 def _is_whole(line: str) -> bool:
@@ -80,6 +80,7 @@ class Concepts:
     method: str  # by which relevance was computed
     statistic: str  # "sum" or "max"
     weights_sha256: str  # of the model
+    kinds: tuple[str, ...]  # of images that a unit keeps: "relevance", "activation"
 
     def __init__(self, folder: _check.StrPath) -> None:
         pointer = _capi.ConceptsPointer()
@@ -96,6 +97,7 @@ class Concepts:
         self.folder, self.dataset = os.fsdecode(info.folder), os.fsdecode(info.dataset)
         self.method, self.statistic = info.method.decode(), info.statistic.decode()
         self.weights_sha256 = info.weights_sha256.decode()
+        self.kinds = tuple(kind for place, kind in enumerate(words("concept_kind")) if info.kinds >> place & 1)
 
     # ---- Lifetime
 

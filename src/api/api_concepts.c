@@ -64,6 +64,7 @@ static enum vitlrp_status read_state(struct vitlrp_concepts *concepts, struct vi
                         err));
     bool of_run = strcmp(identity, concepts->run.identity) == 0 &&
                   shape->keep == (size_t) concepts->run.keep &&
+                  shape->kinds == concepts->run.kinds &&
                   (shape->parts == 1 || concepts->run.site == VITLRP_SITE_HEAD) &&
                   shape->blocks <= INT32_MAX && shape->width <= INT32_MAX / shape->parts;
     return of_run ? VITLRP_OK
@@ -185,7 +186,8 @@ void vitlrp_concepts_describe(const struct vitlrp_concepts *concepts,
                                                .dataset = concepts->run.dataset,
                                                .method = concepts->run.method,
                                                .statistic = concepts->run.statistic,
-                                               .weights_sha256 = concepts->run.weights_sha256};
+                                               .weights_sha256 = concepts->run.weights_sha256,
+                                               .kinds = shape->kinds};
     concepts_info_write(&known, info);
 }
 
@@ -365,7 +367,7 @@ static enum vitlrp_status fill_references(const struct vitlrp_concepts *concepts
                                           size_t kind, struct vitlrp_concept_reference *out,
                                           size_t *count, struct vitlrp_error *err) {
     const struct topk *best = &concepts->index.best[kind];
-    size_t filled = size_min(best->keep, concepts->index.count);
+    size_t filled = size_min(best->keep, concepts->index.count); /* keep is 0 without the kind */
     for (size_t i = 0; i < filled; i++) {
         size_t at = unit * best->keep + i;
         const struct concept_image *image = NULL;

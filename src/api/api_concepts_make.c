@@ -55,6 +55,10 @@ static enum vitlrp_status check_options(const struct vitlrp_concepts_options *op
         return fail(err, VITLRP_USAGE, "statistic must be \"sum\" or \"max\", not \"%.100s\"",
                     options->statistic);
     }
+    if (options->kinds == 0 || options->kinds > UNIT_INDEX_ALL_KINDS) {
+        return fail(err, VITLRP_USAGE, "there are no such kinds of images: %u",
+                    (unsigned) options->kinds);
+    }
     return options->dataset->shards == 1
                ? VITLRP_OK
                : fail(err, VITLRP_USAGE, "an index is of a whole dataset, not of a shard");
@@ -71,9 +75,14 @@ static enum vitlrp_status begin(const struct vitlrp_model *model,
         .width = (size_t) vitlrp_model_site_width(model, options->site),
         .parts = unit_index_parts(options->site, info.dim, info.heads),
         .keep = (size_t) options->keep,
+        .kinds = options->kinds,
         .images = options->dataset->dataset.count};
-    out->of = (struct concepts_lines){
-        .model = model, .dataset = options->dataset, .site = options->site, .blocks = shape.blocks};
+    out->of =
+        (struct concepts_lines){.model = model,
+                                .dataset = options->dataset,
+                                .site = options->site,
+                                .blocks = shape.blocks,
+                                .has_branches = unit_index_keeps(&shape, UNIT_INDEX_RELEVANCE)};
     out->of_largest = strcmp(options->statistic, "max") == 0;
     TRY(concepts_record_make(model, options, &out->record, err));
     TRY(unit_index_run_identity(out->record, out->identity, err));
@@ -127,15 +136,19 @@ static enum vitlrp_status check_values(const struct vitlrp_concepts_builder *bui
                                        const struct vitlrp_concepts_image *image,
                                        struct vitlrp_error *err) {
     const struct vitlrp_unit_values *units = image->units;
-    API_NEEDS(image->sha256 != NULL && units != NULL && image->flow != NULL, err);
+    bool of_relevance = unit_index_keeps(&builder->index.shape, UNIT_INDEX_RELEVANCE);
+    bool of_activation = unit_index_keeps(&builder->index.shape, UNIT_INDEX_ACTIVATION);
+    API_NEEDS(image->sha256 != NULL && units != NULL && (image->flow != NULL || !of_relevance),
+              err);
     if (units->site != builder->of.site) {
         return fail(err, VITLRP_USAGE, "units of another site than the index's, %s",
                     word_of(WORDS_SITE, builder->of.site));
     }
     const float *relevance = builder->of_largest ? units->relevance_max : units->relevance;
     bool of_parts = builder->index.shape.parts > 1;
-    API_NEEDS(relevance != NULL && units->relevance_token != NULL &&
-                  units->activation_max != NULL && units->activation_token != NULL &&
+    bool has_relevance = relevance != NULL && units->relevance_token != NULL;
+    bool has_activation = units->activation_max != NULL && units->activation_token != NULL;
+    API_NEEDS((!of_relevance || has_relevance) && (!of_activation || has_activation) &&
                   units->activation_mean != NULL && (!of_parts || units->column_mean != NULL),
               err);
     return VITLRP_OK;
@@ -169,7 +182,9 @@ static enum vitlrp_status add_values(struct vitlrp_concepts_builder *builder,
     const struct unit_index_shape *shape = &builder->index.shape;
     struct vitlrp_class target;
     TRY(vitlrp_model_class(builder->of.model, image->target, &target, err));
-    unit_index_shares(shape, image->units, builder->of_largest, builder->shares);
+    if (unit_index_keeps(shape, UNIT_INDEX_RELEVANCE)) {
+        unit_index_shares(shape, image->units, builder->of_largest, builder->shares);
+    }
     struct unit_index_image values = unit_index_image_of(shape, image->units, builder->shares);
     values.image = (uint32_t) image->place;
     values.target = (uint32_t) target.index;

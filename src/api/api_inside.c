@@ -1,4 +1,6 @@
-/* Attributions that show hidden units, and conditional maps. */
+/* Passes that show hidden units, and conditional maps. */
+#include <string.h>
+
 #include "api/api.h"
 #include "api/handles.h"
 #include "base/words.h"
@@ -25,6 +27,15 @@ enum vitlrp_status vitlrp_session_inside(struct vitlrp_session *session,
     request.request.inside = &wanted;
     return session_request_run(session, &request,
                                inside->relevance == NULL ? &unwanted : inside->relevance, error);
+}
+
+enum vitlrp_status vitlrp_session_forward_units(struct vitlrp_session *session, const float *input,
+                                                float *logits, struct vitlrp_unit_values *units,
+                                                size_t unit_sites, struct vitlrp_error *error) {
+    API_NEEDS(session != NULL && input != NULL && (units != NULL || unit_sites == 0), error);
+    memcpy(session->input, input, session->pixels * sizeof *input);
+    return vit_attributor_forward_units(session->attributor, input, logits, units, unit_sites,
+                                        error);
 }
 
 enum vitlrp_status vitlrp_session_attention(struct vitlrp_session *session, float *attention,

@@ -60,9 +60,11 @@ static json_t *json_settings(const struct vitlrp_model *model,
              dataset->limit > 0 ? json_integer((json_int_t) dataset->limit) : json_null(),
              complete);
     json_set(object, "arithmetic", json_computed(&info), complete);
-    json_set(object, "units",
-             unit_index_json_units(options->site, options->statistic, options->keep, complete),
-             complete);
+    const struct unit_index_settings units = {.site = options->site,
+                                              .statistic = options->statistic,
+                                              .keep = options->keep,
+                                              .kinds = options->kinds};
+    json_set(object, "units", unit_index_json_units(&units, complete), complete);
     return object;
 }
 
@@ -180,7 +182,7 @@ static enum vitlrp_status set_explained(const struct concepts_lines *lines,
                                                           .probability = image->probability},
                                                .logit = image->logit,
                                                .site = lines->site,
-                                               .flow = image->flow,
+                                               .flow = lines->has_branches ? image->flow : NULL,
                                                .blocks = lines->blocks};
     json_set(line, "predicted", json_integer(predicted.index), complete);
     json_set(line, "predicted_name", json_text(predicted.label), complete);

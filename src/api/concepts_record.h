@@ -22,6 +22,7 @@ struct concepts_lines {
     const char *method;
     enum vitlrp_site site;
     size_t blocks;
+    bool has_branches;
 };
 
 /* The line of an image, with its newline. *out, with a limit, is owned: text_free, after a failure

@@ -28,8 +28,8 @@ static enum vitlrp_status check_shape(const struct unit_index_shape *shape,
                                       struct vitlrp_error *err) {
     size_t count;
     if (shape->blocks == 0 || shape->width == 0 || shape->parts == 0 || shape->keep == 0 ||
-        shape->images == 0) {
-        return fail(err, VITLRP_USAGE, "an index of units has blocks, units and images");
+        shape->images == 0 || shape->kinds == 0 || shape->kinds > UNIT_INDEX_ALL_KINDS) {
+        return fail(err, VITLRP_USAGE, "an index of units has blocks, units, images and kinds");
     }
     bool fits = checked_mul(&count, shape->blocks, shape->width) &&
                 checked_mul(&count, count, UNIT_INDEX_SUMS) &&
@@ -46,7 +46,9 @@ enum vitlrp_status unit_index_open(const struct unit_index_shape *shape, struct 
     *out = (struct unit_index){.shape = *shape};
     TRY(check_shape(shape, err));
     for (size_t kind = 0; kind < UNIT_INDEX_KINDS; kind++) {
-        TRY(topk_open(unit_index_units(shape), shape->keep, &out->best[kind], err));
+        if (unit_index_keeps(shape, kind)) {
+            TRY(topk_open(unit_index_units(shape), shape->keep, &out->best[kind], err));
+        }
     }
     out->sums = mem_calloc(unit_index_units(shape) * UNIT_INDEX_SUMS, sizeof *out->sums);
     out->done = mem_calloc(unit_index_done_bytes(shape), 1);
@@ -114,17 +116,21 @@ static enum vitlrp_status check_image(const struct unit_index *index,
         return fail(err, VITLRP_USAGE, "image %u is none of the %zu of the index",
                     (unsigned) image->image, shape->images);
     }
-    bool fit = all_fit(image->relevance, units, UNIT_INDEX_RELEVANCE_SCALE, shape->images) &&
+    bool relevance = unit_index_keeps(shape, UNIT_INDEX_RELEVANCE);
+    bool activation = unit_index_keeps(shape, UNIT_INDEX_ACTIVATION);
+    bool fit = (!relevance ||
+                all_fit(image->relevance, units, UNIT_INDEX_RELEVANCE_SCALE, shape->images)) &&
                all_fit(image->means, 2 * units, UNIT_INDEX_ACTIVATION_SCALE, shape->images) &&
                (shape->parts == 1 || all_fit(image->parts, unit_index_part_sums(shape),
                                              UNIT_INDEX_ACTIVATION_SCALE, shape->images));
-    if (!fit || !all_finite(image->activation, units)) {
+    if (!fit || (activation && !all_finite(image->activation, units))) {
         return fail(err, VITLRP_NUMERIC,
                     "a hidden unit's relevance or activation is not finite, or too large to be "
                     "added up over %zu images",
                     shape->images);
     }
-    if (!are_tokens(image->relevance_token, units) || !are_tokens(image->activation_token, units)) {
+    if ((relevance && !are_tokens(image->relevance_token, units)) ||
+        (activation && !are_tokens(image->activation_token, units))) {
         return fail(err, VITLRP_UNSUPPORTED, "an index of units knows %zu tokens of an image",
                     TOPK_MOST_TOKENS);
     }
@@ -136,8 +142,9 @@ static int64_t whole(double value, double scale) {
 }
 
 static void add_sums(struct unit_index *index, const struct unit_index_image *image) {
+    bool relevance = unit_index_keeps(&index->shape, UNIT_INDEX_RELEVANCE);
     for (size_t unit = 0; unit < unit_index_units(&index->shape); unit++) {
-        double share = (double) image->relevance[unit];
+        double share = relevance ? (double) image->relevance[unit] : 0.0;
         const double values[UNIT_INDEX_SUMS] = {share, fmax(share, 0.0),
                                                 (double) image->means[2 * unit],
                                                 (double) image->means[2 * unit + 1]};
@@ -177,7 +184,7 @@ enum vitlrp_status unit_index_add(struct unit_index *index, const struct unit_in
 
 static bool same_shape(const struct unit_index_shape *a, const struct unit_index_shape *b) {
     return a->blocks == b->blocks && a->width == b->width && a->parts == b->parts &&
-           a->keep == b->keep && a->images == b->images;
+           a->keep == b->keep && a->images == b->images && a->kinds == b->kinds;
 }
 
 enum vitlrp_status unit_index_merge(struct unit_index *index, const struct unit_index *other,

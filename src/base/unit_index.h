@@ -16,8 +16,10 @@
 #include "base/status.h"
 #include "base/topk.h"
 
-/* As enum vitlrp_concept_kind. */
+/* As enum vitlrp_concept_kind. An index has one of them, or both. */
 enum unit_index_kind { UNIT_INDEX_RELEVANCE, UNIT_INDEX_ACTIVATION, UNIT_INDEX_KINDS };
+
+#define UNIT_INDEX_ALL_KINDS ((1U << UNIT_INDEX_KINDS) - 1) /* a set of them has a bit for each */
 
 /* Of a unit: its relevance T, max(T, 0), its activation at CLS, and the mean of that at the other
  * tokens. */
@@ -37,11 +39,12 @@ struct unit_index_shape {
     size_t parts;         /* numbers that a unit is: 1, of a head its outputs */
     size_t keep;          /* images that a unit keeps of each kind */
     size_t images;        /* of the run's list */
+    unsigned kinds;       /* of which images are kept; without relevance its sums are 0 */
 };
 
 struct unit_index {
     struct unit_index_shape shape;
-    struct topk best[UNIT_INDEX_KINDS]; /* of [blocks, width] units */
+    struct topk best[UNIT_INDEX_KINDS]; /* of [blocks, width] units; empty of a kind not kept */
     int64_t *sums;                      /* owned: [blocks, width, UNIT_INDEX_SUMS] */
     int64_t *part_sums; /* owned: [blocks, width, parts, 2], at CLS and the mean of the others; NULL
                            where parts is 1: the last two of `sums` */
@@ -49,7 +52,8 @@ struct unit_index {
     size_t count;        /* of images that are done */
 };
 
-/* The values of an image's units, [blocks, width] each, of others. */
+/* The values of an image's units, [blocks, width] each, of others. Scores and tokens of a kind that
+ * is not kept are not read. */
 struct unit_index_image {
     uint32_t image, target; /* its place in the list, the class that was explained */
     const float *relevance; /* T: the score of unit_index_share */
@@ -64,7 +68,7 @@ struct unit_index_image {
 void unit_index_share(const float *relevance, size_t blocks, size_t width, float *out);
 
 /* Without images. *out is owned: unit_index_close, after a failure too. NOMEM, LIMIT; USAGE for a
- * shape with a zero in it. */
+ * shape with a zero in it, and for kinds that there are not. */
 enum vitlrp_status unit_index_open(const struct unit_index_shape *shape, struct unit_index *out,
                                    struct vitlrp_error *err);
 void unit_index_close(struct unit_index *index);
@@ -72,6 +76,10 @@ void unit_index_close(struct unit_index *index);
 /* Units of all blocks, numbers in part_sums where there are any, bytes of `done`. */
 static inline size_t unit_index_units(const struct unit_index_shape *shape) {
     return shape->blocks * shape->width;
+}
+
+static inline bool unit_index_keeps(const struct unit_index_shape *shape, size_t kind) {
+    return (shape->kinds >> kind & 1U) != 0;
 }
 
 static inline size_t unit_index_part_sums(const struct unit_index_shape *shape) {
@@ -117,7 +125,7 @@ enum vitlrp_status unit_index_read(int folder, const char *name, char settings[S
 void unit_index_means(const struct unit_index *index, size_t first, size_t count, float *out);
 
 /* Writes SITE.relevance.{score,image,token,class}.npy, SITE.activation.*, SITE.sums.npy and
- * SITE.mean.npy into the folder, each whole. */
+ * SITE.mean.npy into the folder, each whole; no arrays of a kind that is not kept. */
 enum vitlrp_status unit_index_write_arrays(const struct unit_index *index, const char *site,
                                            int folder, struct vitlrp_error *err);
 

@@ -88,7 +88,9 @@ enum vitlrp_status unit_index_write_arrays(const struct unit_index *index, const
     const size_t shape[] = {index->shape.blocks, index->shape.width, UNIT_INDEX_SUMS};
     const struct npy_array sums = {'i', sizeof *index->sums, index->sums, 3, shape};
     for (size_t kind = 0; kind < UNIT_INDEX_KINDS; kind++) {
-        TRY(write_best(index, kind, &out, err));
+        if (unit_index_keeps(&index->shape, kind)) {
+            TRY(write_best(index, kind, &out, err));
+        }
     }
     TRY(write_array(&out, "sums", &sums, err));
     return write_means(index, &out, err);

@@ -48,14 +48,29 @@ void unit_index_set_results(json_t *line, const struct unit_index_results *resul
     json_set(line, "name", json_text(target->label), complete);
     json_set(line, "probability", json_number(target->probability), complete);
     json_set(line, "logit", json_float32(results->logit), complete);
-    json_set(line, "branches", json_branches(results, complete), complete);
+    if (results->flow != NULL) {
+        json_set(line, "branches", json_branches(results, complete), complete);
+    }
 }
 
-json_t *unit_index_json_units(enum vitlrp_site site, const char *statistic, int64_t keep,
-                              bool *complete) {
+static json_t *json_kinds(unsigned kinds, bool *complete) {
+    json_t *list = json_array();
+    for (size_t kind = 0; kind < UNIT_INDEX_KINDS; kind++) {
+        if ((kinds >> kind & 1U) != 0) {
+            json_t *word = json_string(word_of(WORDS_CONCEPT_KIND, (int64_t) kind));
+            *complete = *complete && json_array_append_new(list, word) == 0;
+        }
+    }
+    return list;
+}
+
+json_t *unit_index_json_units(const struct unit_index_settings *settings, bool *complete) {
     json_t *units = json_object();
-    json_set(units, "site", json_string(word_of(WORDS_SITE, (int) site)), complete);
-    json_set(units, "statistic", json_string(statistic), complete);
-    json_set(units, "keep", json_integer(keep), complete);
+    json_set(units, "site", json_string(word_of(WORDS_SITE, settings->site)), complete);
+    json_set(units, "statistic", json_string(settings->statistic), complete);
+    json_set(units, "keep", json_integer(settings->keep), complete);
+    if (settings->kinds != UNIT_INDEX_ALL_KINDS) {
+        json_set(units, "kinds", json_kinds(settings->kinds, complete), complete);
+    }
     return units;
 }

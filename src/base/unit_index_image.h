@@ -20,8 +20,8 @@ void unit_index_shares(const struct unit_index_shape *shape, const struct vitlrp
                        bool of_largest, float *shares);
 
 /* What the index takes of these values: relevance_token, activation_max, activation_token,
- * activation_mean and, where a unit is several numbers, column_mean. Its image and its target are
- * the caller's. */
+ * activation_mean and, where a unit is several numbers, column_mean; nothing of a kind that it does
+ * not keep, for which the arrays may be NULL. Its image and its target are the caller's. */
 struct unit_index_image unit_index_image_of(const struct unit_index_shape *shape,
                                             const struct vitlrp_unit_values *units,
                                             const float *shares);
@@ -39,15 +39,22 @@ struct unit_index_results {
     struct unit_index_class target;
     float logit;
     enum vitlrp_site site;
-    const struct vitlrp_block_flow *flow; /* [blocks] */
+    const struct vitlrp_block_flow *flow; /* [blocks]; NULL of a forward pass: no "branches" */
     size_t blocks;
 };
 
 /* Sets them, from "warning" to "branches". */
 void unit_index_set_results(json_t *line, const struct unit_index_results *results, bool *complete);
 
-/* settings.units of run.json. */
-json_t *unit_index_json_units(enum vitlrp_site site, const char *statistic, int64_t keep,
-                              bool *complete);
+/* What an index is, as run.json states it. */
+struct unit_index_settings {
+    enum vitlrp_site site;
+    const char *statistic;
+    int64_t keep;
+    unsigned kinds; /* as of unit_index_shape */
+};
+
+/* settings.units of run.json, without "kinds" where they are all. */
+json_t *unit_index_json_units(const struct unit_index_settings *settings, bool *complete);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/formats.h"
 #include "base/json_members.h"
+#include "base/unit_index.h"
 #include "base/words.h"
 
 #define RECORD_LIMIT ((size_t) 1 << 24)
@@ -18,6 +19,7 @@ static const struct json_member SETTINGS[] = {{"method", JSON_IS_NAME, 1},
                                               {"units", JSON_IS_OBJECT, 1}};
 static const struct json_member UNITS[] = {
     {"site", JSON_IS_NAME, 1}, {"statistic", JSON_IS_NAME, 1}, {"keep", JSON_IS_INDEX, 1}};
+/* and "kinds", a list of words, where an index has not all of them */
 
 #define CHECK(object, members)                                                                     \
     json_check_members((object), (members), sizeof(members) / sizeof((members)[0]), 1, err)
@@ -55,6 +57,23 @@ enum vitlrp_status unit_index_run_shard(const json_t *record, int32_t *shard, in
     return VITLRP_OK;
 }
 
+static enum vitlrp_status take_kinds(const json_t *units, unsigned *out, struct vitlrp_error *err) {
+    const json_t *list = json_object_get(units, "kinds");
+    *out = list == NULL ? UNIT_INDEX_ALL_KINDS : 0;
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const char *word = json_string_value(json_array_get(list, i));
+        int kind = word == NULL ? -1 : word_find(WORDS_CONCEPT_KIND, word);
+        if (kind < 0) {
+            *out = 0;
+            break;
+        }
+        *out |= 1U << kind;
+    }
+    return *out != 0
+               ? VITLRP_OK
+               : fail(err, VITLRP_FORMAT, "\"kinds\" must be a list of relevance and activation");
+}
+
 static enum vitlrp_status take_units(const json_t *units, struct unit_index_run *out,
                                      struct vitlrp_error *err) {
     TRY(CHECK(units, UNITS));
@@ -64,6 +83,7 @@ static enum vitlrp_status take_units(const json_t *units, struct unit_index_run 
     }
     out->site = (enum vitlrp_site) site;
     out->statistic = json_get_string(units, "statistic");
+    TRY(take_kinds(units, &out->kinds, err));
     return json_get_int(units, "keep", 1, UNIT_INDEX_MOST_KEEP, &out->keep, err);
 }
 

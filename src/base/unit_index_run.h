@@ -18,6 +18,7 @@ struct unit_index_run {
     json_t *record; /* owned */
     enum vitlrp_site site;
     int64_t keep;
+    unsigned kinds; /* as of unit_index_shape */
     const char *statistic, *method, *dataset, *model, *weights_sha256;
     int32_t shard, shards; /* 0 of 1 of a whole run */
     char identity[SHA256_TEXT];

@@ -1,5 +1,6 @@
 /* state.bin: a header, the arrays of an index one behind the other, and the SHA-256 of all that.
- * Numbers are little-endian. */
+ * Numbers are little-endian. An index of both kinds is written as version 1, which had no others.
+ */
 #include <string.h>
 
 #include "base/checked.h"
@@ -12,15 +13,30 @@
 #define DIGEST (SHA256_TEXT - 1)
 #define PIECE ((size_t) 1 << 14)
 
-static const char MAGIC[16] = "vitlrp index 1\n";
+#define MAGIC ((size_t) 16)
+
+static const char MAGICS[][MAGIC] = {"vitlrp index 1\n", "vitlrp index 2\n"};
 
 enum { BLOCKS, WIDTH, PARTS, KEEP, IMAGES, SIZES };
 
 struct header {
-    char magic[sizeof MAGIC];
+    char magic[MAGIC];
     uint64_t sizes[SIZES];
     char settings[DIGEST];
 };
+
+/* Behind the header of version 2. */
+struct more {
+    uint64_t kinds;
+};
+
+static bool needs_more(const struct unit_index_shape *shape) {
+    return shape->kinds != UNIT_INDEX_ALL_KINDS;
+}
+
+static size_t header_size(const struct unit_index_shape *shape) {
+    return sizeof(struct header) + (needs_more(shape) ? sizeof(struct more) : 0);
+}
 
 struct section {
     void *data;
@@ -30,12 +46,12 @@ struct section {
 
 #define SECTIONS ((size_t) 4 * UNIT_INDEX_KINDS + 3)
 
-/* The arrays of the index, in the order of the file. */
+/* The arrays of the index, in the order of the file; those of a kind that is not kept are empty. */
 static void list_sections(const struct unit_index *index, struct section *out) {
     size_t units = unit_index_units(&index->shape);
-    size_t entries = units * index->shape.keep;
     for (size_t kind = 0; kind < UNIT_INDEX_KINDS; kind++) {
         const struct topk *best = &index->best[kind];
+        size_t entries = best->units * best->keep;
         *out++ = (struct section){best->score, sizeof *best->score, entries};
         *out++ = (struct section){best->image, sizeof *best->image, entries};
         *out++ = (struct section){best->target, sizeof *best->target, entries};
@@ -79,11 +95,16 @@ static enum vitlrp_status put_all(const struct unit_index *index, const char *se
                                       [PARTS] = shape->parts,
                                       [KEEP] = shape->keep,
                                       [IMAGES] = shape->images}};
+    struct more more = {shape->kinds};
     little_endian_turn(header.sizes, sizeof *header.sizes, SIZES);
-    memcpy(header.magic, MAGIC, sizeof MAGIC);
+    little_endian_turn(&more, sizeof(uint64_t), sizeof more / sizeof(uint64_t));
+    memcpy(header.magic, MAGICS[needs_more(shape) ? 1 : 0], MAGIC);
     memcpy(header.settings, settings, DIGEST);
     list_sections(index, sections);
     TRY(put(draft, hash, &header, sizeof header, err));
+    if (needs_more(shape)) {
+        TRY(put(draft, hash, &more, sizeof more, err));
+    }
     for (size_t i = 0; i < SECTIONS; i++) {
         TRY(put_section(draft, hash, &sections[i], err));
     }
@@ -107,9 +128,11 @@ enum vitlrp_status unit_index_write(const struct unit_index *index, const char *
     return draft_finish(&draft, status, err);
 }
 
-/* Bytes of a file of that shape; false if it is none, or larger than any file. */
+/* Bytes of a file of that shape, whose kinds there are; false if it is none, or larger than any
+ * file. */
 static bool file_size(const struct unit_index_shape *shape, size_t *out) {
     const size_t of_entry = sizeof(float) + 2 * sizeof(uint32_t) + sizeof(uint16_t);
+    const size_t kinds = (size_t) __builtin_popcount(shape->kinds);
     size_t units;
     size_t entries;
     size_t parts = 0;
@@ -117,11 +140,11 @@ static bool file_size(const struct unit_index_shape *shape, size_t *out) {
                    shape->images > 0;
     return has_all && checked_mul(&units, shape->blocks, shape->width) &&
            checked_mul(&entries, units, shape->keep) &&
-           checked_mul(&entries, entries, UNIT_INDEX_KINDS * of_entry) &&
+           checked_mul(&entries, entries, kinds * of_entry) &&
            (shape->parts == 1 || (checked_mul(&parts, units, shape->parts) &&
                                   checked_mul(&parts, parts, 2 * sizeof(int64_t)))) &&
            checked_mul(&units, units, UNIT_INDEX_SUMS * sizeof(int64_t)) &&
-           checked_add(out, sizeof(struct header) + DIGEST, units) &&
+           checked_add(out, header_size(shape) + DIGEST, units) &&
            checked_add(out, *out, entries) && checked_add(out, *out, parts) &&
            checked_add(out, *out, unit_index_done_bytes(shape));
 }
@@ -135,18 +158,41 @@ static enum vitlrp_status check_digest(const struct bytes *file, struct vitlrp_e
     return VITLRP_OK;
 }
 
+/* What version 2 has behind its header; an index of all kinds has none. */
+static bool take_more(const struct bytes *file, struct unit_index_shape *shape) {
+    struct more more;
+    if (file->size < sizeof(struct header) + sizeof more + DIGEST) {
+        return false;
+    }
+    memcpy(&more, file->data + sizeof(struct header), sizeof more);
+    little_endian_turn(&more, sizeof(uint64_t), sizeof more / sizeof(uint64_t));
+    if (more.kinds == 0 || more.kinds > UNIT_INDEX_ALL_KINDS) {
+        return false;
+    }
+    shape->kinds = (unsigned) more.kinds;
+    return needs_more(shape);
+}
+
 /* A header that agrees with the file's size and checksum. */
 static enum vitlrp_status take_header(const struct bytes *file, struct header *header,
                                       struct unit_index_shape *shape, struct vitlrp_error *err) {
     size_t size;
-    if (file->size < sizeof *header + DIGEST || memcmp(file->data, MAGIC, sizeof MAGIC) != 0) {
-        return fail(err, VITLRP_FORMAT, "not the state of an index of units");
+    size_t version = 0;
+    bool is_long = file->size >= sizeof *header + DIGEST;
+    while (is_long && version < 2 && memcmp(file->data, MAGICS[version], MAGIC) != 0) {
+        version++;
+    }
+    if (!is_long || version == 2) {
+        return fail(err, VITLRP_FORMAT, "not the state of an index of units of this version");
     }
     memcpy(header, file->data, sizeof *header);
     little_endian_turn(header->sizes, sizeof *header->sizes, SIZES);
-    *shape =
-        (struct unit_index_shape){header->sizes[BLOCKS], header->sizes[WIDTH], header->sizes[PARTS],
-                                  header->sizes[KEEP], header->sizes[IMAGES]};
+    *shape = (struct unit_index_shape){header->sizes[BLOCKS], header->sizes[WIDTH],
+                                       header->sizes[PARTS],  header->sizes[KEEP],
+                                       header->sizes[IMAGES], UNIT_INDEX_ALL_KINDS};
+    if (version == 1 && !take_more(file, shape)) {
+        return fail(err, VITLRP_FORMAT, "not of kinds that an index of units has");
+    }
     if (!file_size(shape, &size) || size != file->size) {
         return fail(err, VITLRP_FORMAT, "truncated: not of the size that its beginning states");
     }
@@ -192,6 +238,9 @@ static bool is_sound(const struct unit_index *index) {
         (index->part_sums == NULL || are_sums(index->part_sums, unit_index_part_sums(shape), most));
     for (size_t i = 0; sound && i < UNIT_INDEX_KINDS * units; i++) {
         const struct topk *best = &index->best[i / units];
+        if (!unit_index_keeps(shape, i / units)) {
+            continue;
+        }
         sound = topk_is_sound(best, i % units, filled, shape->images);
         for (size_t entry = 0; sound && entry < filled; entry++) {
             sound = unit_index_has(index, best->image[i % units * shape->keep + entry]);
@@ -207,7 +256,7 @@ static enum vitlrp_status take(const struct bytes *file, char *settings, struct 
     struct section sections[SECTIONS];
     TRY(take_header(file, &header, &shape, err));
     TRY(unit_index_open(&shape, out, err));
-    const unsigned char *from = file->data + sizeof header;
+    const unsigned char *from = file->data + header_size(&shape);
     list_sections(out, sections);
     for (size_t i = 0; i < SECTIONS; i++) {
         little_endian_copy(sections[i].data, from, sections[i].item_size, sections[i].count);

@@ -215,7 +215,8 @@ enum vitlrp_status explain_forward(struct explain_session *state, const float *i
     double start = clock_ms();
     pass_watch_begin(&state->watch, "a forward pass", 0.0);
     enum vitlrp_status status =
-        vitlrp_session_forward(state->session, input, state->prediction.logits, err);
+        vitlrp_session_forward_units(state->session, input, state->prediction.logits, state->units,
+                                     state->units == NULL ? 0 : 1, err);
     pass_watch_end(&state->watch);
     state->forward_s = (clock_ms() - start) * 1e-3;
     TRY(status);

@@ -17,6 +17,7 @@
 #include "text_words.h"
 #include "unedited.h"
 #include "vitlrp.h"
+#include "vitlrp_units.h"
 
 /* Session options with the settings' threads and backend, for an input of the given size (0: as
  * trained). USAGE, naming the option to change, unless it is a multiple of the model's patch. */
@@ -54,6 +55,7 @@ struct explain_session {
     int32_t passes;          /* forward passes to come, about; 0: few */
 
     struct vitlrp_session_observer observer; /* where the watch is not enabled; zeroed: none */
+    struct vitlrp_unit_values *units; /* whose activations a forward pass fills; NULL: nobody's */
 
     struct image_page *page; /* of the image at hand, which collects its maps; NULL without one */
     struct outputs outputs;

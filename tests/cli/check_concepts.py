@@ -137,6 +137,67 @@ class Concepts(unittest.TestCase):
         names = {name[len("stream."):-len(".npy")] for name in os.listdir(self.path("max")) if name.endswith(".npy")}
         self.assertEqual(names, ARRAYS | {"sums", "mean"})
 
+    def read_units(self, folder):
+        with open(self.path(folder, "run.json"), encoding="utf-8") as file:
+            return json.load(file)["settings"]["units"]
+
+    def test_kinds(self):
+        """An index of one kind has the arrays of one of both, bit for bit, also of shards and of heads."""
+        self.make_images(30)
+        for site in ("fc1", "head", "stream"):
+            self.index("set", f"{site}-both", "--site", site)
+            both = content(self.path(f"{site}-both"))
+            self.assertNotIn("kinds", self.read_units(f"{site}-both"))
+            for kind, other in (("relevance", "activation"), ("activation", "relevance")):
+                with self.subTest(site=site, kind=kind):
+                    name = f"{site}-{kind}"
+                    self.index("set", name, "--site", site, "--kinds", kind)
+                    found = content(self.path(name))
+                    self.assertEqual(self.read_units(name)["kinds"], [kind])
+                    self.assertEqual(both.keys() - found.keys(), {file for file in both if f".{other}." in file})
+                    for file in (file for file in found if f".{kind}." in file or file.endswith(".mean.npy")):
+                        self.assertTrue(found[file] == both[file], file)
+                    self.check_columns(f"{site}-both", name, site, (0, 1, 2, 3) if kind == "relevance" else (2, 3))
+        self.assertEqual(records.check_folder(self.folder), [])
+        for shard in range(2):
+            self.index("set", f"part{shard}", "--shard", f"{shard}/2", "--site", "head", "--kinds", "activation")
+        self.run_command("merge", "part0", "part1", "-o", "joined", "--gallery", "0")
+        self.expect_same("joined", content(self.path("head-activation")))
+        self.index("set", "joined", "--site", "head", "--kinds", "activation")
+        self.expect_same("joined", content(self.path("head-activation")))
+
+    def check_columns(self, wanted, name, site, columns):
+        _, sums = read_array(self.path(wanted), f"{site}.sums.npy")
+        _, found = read_array(self.path(name), f"{site}.sums.npy")
+        for place, (value, number) in enumerate(zip(found, sums)):
+            self.assertEqual(value, number if place % 4 in columns else 0)
+
+    def test_kinds_apart(self):
+        """No image is taken for one of another kind, and no run for one of other kinds."""
+        self.make_images(4)
+        self.index("set", "active", "--kinds", "activation")
+        self.assertIn("units.kinds", self.index("set", "active", code=2))
+        with open(self.path("active", "results.jsonl"), encoding="utf-8") as file:
+            self.assertFalse([line for line in map(json.loads, file) if "branches" in line])
+        for shard, words in ((0, ()), (1, ("--kinds", "relevance"))):
+            self.index("set", f"part{shard}", "--shard", f"{shard}/2", *words)
+        self.assertIn("units.kinds", self.run_command("merge", "part0", "part1", "-o", "joined", code=3))
+        words = ("neurons", os.path.join(MODEL, "images", "00.png"), "--resize", "none", "--blocks", "1", "--top", "2",
+                 "--no-drops", "--concepts", "active", "-o", "units.html", "--json", "units.json")
+        report = self.run_command(*words)
+        self.assertIn("most active in", report)
+        self.assertNotIn("most relevant in", report)
+        self.assertIn("active keeps no images by relevance", report)
+        with open(self.path("units.json"), encoding="utf-8") as file:
+            record = json.load(file)
+        self.assertEqual(record["concepts"]["kinds"], ["activation"])
+        unit = record["blocks"][0]["units"][0]
+        self.assertEqual((len(unit["most_relevant"]), len(unit["most_active"])), (0, 4))
+        self.assertEqual(records.check(record), [])
+        report = self.run_command("explain", os.path.join(MODEL, "images", "00.png"), "--resize", "none", "-o", "x.png",
+                                  "--edit", "1:fc1:3=mean", "--concepts", "active")
+        self.assertIn("%", report)
+
     # ---- What reads an index ----
 
     def evaluate(self, *words, code=0):

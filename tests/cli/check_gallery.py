@@ -101,6 +101,39 @@ class Gallery(unittest.TestCase):
         self.assertEqual(unit["shared"], len({one["image"] for one in unit["relevance"]} &
                                              {one["image"] for one in unit["activation"]}))
 
+    def check_alone(self, unit, whole, kind, other):
+        """A unit of an index of one kind, against that of an index of both."""
+        self.assertEqual(unit[kind], whole[kind])
+        self.assertEqual((unit[other], unit["shared"], unit["test"][other]), ([], None, None))
+        self.assertEqual(unit["test"]["random_images"], whole["test"]["random_images"])
+        self.assertEqual({entry[other] for entry in unit["classes"]}, {None})
+        for key in ("mean", "positive"):
+            self.assertEqual(unit[key], whole[key] if kind == "relevance" else None)
+
+    def test_kinds(self):
+        for kind in ("relevance", "activation"):
+            self.make(kind, "--gallery", "2", "--kinds", kind)
+        names = ",".join(unit["unit"] for unit in self.record("activation")["units"])
+        self.make("both", "--gallery", "2", "--show", names)
+        both = {unit["unit"]: unit for unit in self.record("both")["units"]}
+        for kind, other, title in (("relevance", "activation", "ActMax"), ("activation", "relevance", "RelMax")):
+            record = self.record(kind)
+            self.assertEqual(len(record["units"]), 6)
+            for unit in record["units"]:
+                self.check_alone(unit, both[unit["unit"]], kind, other)
+            self.assertIsNone(record["rates"][other])
+            with open(self.path(kind, "index.html"), encoding="utf-8") as file:
+                page = file.read()
+            self.assertNotIn(f"({title})</h3>", page)
+            self.assertEqual(page.count("</h3>"), 6)
+            self.assertNotIn("nan", page)
+        shape, scores = numpy_files.read_npy(self.path("activation", "fc1.activation.score.npy"))
+        first = [scores[(2 * shape[1] + unit) * shape[2]] for unit in range(shape[1])]
+        best = sorted(range(shape[1]), key=lambda unit: (-first[unit], unit))[:2]
+        self.assertEqual([unit["unit"] for unit in self.record("activation")["units"]][:2],
+                         [f"2:fc1:{unit}" for unit in best])
+        self.assertEqual(records.check_folder(self.folder), [])
+
     def test_numbers(self):
         before = self.logits("before")
         for site in ("fc1", "head"):

@@ -185,13 +185,15 @@ static struct unit_index_shape take_shape(struct fuzz_input *input) {
     shape.parts = fuzz_byte(input) % 3 + (size_t) 1;
     shape.keep = fuzz_byte(input) % 3 + (size_t) 1;
     shape.images = fuzz_byte(input) % MOST_IMAGES + (size_t) 1;
+    shape.kinds = fuzz_byte(input) % UNIT_INDEX_ALL_KINDS + 1U;
     return shape;
 }
 
 /* Bytes of the arrays of an index. */
 static size_t body_size(const struct unit_index_shape *shape) {
     size_t units = unit_index_units(shape);
-    size_t entries = UNIT_INDEX_KINDS * units * shape->keep * 14;
+    size_t kinds = shape->kinds == UNIT_INDEX_ALL_KINDS ? UNIT_INDEX_KINDS : 1;
+    size_t entries = kinds * units * shape->keep * 14;
     size_t parts = shape->parts == 1 ? 0 : unit_index_part_sums(shape) * sizeof(int64_t);
     return entries + units * UNIT_INDEX_SUMS * sizeof(int64_t) + parts +
            unit_index_done_bytes(shape);
@@ -200,16 +202,20 @@ static size_t body_size(const struct unit_index_shape *shape) {
 static void read_body(struct fuzz_input *input) {
     const struct unit_index_shape shape = take_shape(input);
     const uint64_t sizes[] = {shape.blocks, shape.width, shape.parts, shape.keep, shape.images};
+    const uint64_t kinds = shape.kinds;
     size_t size = body_size(&shape);
-    char *data = mem_calloc(HEADER + size + DIGEST, 1);
+    bool is_first = shape.kinds == UNIT_INDEX_ALL_KINDS;
+    size_t header = HEADER + (is_first ? 0 : sizeof kinds);
+    char *data = mem_calloc(header + size + DIGEST, 1);
     fuzz_check(data != NULL, "no memory");
-    memcpy(data, "vitlrp index 1\n", 16);
+    memcpy(data, is_first ? "vitlrp index 1\n" : "vitlrp index 2\n", 16);
     memcpy(data + 16, sizes, sizeof sizes);
     memcpy(data + 16 + sizeof sizes, SETTINGS, DIGEST);
+    memcpy(data + HEADER, &kinds, header - HEADER);
     if (input->size > 0) {
-        memcpy(data + HEADER, input->data, size_min(input->size, size));
+        memcpy(data + header, input->data, size_min(input->size, size));
     }
-    read_signed(data, HEADER + size);
+    read_signed(data, header + size);
     mem_free(data);
 }
 

@@ -2,7 +2,7 @@
 
 The command indexes the images of DIR (`vitlrp concepts`). Every image is then read and explained through the Python
 package, alone, and this program makes the index of these values by its definition in data/FORMATS.md: arrays, means
-and state.bin must be equal, bit for bit. VITLRP_LIBRARY and PYTHONPATH say where the library and the package are,
+and state.bin must be equal, bit for bit, also of indexes of one kind. VITLRP_LIBRARY and PYTHONPATH say where the library and the package are,
 VITLRP_LIMIT takes the first images only."""
 
 import ctypes
@@ -23,6 +23,7 @@ from vitlrp import _capi, _check, _looking  # noqa: E402
 from vitlrp._library import call, lib, new_record, words  # noqa: E402
 
 SITES = ("fc1", "head")
+KINDS = ("relevance", "activation")
 KEEP = 16
 MANY_PASSES = 32  # as a run over a data set: weights are arranged, which changes the last bits
 EMPTY = {"score": -np.inf, "image": 2 ** 32 - 1, "token": 0, "class": 0}
@@ -88,13 +89,14 @@ def whole(values, scales):
     return np.rint(values.astype(np.float64) * scales).astype(np.int64).sum(axis=0)
 
 
-def make_index(values):
+def make_index(values, kinds):
     """{name of an array: array}, and the sums of a head's outputs."""
     score, means = values["score"], values["activation_mean"]
-    found = {f"relevance.{what}": array
-             for what, array in best(score, values["relevance_token"], values["class"]).items()}
-    kept = best(values["activation_max"], values["activation_token"], values["class"])
-    found.update({f"activation.{what}": array for what, array in kept.items()})
+    scores = {"relevance": score, "activation": values["activation_max"]}
+    found = {f"{kind}.{what}": array for kind in kinds
+             for what, array in best(scores[kind], values[f"{kind}_token"], values["class"]).items()}
+    if "relevance" not in kinds:
+        score = np.zeros_like(score)
     four = np.stack([score, np.maximum(score, 0), means[..., 0], means[..., 1]], axis=-1)
     found["sums"] = whole(four, SCALES)
     has_parts = values["column_mean"].shape[-2] > 1
@@ -104,38 +106,57 @@ def make_index(values):
     return found, parts
 
 
-def make_state(index, parts, count, settings):
-    blocks, units, keep = index["relevance.score"].shape
+def make_state(index, parts, count, kinds, settings):
+    blocks, units, _ = index["sums"].shape
     numbers = parts.shape[2] if parts.size else 1
-    data = [b"vitlrp index 1\n\0", struct.pack("<5Q", blocks, units, numbers, keep, count), settings]
-    data += [index[f"{kind}.{what}"].tobytes() for kind in ("relevance", "activation")
+    data = [b"vitlrp index 1\n\0" if kinds == KINDS else b"vitlrp index 2\n\0",
+            struct.pack("<5Q", blocks, units, numbers, KEEP, count), settings]
+    if kinds != KINDS:
+        data.append(struct.pack("<Q", sum(1 << KINDS.index(kind) for kind in kinds)))
+    data += [index[f"{kind}.{what}"].tobytes() for kind in kinds
              for what in ("score", "image", "class", "token")]
     data += [index["sums"].tobytes(), parts.tobytes(), np.packbits(np.ones(count, bool), bitorder="little").tobytes()]
     text = b"".join(data)
     return text + hashlib.sha256(text).hexdigest().encode()
 
 
-def check_site(program, model, images, site, folder):
-    """What differs."""
-    limit = os.environ.get("VITLRP_LIMIT")
-    subprocess.run([program, "concepts", images, "-o", folder, "--site", site, "--keep", str(KEEP), "-q",
-                    "--gallery", "0", *(["--limit", limit] if limit else [])], check=True)
+def read_lines(folder):
     with open(os.path.join(folder, "results.jsonl"), encoding="utf-8") as file:
         lines = [json.loads(line) for line in file]
     if [line["index"] for line in lines] != list(range(len(lines))) or any(line["status"] != "ok" for line in lines):
         sys.exit("the images are not all there, in their order")
-    values = take_values(model, [os.path.join(images, line["id"]) for line in lines], site)
-    index, parts = make_index(values)
+    return lines
+
+
+def check_kinds(folder, site, values, kinds):
+    """What differs."""
+    lines = read_lines(folder)
+    index, parts = make_index(values, kinds)
     found = [name for name, array in index.items()
              if np.load(os.path.join(folder, f"{site}.{name}.npy")).tobytes() != array.tobytes()]
     with open(os.path.join(folder, "state.bin"), "rb") as file:
         state = file.read()
-    if state != make_state(index, parts, len(lines), state[56:120]):
+    if state != make_state(index, parts, len(lines), kinds, state[56:120]):
         found.append("state.bin")
     if list(values["class"]) != [line["class"] for line in lines]:
         found.append("classes")
-    print(f"{site}: {len(lines)} images, {index['sums'].shape[0]} blocks of {index['sums'].shape[1]} units: "
+    print(f"{site}, {' and '.join(kinds)}: {len(lines)} images, {index['sums'].shape[0]} blocks of {index['sums'].shape[1]} units: "
           f"{', '.join(found) or 'every array and the state, bit for bit'}", flush=True)
+    return found
+
+
+def check_site(program, model, images, site, folder):
+    limit = os.environ.get("VITLRP_LIMIT")
+    found = []
+    values = None
+    for kinds in (KINDS, KINDS[:1], KINDS[1:]):
+        made = f"{folder}.{len(kinds)}.{kinds[0]}"
+        subprocess.run([program, "concepts", images, "-o", made, "--site", site, "--keep", str(KEEP), "-q",
+                        "--gallery", "0", "--kinds", ",".join(kinds), *(["--limit", limit] if limit else [])],
+                       check=True)
+        if values is None:
+            values = take_values(model, [os.path.join(images, line["id"]) for line in read_lines(made)], site)
+        found += check_kinds(made, site, values, kinds)
     return found
 
 

@@ -167,6 +167,28 @@ class Made(Indexed):
         self.same(index.folder, self.run_command("settings", IMAGES, *settings, *rules))
         self.assertEqual((index.images, index.statistic, index.method), (7, "max", "cp-lrp"))
 
+    def test_kinds(self):
+        as_they_are = dataclasses.replace(self.model.preprocessing, resize="none", resize_to=0)
+        for kind, other in (("relevance", "activation"), ("activation", "relevance")):
+            for site in ("fc1", "head"):
+                index = self.make(site=site, keep=5, kinds=[kind], preprocessing=as_they_are)
+                name = f"{site}-{kind}"
+                wanted = self.run_command(name, IMAGES, "--site", site, "--keep", "5", "--kinds", kind, "--resize", "none")
+                self.same(index.folder, wanted)
+                self.assertEqual(index.kinds, (kind,))
+                both = self.open(site)
+                self.assertEqual(both.kinds, ("relevance", "activation"))
+                for unit in (f"1:{site}:0", f"2:{site}:3"):
+                    found, whole = (of[unit] for of in (index, both))
+                    fields = {kind: field for field, kind in KINDS.items()}
+                    self.assertEqual(getattr(found, fields[kind]), getattr(whole, fields[kind]))
+                    self.assertEqual(getattr(found, fields[other]), ())
+                    self.assertEqual(str(found) == str(whole), kind == "relevance")
+                    np.testing.assert_array_equal(found.mean, whole.mean)
+        for wrong in ((), "relevance", ["size"], [1]):
+            with self.subTest(wrong), self.assertRaises(errors.UsageError):
+                self.model.concepts(IMAGES, os.path.join(self.folder, "new"), kinds=wrong)
+
     def labelled(self):
         """A folder of classes, as the built-in model has them, with a file that is no picture."""
         folder = os.path.join(self.folder, "labelled")

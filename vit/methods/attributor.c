@@ -271,10 +271,19 @@ struct vit_batch *vit_attributor_batch(struct vit_attributor *attributor) {
 
 enum vitlrp_status vit_attributor_forward(struct vit_attributor *attributor, const float *input,
                                           float *logits, struct vitlrp_error *err) {
+    return vit_attributor_forward_units(attributor, input, logits, NULL, 0, err);
+}
+
+enum vitlrp_status vit_attributor_forward_units(struct vit_attributor *attributor,
+                                                const float *input, float *logits,
+                                                struct vitlrp_unit_values *units, size_t sites,
+                                                struct vitlrp_error *err) {
     attributor->has_forward = false;
     attributor->moved = false;
     engine_watch_begin(&attributor->watch);
-    TRY(vit_forward(attributor->session, input, attributor->scratch.logits, err));
+    TRY(sites == 0 ? vit_forward(attributor->session, input, attributor->scratch.logits, err)
+                   : vit_forward_units(attributor->session, input, attributor->scratch.logits,
+                                       units, sites, err));
     if (logits != NULL) {
         memcpy(logits, attributor->scratch.logits, attributor->classes * sizeof *logits);
     }

@@ -116,6 +116,12 @@ void vit_attributor_close(struct vit_attributor *attributor);
 enum vitlrp_status vit_attributor_forward(struct vit_attributor *attributor, const float *input,
                                           float *logits, struct vitlrp_error *err);
 
+/* Likewise, as vit_forward_units. */
+enum vitlrp_status vit_attributor_forward_units(struct vit_attributor *attributor,
+                                                const float *input, float *logits,
+                                                struct vitlrp_unit_values *units, size_t sites,
+                                                struct vitlrp_error *err);
+
 /* Repeats the last forward pass, of this input, if a method has moved the session on: for those who
  * want to use the session themselves after a method. */
 enum vitlrp_status vit_attributor_restore(struct vit_attributor *attributor, const float *input,

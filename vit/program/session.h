@@ -75,6 +75,12 @@ double vit_session_work(const struct vit_session *session);
 enum vitlrp_status vit_forward(struct vit_session *session, const float *input, float *logits,
                                struct vitlrp_error *err);
 
+/* Likewise, and fills what the units of so many sites have in it: their activations. USAGE for a
+ * site that there is not. */
+enum vitlrp_status vit_forward_units(struct vit_session *session, const float *input, float *logits,
+                                     struct vitlrp_unit_values *units, size_t sites,
+                                     struct vitlrp_error *err);
+
 /* output [tokens, dim] of a block of the last forward, or of the embedding with block -1. */
 enum vitlrp_status vit_block_output(const struct vit_session *session, int32_t block, float *output,
                                     struct vitlrp_error *err);

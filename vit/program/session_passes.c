@@ -20,12 +20,18 @@ static size_t class_count(const struct program *program) {
 
 /* ---- Forward ---- */
 
+/* observer NULL: nobody looks. */
 static enum vitlrp_status forward_pass(struct vit_session *session, const float *input,
-                                       float *logits, struct vitlrp_error *err) {
+                                       float *logits, const struct observer *observer,
+                                       struct vitlrp_error *err) {
     struct runner *runner = &session->runner;
     const struct program *program = runner->program;
     const float *made = memory_value(&runner->memory, program->output, false);
-    const struct forward_pass pass = {.runner = runner, .images = 1, .end = program->op_count};
+    const struct forward_pass pass = {.runner = runner,
+                                      .images = 1,
+                                      .end = program->op_count,
+                                      .observers = observer,
+                                      .observer_count = observer == NULL ? 0 : 1};
     session->has_forward = false;
     if (!values_are_finite(input, input_count(program))) {
         return fail(err, VITLRP_NUMERIC, "the model input holds NaN or infinity");
@@ -53,7 +59,29 @@ static enum vitlrp_status forward_pass(struct vit_session *session, const float 
 enum vitlrp_status vit_forward(struct vit_session *session, const float *input, float *logits,
                                struct vitlrp_error *err) {
     profile_begin(session->runner.engine.profile, PROFILE_FORWARD);
-    enum vitlrp_status status = forward_pass(session, input, logits, err);
+    enum vitlrp_status status = forward_pass(session, input, logits, NULL, err);
+    profile_end(session->runner.engine.profile);
+    return status;
+}
+
+static enum vitlrp_status check_sites(const struct vitlrp_unit_values *units, size_t sites,
+                                      struct vitlrp_error *err) {
+    for (size_t i = 0; i < sites; i++) {
+        if ((size_t) units[i].site >= PROGRAM_SITES) {
+            return fail(err, VITLRP_USAGE, "no such site of a unit: %d", (int) units[i].site);
+        }
+    }
+    return VITLRP_OK;
+}
+
+enum vitlrp_status vit_forward_units(struct vit_session *session, const float *input, float *logits,
+                                     struct vitlrp_unit_values *units, size_t sites,
+                                     struct vitlrp_error *err) {
+    struct units_view view = {session->runner.program, units, sites};
+    const struct observer observer = {observe_activations, &view};
+    TRY(check_sites(units, sites, err));
+    profile_begin(session->runner.engine.profile, PROFILE_FORWARD);
+    enum vitlrp_status status = forward_pass(session, input, logits, &observer, err);
     profile_end(session->runner.engine.profile);
     return status;
 }
@@ -146,12 +174,7 @@ static enum vitlrp_status check_attention_maps(const struct vit_session *session
 }
 
 static enum vitlrp_status check_inside(const struct vit_inside *inside, struct vitlrp_error *err) {
-    for (size_t i = 0; i < inside->unit_sites; i++) {
-        if ((size_t) inside->units[i].site >= PROGRAM_SITES) {
-            return fail(err, VITLRP_USAGE, "no such site of a unit: %d",
-                        (int) inside->units[i].site);
-        }
-    }
+    TRY(check_sites(inside->units, inside->unit_sites, err));
     if (inside->conductance != NULL && (size_t) inside->conductance->site >= PROGRAM_SITES) {
         return fail(err, VITLRP_USAGE, "no such site of a unit: %d",
                     (int) inside->conductance->site);

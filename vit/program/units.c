@@ -167,8 +167,10 @@ static void take_means(struct unit_rows units, size_t count, float *means) {
     }
 }
 
+/* Without G there is no relevance. */
 static void take_units(const struct units_view *view, const struct vitlrp_unit_values *values,
                        size_t block, const struct op_array *array) {
+    const struct unit_results none = {0};
     const struct unit_results relevance = {values->relevance, values->relevance_max,
                                            values->relevance_token};
     const struct unit_results activation = {values->activation, values->activation_max,
@@ -185,7 +187,7 @@ static void take_units(const struct units_view *view, const struct vitlrp_unit_v
     for (; units.first < count; units.first += UNITS_AT_ONCE) {
         units.count = size_min(UNITS_AT_ONCE, count - units.first);
         size_t at = block * count + units.first;
-        take_tokens(&units, &readings[0], &relevance, at);
+        take_tokens(&units, &readings[0], array->g == NULL ? &none : &relevance, at);
         take_tokens(&units, &readings[1], &activation, at);
     }
     if (values->activation_mean != NULL) {
@@ -205,6 +207,18 @@ void observe_units(void *user, const struct op_call *call) {
         size_t block = block_of(view->program, view->sites[i].site, call->op->in[0]);
         if (block < view->program->depth) {
             take_units(view, &view->sites[i], block, &call->in[0]);
+        }
+    }
+}
+
+void observe_activations(void *user, const struct op_call *call) {
+    const struct units_view *view = user;
+    struct op_array made = call->out;
+    made.g = NULL;
+    for (size_t i = 0; i < view->site_count; i++) {
+        size_t block = block_of(view->program, view->sites[i].site, call->op->out);
+        if (block < view->program->depth) {
+            take_units(view, &view->sites[i], block, &made);
         }
     }
 }

@@ -15,6 +15,9 @@ struct units_view {
 /* Of a backward pass: fills the values of every block. */
 void observe_units(void *user, const struct op_call *call);
 
+/* Of a forward pass: likewise, all but relevance. */
+void observe_activations(void *user, const struct op_call *call);
+
 struct flow_view {
     const struct program *program;
     struct vitlrp_block_flow *flow; /* [depth]; NULL: nobody asks */

@@ -22,6 +22,18 @@ static bool shows_units(const char *method) {
     return false;
 }
 
+static enum vitlrp_status choose_kinds(const struct args *args, unsigned *out,
+                                       struct vitlrp_error *err) {
+    int64_t kinds = UNIT_INDEX_ALL_KINDS;
+    TRY(option_choice_set(args, OPTION_KINDS, &kinds, err));
+    if (kinds == 1 << UNIT_INDEX_ACTIVATION && args->value[OPTION_STATISTIC] != NULL) {
+        return fail(err, VITLRP_USAGE,
+                    "--statistic: is of relevance, and --kinds activation has none");
+    }
+    *out = (unsigned) kinds;
+    return VITLRP_OK;
+}
+
 enum vitlrp_status concepts_choose(const struct args *args, const struct settings *settings,
                                    struct concepts_choice *choice, struct vitlrp_error *err) {
     int site = VITLRP_SITE_FC1;
@@ -33,6 +45,7 @@ enum vitlrp_status concepts_choose(const struct args *args, const struct setting
     TRY(option_choice(args, OPTION_SITE, &site, err));
     TRY(option_choice(args, OPTION_STATISTIC, &statistic, err));
     TRY(option_whole(args, OPTION_KEEP, 1, UNIT_INDEX_MOST_KEEP, &keep, err));
+    TRY(choose_kinds(args, &choice->kinds, err));
     if (!shows_units(settings->method_info.name)) {
         return option_fail("--method", settings->method_info.name,
                            "attnlrp, attnlrp-eps, cp-lrp, libra or input-x-gradient, which show "
@@ -55,9 +68,12 @@ enum vitlrp_status concepts_choose(const struct args *args, const struct setting
 static void set_settings(json_t *settings, const struct concepts_choice *choice, bool *complete) {
     json_object_del(settings, "picture");
     json_object_del(settings, "write");
-    const char *statistic = option_choices(OPTION_STATISTIC)[choice->statistic];
-    json_set(settings, "units",
-             unit_index_json_units(choice->site, statistic, choice->keep, complete), complete);
+    const struct unit_index_settings units = {
+        .site = choice->site,
+        .statistic = option_choices(OPTION_STATISTIC)[choice->statistic],
+        .keep = choice->keep,
+        .kinds = choice->kinds};
+    json_set(settings, "units", unit_index_json_units(&units, complete), complete);
 }
 
 enum vitlrp_status concepts_config_make(const struct concepts_choice *choice,

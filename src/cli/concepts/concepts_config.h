@@ -26,6 +26,7 @@ struct concepts_choice {
     enum vitlrp_site site;
     int32_t keep; /* images of each unit and kind */
     enum concepts_statistic statistic;
+    unsigned kinds;                /* as of unit_index_shape */
     struct gallery_choice gallery; /* decides about no value of the index */
 };
 

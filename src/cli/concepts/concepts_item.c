@@ -22,7 +22,8 @@ void concepts_shape(const struct vitlrp_model *model, const struct concepts_choi
                                      .width = (size_t) vitlrp_model_site_width(model, choice->site),
                                      .parts = unit_index_parts(choice->site, info.dim, info.heads),
                                      .keep = (size_t) choice->keep,
-                                     .images = images};
+                                     .images = images,
+                                     .kinds = choice->kinds};
 }
 
 /* ---- Values ---- */
@@ -77,9 +78,15 @@ static enum vitlrp_status read_image(struct concepts_item *item, struct explain_
     return VITLRP_OK;
 }
 
+static bool has_relevance(const struct concepts_values *values) {
+    return unit_index_keeps(&values->shape, UNIT_INDEX_RELEVANCE);
+}
+
+/* Without relevance the forward pass is all there is. */
 static enum vitlrp_status see_image(struct concepts_item *item, struct explain_session *state,
-                                    struct vitlrp_error *err) {
+                                    struct concepts_values *values, struct vitlrp_error *err) {
     const struct vitlrp_geometry *geometry = &item->photo.geometry;
+    state->units = has_relevance(values) ? NULL : &values->units;
     TRY(explain_session_fit(state, geometry->input_height, geometry->input_width, err));
     TRY(explain_forward(state, item->photo.input, err));
     TRY(prediction_rank(&state->prediction, state->model, err));
@@ -104,8 +111,8 @@ static enum vitlrp_status fill_values(const struct concepts_item *item,
 static enum vitlrp_status explain_item(struct concepts_item *item, struct explain_session *state,
                                        struct concepts_values *values, struct vitlrp_error *err) {
     TRY(read_image(item, state, err));
-    TRY(see_image(item, state, err));
-    return fill_values(item, state, values, err);
+    TRY(see_image(item, state, values, err));
+    return has_relevance(values) ? fill_values(item, state, values, err) : VITLRP_OK;
 }
 
 /* A failure of the kind that every image would meet, with the image's name in front. */
@@ -154,7 +161,7 @@ static void set_results(json_t *line, const struct concepts_item *item,
                    .probability = state->prediction.probability[output]},
         .logit = state->prediction.logits[output],
         .site = values->units.site,
-        .flow = values->flow,
+        .flow = has_relevance(values) ? values->flow : NULL,
         .blocks = values->shape.blocks};
     batch_set_prediction(line, state, complete);
     unit_index_set_results(line, &results, complete);

@@ -30,7 +30,7 @@
     { GALLERY_PAGE, GALLERY_RECORD, NULL } /* what a folder without a run must not have */
 
 struct gallery_choice {
-    int32_t units;       /* of each block: those of the largest mean relevance */
+    int32_t units;       /* of each block: those of the largest mean relevance (or activation) */
     int32_t test_images; /* on which units are taken away; 0: none */
     bool has_pictures;
     const char *show; /* names of further units, with commas; NULL: none */

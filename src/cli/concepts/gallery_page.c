@@ -120,6 +120,9 @@ static enum vitlrp_status append_row(const json_t *unit, enum unit_index_kind ki
                                      struct text *out, struct vitlrp_error *err) {
     size_t i;
     json_t *entry;
+    if (json_array_size(json_object_get(unit, ROWS[kind])) == 0) {
+        return VITLRP_OK; /* of a kind that the index does not keep */
+    }
     text_printf(out, "<h3>%s</h3>\n<ol class=\"row\">\n",
                 kind == UNIT_INDEX_RELEVANCE ? "Most relevant (RelMax)"
                                              : "Activate it most (ActMax)");
@@ -133,6 +136,13 @@ static enum vitlrp_status append_row(const json_t *unit, enum unit_index_kind ki
 static void append_among(const json_t *test, struct text *out) {
     bool relevance = json_is_true(json_object_get(test, "relevance"));
     bool activation = json_is_true(json_object_get(test, "activation"));
+    bool both = !json_is_null(json_object_get(test, "relevance")) &&
+                !json_is_null(json_object_get(test, "activation"));
+    if (!both) {
+        text_append_string(out, relevance || activation ? "its row has this class"
+                                                        : "its row does not have this class");
+        return;
+    }
     text_append_string(out, relevance && activation ? "both rows have this class"
                             : relevance             ? "the upper row has this class"
                             : activation            ? "the lower row has this class"
@@ -166,8 +176,13 @@ static void append_unit_classes(const json_t *unit, struct text *out) {
     json_array_foreach(json_object_get(unit, "classes"), i, class) {
         text_append_string(out, "<tr><td>");
         append_class(class, out);
-        text_printf(out, "</td><td>%lld</td><td>%lld</td><td>", whole(class, "relevance"),
-                    whole(class, "activation"));
+        for (int kind = 0; kind < UNIT_INDEX_KINDS; kind++) {
+            const json_t *count = json_object_get(class, ROWS[kind]);
+            text_append_string(out, "</td><td>");
+            text_printf(out, json_is_integer(count) ? "%lld" : "–",
+                        (long long) json_integer_value(count));
+        }
+        text_append_string(out, "</td><td>");
         append_change(number(class, "drop"), out);
         text_append_string(out, "</td></tr>\n");
     }
@@ -175,14 +190,20 @@ static void append_unit_classes(const json_t *unit, struct text *out) {
 }
 
 static void append_facts(const json_t *unit, struct text *out) {
+    if (isnan(number(unit, "mean"))) {
+        return;
+    }
     text_printf(out, "<p class=\"note\">Mean share of the block's relevance %.3g\u00a0%%",
                 100.0 * number(unit, "mean"));
     if (!isnan(number(unit, "positive"))) {
         text_printf(out, ", %.0f\u00a0%% of what it carries is for the class",
                     100.0 * number(unit, "positive"));
     }
-    text_printf(out, "; the rows share %lld of %zu images.</p>\n", whole(unit, "shared"),
-                json_array_size(json_object_get(unit, ROWS[0])));
+    if (json_is_integer(json_object_get(unit, "shared"))) {
+        text_printf(out, "; the rows share %lld of %zu images", whole(unit, "shared"),
+                    json_array_size(json_object_get(unit, ROWS[0])));
+    }
+    text_append_string(out, ".</p>\n");
 }
 
 static enum vitlrp_status append_unit(const json_t *unit, int folder, struct text *out,
@@ -212,6 +233,9 @@ static enum vitlrp_status append_unit(const json_t *unit, int folder, struct tex
 
 static void append_rate(const json_t *rates, const char *key, const char *title, struct text *out) {
     const json_t *rate = json_object_get(rates, key);
+    if (!json_is_object(rate)) {
+        return;
+    }
     text_printf(out,
                 "<tr><th scope=\"row\">%s</th><td>%.2f</td><td>%.2f to %.2f</td><td>%lld of %lld"
                 "</td></tr>\n",
@@ -327,14 +351,15 @@ static void append_key(const json_t *record, struct text *out) {
     text_append_string(out, "<section>\n<h2>What is shown</h2>\n<p class=\"note\">");
     if (json_is_true(json_object_get(record, "pictures"))) {
         text_append_string(
-            out, "Each picture is cut to where the unit's map is, and dark where it is not. In the "
-                 "upper row that is the relevance for the picture's class which goes through this "
-                 "unit alone; in the lower row what makes the unit fire. ");
+            out, "Each picture is cut to where the unit's map is, and dark where it is not. Of the "
+                 "most relevant that is the relevance for the picture's class which goes through "
+                 "this unit alone; of those that activate it most, what makes the unit fire. ");
     }
     text_append_string(
         out, "The class below is the one that was explained, no name of the unit; the number is "
-             "what its logit changes by, in this image, without the unit. An image counts by the "
-             "unit's share of its block's relevance, so all weigh the same. A neuron has no single "
+             "what its logit changes by, in this image, without the unit. The most relevant images "
+             "are those by the unit's share of its block's relevance, so all weigh the same. A "
+             "neuron has no single "
              "meaning because a few images look alike.</p>\n</section>\n");
 }
 

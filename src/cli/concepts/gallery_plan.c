@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/checked.h"
 #include "base/file.h"
 #include "base/folder.h"
 #include "base/formats.h"
@@ -136,9 +137,10 @@ static bool is_among(const uint32_t *images, size_t count, uint32_t image) {
 bool gallery_may_test(const struct gallery *gallery, const struct gallery_unit *unit,
                       uint32_t image) {
     const struct unit_index *index = gallery->of.index;
-    for (int kind = 0; kind < UNIT_INDEX_KINDS; kind++) {
+    for (size_t kind = 0; kind < UNIT_INDEX_KINDS; kind++) {
         const struct topk *best = &index->best[kind];
-        if (is_among(best->image + unit->number * best->keep, best->keep, image)) {
+        if (unit_index_keeps(&index->shape, kind) &&
+            is_among(best->image + unit->number * best->keep, best->keep, image)) {
             return false;
         }
     }
@@ -165,7 +167,8 @@ static void fill_row(const struct gallery *gallery, enum unit_index_kind kind,
 
 static void draw_random(const struct gallery *gallery, struct gallery_unit *unit) {
     struct random_stream stream = random_open(random_derive(SEED, unit->name));
-    size_t wanted = unit->rows[UNIT_INDEX_RELEVANCE].count;
+    size_t wanted =
+        size_max(unit->rows[UNIT_INDEX_RELEVANCE].count, unit->rows[UNIT_INDEX_ACTIVATION].count);
     while (unit->random_count < wanted && unit->random_count < gallery->done_count) {
         uint32_t image = gallery->done[random_below(&stream, gallery->done_count)];
         if (!is_among(unit->random, unit->random_count, image)) {
@@ -192,20 +195,26 @@ static void add_unit(struct gallery *gallery, const struct vitlrp_unit *wanted, 
     draw_random(gallery, unit);
 }
 
-static int64_t relevance_of(const struct gallery *gallery, size_t block, size_t index) {
+/* Of two units of a block, by their mean relevance; where the index has none, by the activation of
+ * the image that activates them most. */
+static bool ranks_above(const struct gallery *gallery, size_t one, size_t other) {
     const struct unit_index *of = gallery->of.index;
-    return of->sums[(block * of->shape.width + index) * UNIT_INDEX_SUMS + UNIT_INDEX_SUM_RELEVANCE];
+    const struct topk *active = &of->best[UNIT_INDEX_ACTIVATION];
+    const int64_t *sums = of->sums + UNIT_INDEX_SUM_RELEVANCE;
+    return unit_index_keeps(&of->shape, UNIT_INDEX_RELEVANCE)
+               ? sums[one * UNIT_INDEX_SUMS] > sums[other * UNIT_INDEX_SUMS]
+               : active->score[one * active->keep] > active->score[other * active->keep];
 }
 
-/* Those of a block with the largest sums; of equal ones the first. */
+/* The first of a block; of equal ones those with the smaller number. */
 static void rank_block(struct gallery *gallery, size_t block, bool *taken) {
     size_t width = gallery->of.index->shape.width;
     memset(taken, 0, width * sizeof *taken);
     for (int32_t rank = 0; rank < gallery->of.choice->units && (size_t) rank < width; rank++) {
         size_t best = width;
         for (size_t i = 0; i < width; i++) {
-            if (!taken[i] && (best == width || relevance_of(gallery, block, i) >
-                                                   relevance_of(gallery, block, best))) {
+            if (!taken[i] &&
+                (best == width || ranks_above(gallery, block * width + i, block * width + best))) {
                 best = i;
             }
         }

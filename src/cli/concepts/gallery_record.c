@@ -35,6 +35,15 @@ static void set_class(json_t *object, const struct gallery *gallery, int32_t out
     json_set(object, "name", json_text(label == NULL ? "" : label), complete);
 }
 
+static bool keeps(const struct gallery *gallery, size_t kind) {
+    return unit_index_keeps(&gallery->of.index->shape, kind);
+}
+
+/* null of a kind that the index does not keep. */
+static json_t *json_count(const struct gallery *gallery, size_t kind, size_t count) {
+    return keeps(gallery, kind) ? json_integer((json_int_t) count) : json_null();
+}
+
 /* ---- A unit's images and classes ---- */
 
 static json_t *json_entry(const struct gallery *gallery, const struct gallery_entry *entry,
@@ -119,8 +128,10 @@ static json_t *json_classes(const struct gallery *gallery, const struct gallery_
     for (size_t i = 0; i < count; i++) {
         json_t *object = json_object();
         set_class(object, gallery, list[i].output, list[i].target, complete);
-        json_set(object, "relevance", json_integer((json_int_t) list[i].relevance), complete);
-        json_set(object, "activation", json_integer((json_int_t) list[i].activation), complete);
+        json_set(object, "relevance", json_count(gallery, UNIT_INDEX_RELEVANCE, list[i].relevance),
+                 complete);
+        json_set(object, "activation",
+                 json_count(gallery, UNIT_INDEX_ACTIVATION, list[i].activation), complete);
         json_set(object, "drop", json_float(mean_drop(unit, list[i].output)), complete);
         append(classes, object, complete);
     }
@@ -188,7 +199,8 @@ static enum vitlrp_status make_test(const struct gallery *gallery, const struct 
     json_set(test, "drop", json_float(mean_drop(unit, (int32_t) largest)), complete);
     json_set(test, "stands_out", json_float(stands_out(gallery, unit, largest)), complete);
     for (size_t i = 0; i < UNIT_INDEX_KINDS; i++) {
-        json_set(test, KINDS[i], json_boolean(count_target(&unit->rows[i], target) > 0), complete);
+        bool among = count_target(&unit->rows[i], target) > 0;
+        json_set(test, KINDS[i], keeps(gallery, i) ? json_boolean(among) : json_null(), complete);
     }
     json_set(test, "random", json_boolean(by_chance), complete);
     for (size_t i = 0; i < unit->random_count; i++) {
@@ -210,8 +222,8 @@ static void set_sums(json_t *object, const struct gallery *gallery, const struct
     double positive = (double) sums[UNIT_INDEX_SUM_POSITIVE] / UNIT_INDEX_RELEVANCE_SCALE;
     double negative = positive - whole;
     double all = positive + negative;
-    json_set(object, "mean", json_float(index->count > 0 ? whole / (double) index->count : NAN),
-             complete);
+    bool known = index->count > 0 && keeps(gallery, UNIT_INDEX_RELEVANCE);
+    json_set(object, "mean", json_float(known ? whole / (double) index->count : NAN), complete);
     json_set(object, "positive", json_float(all > 0.0 ? positive / all : NAN), complete);
 }
 
@@ -220,7 +232,9 @@ static enum vitlrp_status make_unit(const struct gallery *gallery, const struct 
     json_set(object, "unit", json_string(unit->name), complete);
     json_set(object, "ranked", json_boolean(unit->is_ranked), complete);
     set_sums(object, gallery, unit, complete);
-    json_set(object, "shared", json_integer((json_int_t) count_shared(unit)), complete);
+    bool both = gallery->of.index->shape.kinds == UNIT_INDEX_ALL_KINDS;
+    json_set(object, "shared", both ? json_integer((json_int_t) count_shared(unit)) : json_null(),
+             complete);
     json_set(object, "relevance", json_row(gallery, &unit->rows[UNIT_INDEX_RELEVANCE], complete),
              complete);
     json_set(object, "activation", json_row(gallery, &unit->rows[UNIT_INDEX_ACTIVATION], complete),
@@ -267,7 +281,8 @@ static json_t *json_rate(size_t count, size_t of, bool *complete) {
 }
 
 /* Of the units that are there by their rank: those that were asked for were chosen by eye. */
-static void set_rates(json_t *record, const json_t *units, bool *complete) {
+static void set_rates(json_t *record, const struct gallery *gallery, const json_t *units,
+                      bool *complete) {
     size_t counts[KIND_COUNT] = {0};
     size_t tested = 0;
     size_t i;
@@ -288,7 +303,9 @@ static void set_rates(json_t *record, const json_t *units, bool *complete) {
         json_set(rates, "units", json_integer((json_int_t) tested), complete);
     }
     for (size_t kind = 0; tested > 0 && kind < KIND_COUNT; kind++) {
-        json_set(rates, KINDS[kind], json_rate(counts[kind], tested, complete), complete);
+        bool known = kind >= UNIT_INDEX_KINDS || keeps(gallery, kind);
+        json_set(rates, KINDS[kind],
+                 known ? json_rate(counts[kind], tested, complete) : json_null(), complete);
     }
 }
 
@@ -350,7 +367,7 @@ enum vitlrp_status gallery_record(const struct gallery *gallery, json_t **out,
     json_t *units = json_array();
     set_head(record, gallery, &complete);
     enum vitlrp_status status = add_units(gallery, units, &complete, err);
-    set_rates(record, units, &complete);
+    set_rates(record, gallery, units, &complete);
     set_clearest(record, units, &complete);
     json_set(record, "units", units, &complete);
     if (status == VITLRP_OK && !complete) {

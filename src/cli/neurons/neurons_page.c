@@ -166,6 +166,9 @@ static enum vitlrp_status append_references(const struct page *page, size_t item
     for (int kind = 0; page->result->references != NULL && kind < NEURONS_KINDS; kind++) {
         const struct neurons_row row =
             neurons_references_row(page->result->references, item, (enum vitlrp_concept_kind) kind);
+        if (row.count == 0) {
+            continue;
+        }
         text_printf(out, "<p class=\"kind\">%s</p><ol class=\"row\">\n", TITLES[kind]);
         for (size_t i = 0; i < row.count && i < NEURONS_CROPS; i++) {
             TRY(append_reference(&row.images[i], row.crops[i], out, err));

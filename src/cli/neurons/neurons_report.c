@@ -97,6 +97,19 @@ static void append_references(const struct neurons_result *result, size_t item, 
     }
 }
 
+/* An index may keep images of one kind alone. */
+static void append_missing(const struct neurons_result *result, struct text *out) {
+    const struct neurons_references *references = result->references;
+    for (int kind = 0; references != NULL && kind < NEURONS_KINDS; kind++) {
+        if ((references->info.kinds & VITLRP_CONCEPT_KIND_BIT(kind)) == 0) {
+            char shown[200];
+            text_escape_name(shown, sizeof shown, references->info.folder);
+            text_printf(out, "%s keeps no images by %s\n", shown,
+                        word_of(WORDS_CONCEPT_KIND, kind));
+        }
+    }
+}
+
 void neurons_report_append(const struct neurons_result *result,
                            const struct explanation *explanation, struct text *out) {
     for (size_t b = 0; b < result->block_count; b++) {
@@ -109,6 +122,7 @@ void neurons_report_append(const struct neurons_result *result,
             append_references(result, block->first + i, out);
         }
     }
+    append_missing(result, out);
     if (result->block_count > 1) {
         text_append_string(out, "blocks are in series: what leaves one enters the next, so shares "
                                 "of different blocks do not add up\n");
@@ -156,6 +170,16 @@ static void set_references(json_t *object, const struct neurons_result *result, 
     }
 }
 
+static json_t *json_kinds(uint32_t kinds, bool *complete) {
+    json_t *list = json_array();
+    for (int kind = 0; kind < NEURONS_KINDS; kind++) {
+        if ((kinds & VITLRP_CONCEPT_KIND_BIT(kind)) != 0) {
+            append_object(list, json_string(word_of(WORDS_CONCEPT_KIND, kind)), complete);
+        }
+    }
+    return list;
+}
+
 /* What the references are of. */
 static json_t *json_index(const struct vitlrp_concepts_info *info, bool *complete) {
     json_t *object = json_object();
@@ -164,6 +188,7 @@ static json_t *json_index(const struct vitlrp_concepts_info *info, bool *complet
     json_set(object, "images", json_integer((json_int_t) info->images), complete);
     json_set(object, "method", json_string(info->method), complete);
     json_set(object, "statistic", json_string(info->statistic), complete);
+    json_set(object, "kinds", json_kinds(info->kinds, complete), complete);
     return object;
 }
 
