@@ -166,9 +166,12 @@ static void test_without_images(void **unused) {
     scratch_path(&scratch, "j", path, sizeof path);
     eval_journal_close(begin(path, &record, &head));
     assert_int_not_equal(access(path, F_OK), 0);
-    scratch_text(&scratch, "j/run.json", "of another run");
+    scratch_text(&scratch, "j/run.json", "{\"format\": \"vitlrp evaluation of another run\"}");
     scratch_text(&scratch, "j/results.jsonl", "");
     eval_journal_close(begin(path, &record, &head));
+    scratch_text(&scratch, "j/run.json", "of somebody else");
+    scratch_text(&scratch, "j/results.jsonl", "");
+    expect_refusal(path, &head, "no run has written it");
     record_free(&head);
     record_free(&record);
     scratch_close(&scratch);
