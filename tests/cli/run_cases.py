@@ -104,11 +104,11 @@ def run_case(case, environment):
     return "\n".join(lines)
 
 
-def plain_path(path, folder, name):
+def plain_path(path, folder):
     """The path, or a link to it where the tree lies in a folder with blanks: the cases have no quotes around $data."""
     if re.fullmatch(r"[\w./+-]+", path):
         return path
-    link = os.path.join(folder, name)
+    link = os.path.join(folder, os.path.basename(path))
     os.symlink(path, link)
     return link
 
@@ -123,8 +123,8 @@ def main():
         bad_inputs.make(bad, data, parity)
         small_model.use(backend="openblas")
         places = {"data": data, "parity": parity, "small": small_model.PATH, "tiny": small_model.TINY}
-        environment = {**os.environ, "program": program, "bad": bad,
-                       **{name: plain_path(path, links, name) for name, path in places.items()}}
+        places = {name: plain_path(path, links) for name, path in places.items()}
+        environment = {**os.environ, **places, "program": program, "bad": bad, "VITLRP_MODEL": places["small"]}
         environment.setdefault("VITLRP_PREFIX", "")
         # Processes, not threads: heed_signals runs between fork and exec.
         with multiprocessing.Pool(os.cpu_count()) as pool:
