@@ -9,22 +9,19 @@ With BUILD set to a folder of CMake, every `ctest -R` of the documents must find
 huggingface_hub, the options of every `hf download` are looked for in its help; without, that is the nightly's
 (tests/nightly/libraries.sh)."""
 
-import array
 import glob
 import json
-import math
 import os
-import random
 import re
 import shlex
 import shutil
-import struct
 import subprocess
 import sys
 import unittest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
+import deep_model  # noqa: E402
 import document_commands  # noqa: E402
 import model_files  # noqa: E402
 import torch_files  # noqa: E402
@@ -74,29 +71,6 @@ def reason_of(command):
     return rows[0] if rows else None
 
 
-def deep_model():
-    """The bytes of a model in the place of the built-in one: 12 blocks of 3 heads and 768 neurons, but 24 wide and of
-    5 tokens, so that units of the documents exist and passes cost nothing. Its weights have a short period."""
-    random.seed(1)
-    shapes = {"cls_token": (1, 1, 24), "pos_embed": (1, 5, 24), "patch_embed.proj.weight": (24, 3, 32, 32),
-              "patch_embed.proj.bias": (24,), "norm.weight": (24,), "norm.bias": (24,), "head.weight": (200, 24),
-              "head.bias": (200,)}
-    for block in range(12):
-        shapes.update({f"blocks.{block}.{part}": shape for part, shape in (
-            ("norm1.weight", (24,)), ("norm1.bias", (24,)), ("norm2.weight", (24,)), ("norm2.bias", (24,)),
-            ("attn.qkv.weight", (72, 24)), ("attn.qkv.bias", (72,)), ("attn.proj.weight", (24, 24)),
-            ("attn.proj.bias", (24,)), ("mlp.fc1.weight", (768, 24)), ("mlp.fc1.bias", (768,)),
-            ("mlp.fc2.weight", (24, 768)), ("mlp.fc2.bias", (24,)))})
-    period = array.array("f", (random.gauss(0, 0.1) for _ in range(4099))).tobytes()
-    with open(os.path.join(ROOT, "data", "vit-tiny-patch4-64.safetensors"), "rb") as file:
-        (size,) = struct.unpack("<Q", file.read(8))
-        metadata = json.loads(file.read(size))["__metadata__"]
-    stated = {**json.loads(metadata["vitlrp"]), "patch_size": 32}
-    tensors = {name: torch_files.Tensor(shape, (period * (math.prod(shape) // 4099 + 1))[:4 * math.prod(shape)])
-               for name, shape in shapes.items()}
-    return torch_files.safetensors(tensors, {**metadata, "vitlrp": json.dumps(stated)})
-
-
 class Documents(model_files.ModelFiles):
     def setUp(self):
         super().setUp()
@@ -105,7 +79,7 @@ class Documents(model_files.ModelFiles):
         os.symlink(PROGRAM, "bin/vitlrp")
         self.environment["PATH"] = os.path.join(self.top, "bin") + ":" + self.environment["PATH"]
         with open("deep.safetensors", "wb") as file:
-            file.write(deep_model())
+            file.write(deep_model.content())
         short, everything = (subprocess.run([PROGRAM, "help", *topic], stdout=subprocess.PIPE, text=True,
                                             check=True).stdout for topic in ((), ("all",)))
         self.verbs = re.findall(r"^  ([a-z]+)  ", short, re.MULTILINE)

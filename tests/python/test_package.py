@@ -12,6 +12,8 @@ import unittest
 import support
 import vitlrp
 
+import deep_model
+
 
 def run(*arguments, **changes):
     """Runs Python; fails with what it said."""
@@ -46,6 +48,12 @@ class Names(unittest.TestCase):
             self.assertEqual(getattr(getattr(vitlrp, name), "__module__", f"vitlrp.{module}"), f"vitlrp.{module}", name)
 
 
+def other_blocks():
+    """The blocks of the package's README.md that are marked "py"."""
+    with open(os.path.join(support.SOURCE, "python", "README.md"), encoding="utf-8") as file:
+        return re.findall(r"```py\n(.*?)```", file.read(), re.DOTALL)
+
+
 class Documents(unittest.TestCase):
     def test_readme(self):
         """Every block of README.md that is marked "python", one after the other; "py" are those that need
@@ -62,10 +70,28 @@ class Documents(unittest.TestCase):
             written = {"goldfish.heat.png", "report.html", "result.json"}
             self.assertLessEqual(written, set(os.listdir(folder)))
 
+    def test_blocks_with_other_models(self):
+        """Those marked "py" that need a model or data of other names, here small ones: many images, texts, and what
+        is inside a model. The others need torch, matplotlib or a program around them."""
+        blocks = [block for block in other_blocks() if "vit_b_16" not in block and "matplotlib" not in block]
+        self.assertEqual(len(blocks), 3)
+        begin = ('import numpy, vitlrp\nmodel, photo = vitlrp.Model("deep.safetensors"), "cat.jpg"\n'
+                 'paths_of_any_number, names = ["a.jpg", "b.jpg"], ["tabby cat", "an owl"]\n')
+        clip = os.path.join(support.SOURCE, "tests", "golden", "words", "clip-quickgelu", "huggingface")
+        for block in blocks:
+            with self.subTest(block=block.partition("\n")[0]), support.scratch() as folder:
+                with open(os.path.join(folder, "deep.safetensors"), "wb") as file:
+                    file.write(deep_model.content())
+                shutil.copytree(clip, os.path.join(folder, "clip-vit-base-patch16"))
+                for place in (".", "photos", "imagenet/val"):
+                    photographs(os.path.join(folder, place), "goldfish.jpg", "koala.jpg")
+                for name in ("a.jpg", "b.jpg", "cat.jpg", "street.jpg"):
+                    shutil.copy(support.KOALA, os.path.join(folder, name))
+                run("-c", begin + block, PWD=folder)
+
     def test_blocks_that_need_more(self):
         """Those marked "py" are Python, and what they call of the package and of a model is there."""
-        with open(os.path.join(support.SOURCE, "python", "README.md"), encoding="utf-8") as file:
-            blocks = re.findall(r"```py\n(.*?)```", file.read(), re.DOTALL)
+        blocks = other_blocks()
         self.assertGreater(len(blocks), 5)
         model = dir(vitlrp.Model)
         known = {"vitlrp": dir(vitlrp), "model": model, "clip": model, "off": model, "mean": model, "words": model}
