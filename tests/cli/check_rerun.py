@@ -413,6 +413,9 @@ class Hostile(Folder):
     def test_no_folder(self):
         """Where nothing can be written, that is said."""
         self.run_program("rerun", "r.json", expect=OUTPUT, TMPDIR=self.path("none"))
+        os.mkdir(self.path("a {stem}"))
+        self.assertIn("TMPDIR", self.run_program("rerun", "r.json", expect=USAGE, TMPDIR=self.path("a {stem}")).stderr)
+        self.assertEqual(os.listdir(self.path("a {stem}")), [])
 
 
 if __name__ == "__main__":

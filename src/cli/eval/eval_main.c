@@ -21,6 +21,7 @@ struct eval {
     struct text run;             /* as records state it */
     struct unit_indexes indexes; /* of the means of hidden units */
     struct vitlrp_evaluation *evaluation;
+    enum exit_code stage; /* the code of a failure of what is being done */
 };
 
 /* An index is read for --replace mean; one for edits has been read by then. */
@@ -61,8 +62,10 @@ static enum vitlrp_status evaluation_run(struct eval *eval, const struct console
     choice->options.log = (struct vitlrp_log){.write = console_log, .user = (void *) console};
     choice->options.journal = eval->journal.path;
     choice->options.run = eval->run.data;
+    eval->stage = CODE_OUTPUT;
     enum vitlrp_status status = model_tell(&eval->settings, model, console, err);
     if (status == VITLRP_OK) {
+        eval->stage = CODE_INPUT;
         status = choose_means(eval, model, console, err);
     }
     if (status == VITLRP_OK) {
@@ -108,7 +111,7 @@ static enum exit_code eval_process(const struct args *args, struct eval *eval,
     eval->settings.inputs = eval->choice.options.inputs = guard_inputs(&eval->files.guard);
     enum vitlrp_status status = evaluation_run(eval, console, &err);
     code =
-        console_check(status, err.topic == VITLRP_TOPIC_JOURNAL ? CODE_OUTPUT : CODE_INPUT, &err);
+        console_check(status, err.topic == VITLRP_TOPIC_JOURNAL ? CODE_OUTPUT : eval->stage, &err);
     if (code == CODE_DONE) {
         code = eval_report(eval->evaluation, &eval->files, console);
     }
@@ -122,7 +125,7 @@ static enum exit_code eval_process(const struct args *args, struct eval *eval,
 }
 
 enum exit_code eval_main(const struct args *args, struct console *console) {
-    struct eval eval = {0};
+    struct eval eval = {.stage = CODE_INPUT};
     enum exit_code code = eval_process(args, &eval, console);
     vitlrp_evaluation_close(eval.evaluation);
     unit_indexes_close(&eval.indexes);

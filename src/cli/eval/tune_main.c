@@ -28,6 +28,7 @@ struct tuning {
     bool preset_known;
     struct vitlrp_rules preset;
     struct vitlrp_tune_result result;
+    enum exit_code stage; /* the code of a failure of what is being done */
 };
 
 /* The first trial is the preset; every one is a line for those who asked for them. */
@@ -46,7 +47,9 @@ static void show_trial(void *user, const struct vitlrp_tune_trial *trial) {
 static enum vitlrp_status tuning_search(struct tuning *tuning, struct vitlrp_error *err) {
     struct vitlrp_tune_options options;
     TRY(model_choose(&tuning->settings, tuning->console, &tuning->model, err));
+    tuning->stage = CODE_OUTPUT;
     TRY(model_tell(&tuning->settings, tuning->model, tuning->console, err));
+    tuning->stage = CODE_INPUT;
     TRY(model_record_take(tuning->model, &tuning->record, err));
     eval_choose_for_model(&tuning->settings, tuning->model, tuning->console, &tuning->choice);
     run_watch_start(tuning->settings.progress, tuning->console, &tuning->watch);
@@ -136,8 +139,8 @@ static enum vitlrp_status check_outputs(struct tuning *tuning, struct vitlrp_err
 static enum exit_code tuning_run(struct tuning *tuning) {
     struct vitlrp_error err = {0};
     enum vitlrp_status status = tuning_search(tuning, &err);
-    enum exit_code code =
-        console_check(status, err.topic == VITLRP_TOPIC_JOURNAL ? CODE_OUTPUT : CODE_INPUT, &err);
+    enum exit_code code = console_check(
+        status, err.topic == VITLRP_TOPIC_JOURNAL ? CODE_OUTPUT : tuning->stage, &err);
     if (code == CODE_DONE) {
         return run_journal_end(&tuning->journal, false, tuning_report(tuning), tuning->console);
     }
@@ -168,6 +171,7 @@ enum exit_code tune_main(const struct args *args, struct console *console) {
     }
     tuning->args = args;
     tuning->console = console;
+    tuning->stage = CODE_INPUT;
     enum exit_code code = tuning_read(tuning);
     if (code == CODE_DONE) {
         code = tuning_run(tuning);

@@ -1,5 +1,6 @@
 #define _POSIX_C_SOURCE 200809L
 #include <fcntl.h>
+#include <string.h>
 
 #include "base/folder.h"
 #include "base/mem.h"
@@ -43,6 +44,16 @@ static enum vitlrp_status open_record(struct rerun *rerun, struct vitlrp_error *
                ? error_prefix(err, fail(err, VITLRP_USAGE, "--json would overwrite this input"),
                               json)
                : VITLRP_OK;
+}
+
+/* In the names of outputs braces are filled in. */
+static enum vitlrp_status make_scratch(struct rerun *rerun, struct vitlrp_error *err) {
+    TRY(scratch_folder_make(&rerun->scratch, err));
+    return strpbrk(rerun->scratch.path, "{}") == NULL
+               ? VITLRP_OK
+               : fail(err, VITLRP_USAGE,
+                      "rerun writes into the folder of TMPDIR, whose name has a brace: give "
+                      "another one");
 }
 
 static enum vitlrp_status make_command(struct rerun *rerun, struct vitlrp_error *err) {
@@ -125,7 +136,7 @@ static enum exit_code run(struct rerun *rerun) {
         code = console_check(open_record(rerun, &err), CODE_INPUT, &err);
     }
     if (code == CODE_DONE) {
-        code = console_check(scratch_folder_make(&rerun->scratch, &err), CODE_OUTPUT, &err);
+        code = console_check(make_scratch(rerun, &err), CODE_OUTPUT, &err);
     }
     if (code == CODE_DONE) {
         code = console_check(make_command(rerun, &err), CODE_INPUT, &err);
