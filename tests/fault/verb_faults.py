@@ -196,9 +196,10 @@ def main():
             sweep = Sweep(program, shim, folder, name)
             getattr(sweep, what)(density)
             sweep.clear()
-            print(f"{name:20} {sweep.faults:5} faults", flush=True)
-            complaints += sweep.complaints + ([] if sweep.faults > 0 else [f"{name}: no fault"])
-    print("\n".join([*complaints, f"{len(complaints)} complaints"]))
+            found = sweep.complaints + ([] if sweep.faults > 0 else [f"{name}: no fault"])
+            print("\n".join([f"{name:20} {sweep.faults:5} faults", *found]), flush=True)
+            complaints += found
+    print(f"{len(complaints)} complaints")
     sys.exit(1 if complaints else 0)
 
 
