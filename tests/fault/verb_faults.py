@@ -85,8 +85,10 @@ class Sweep:
         return files_of(self.folder)
 
     def clear(self):
-        """No output is there."""
-        for path in (os.path.join(self.folder, name) for name in self.verb.outputs):
+        """No output is there, and nothing of a process that was killed in TMPDIR."""
+        temporary = os.path.join(self.folder, every_verb.TEMPORARY)
+        for path in (*(os.path.join(self.folder, name) for name in self.verb.outputs),
+                     *(os.path.join(temporary, name) for name in os.listdir(temporary))):
             if os.path.isdir(path):
                 shutil.rmtree(path)
             elif os.path.exists(path):
