@@ -10,6 +10,7 @@
 
 #include "api/preprocess_read.h"
 #include "base/file.h"
+#include "base/little_endian.h"
 #include "base/npy.h"
 #include "vitlrp.h"
 
@@ -481,7 +482,8 @@ static void check_trial(const char *file, const char *json, const char *expected
                      3 * (size_t) geometry.input_height * (size_t) geometry.input_width);
     for (size_t i = 0; i < header.count; i++) {
         float wanted;
-        memcpy(&wanted, bytes.data + header.data_offset + i * sizeof wanted, sizeof wanted);
+        little_endian_copy(&wanted, bytes.data + header.data_offset + i * sizeof wanted,
+                           sizeof wanted, 1);
         assert_true(fabsf(input[i] - wanted) < 1e-6F);
     }
     vitlrp_free(input);
