@@ -40,7 +40,7 @@ struct vitlrp_concepts_info {
     const char *statistic;      /* "sum": relevance over all tokens; "max": of the largest token */
     const char *weights_sha256; /* of the model */
     uint32_t kinds;             /* of images that units keep: VITLRP_CONCEPT_KIND_BIT of each */
-    int32_t reserved;           /* 0 */
+    int32_t classes; /* by which relevance is added up too, outputs of the model; 0: not */
 };
 
 /* Call it before vitlrp_concepts_describe, which fills the record; its strings live as long as the
@@ -94,6 +94,13 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_concepts_means(const struct vitlrp_concepts *concepts, float *means,
                       struct vitlrp_error *error);
 
+/* The sums of relevance over the images of a class, by the output that is that class: sums [blocks,
+ * width], of T * 2^32 (data/FORMATS.md), and over how many images. MISMATCH for an index without
+ * them, USAGE for an output that there is not, FORMAT where no file has them. Any thread. */
+VITLRP_NODISCARD VITLRP_API enum vitlrp_status
+vitlrp_concepts_class_sums(const struct vitlrp_concepts *concepts, int32_t output, int64_t *sums,
+                           size_t *images, struct vitlrp_error *error);
+
 /* ---- Making one ---- */
 
 /* An index in the making: images go in, one after the other, in any order, and then it is written.
@@ -113,7 +120,7 @@ struct vitlrp_concepts_options {
     const struct vitlrp_method_options *method; /* as for vitlrp_session_inside */
     const struct vitlrp_preprocess *preprocess; /* of the inputs; NULL: the model's own */
     uint32_t kinds;                             /* as of vitlrp_concepts_info */
-    int32_t reserved;                           /* 0 */
+    int32_t class_sums;                         /* 1: vitlrp_concepts_class_sums */
 };
 
 /* 16 images of each kind of each unit of site fc1, by the sum over tokens. */
@@ -125,9 +132,10 @@ VITLRP_API void vitlrp_concepts_options_init_sized(struct vitlrp_concepts_option
 /* Begins the index of a model over a dataset; both must outlive it. The options say what the values
  * will be computed with, which run.json states, so that they must be true. Takes the hash of the
  * weights, and memory for the index, which does not grow with its images but for a line of results
- * of each (about 1 kB). USAGE for a method that shows no hidden units, for kinds that there are not
- * and for a shard; LIMIT, NOMEM; UNSUPPORTED for random weights. *builder is owned:
- * vitlrp_concepts_builder_close. */
+ * of each (about 1 kB), and with class_sums 8 bytes for each unit and class that is explained.
+ * USAGE for a method that shows no hidden units, for kinds that there are not and for a shard;
+ * LIMIT, NOMEM; UNSUPPORTED for random weights. *builder is owned: vitlrp_concepts_builder_close.
+ */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_concepts_make(const struct vitlrp_model *model,
                      const struct vitlrp_concepts_options *options,

@@ -433,7 +433,7 @@ class ConceptsInfo(Structure):
         ("statistic", c_char_p),
         ("weights_sha256", c_char_p),
         ("kinds", c_uint32),
-        ("reserved", c_int32),
+        ("classes", c_int32),
     ]
 
 
@@ -700,7 +700,7 @@ class ConceptsOptions(Structure):
         ("method", POINTER(MethodOptions)),
         ("preprocess", POINTER(Preprocess)),
         ("kinds", c_uint32),
-        ("reserved", c_int32),
+        ("class_sums", c_int32),
     ]
 
 
@@ -1093,6 +1093,10 @@ FUNCTIONS = {
         ),
     ),
     "vitlrp_concepts_mean": (c_int, (ConceptsPointer, POINTER(Unit), POINTER(c_float), POINTER(Error))),
+    "vitlrp_concepts_class_sums": (
+        c_int,
+        (ConceptsPointer, c_int32, POINTER(c_int64), POINTER(c_size_t), POINTER(Error)),
+    ),
     "vitlrp_concepts_means": (c_int, (ConceptsPointer, POINTER(c_float), POINTER(Error))),
     "vitlrp_session_attention": (c_int, (SessionPointer, POINTER(c_float), POINTER(Error))),
     "vitlrp_session_embedding": (c_int, (SessionPointer, POINTER(c_float), POINTER(Error))),

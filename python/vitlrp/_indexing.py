@@ -45,6 +45,7 @@ class Keeping:
     keep: int
     statistic: str
     kinds: int  # a bit for each
+    class_sums: int
 
 
 def _kinds(names: Collection[str]) -> int:
@@ -143,6 +144,7 @@ class Indexing:
         keep: int = 16,
         statistic: str = "sum",
         kinds: Collection[str] = ("relevance", "activation"),
+        class_sums: bool = False,
         limit: int | None = None,
         method: str = "attnlrp",
         preprocessing: Preprocessing | None = None,
@@ -168,6 +170,7 @@ class Indexing:
         statistic  relevance is the "sum" over the tokens, or the "max" of them
         kinds      of images that a unit keeps: "relevance", "activation", or both; without relevance an
                    image takes a forward pass alone
+        class_sums relevance is added up by class too (Concepts.class_sums)
         limit      number of images, spread evenly over all of them; None: all
         method     attnlrp, attnlrp-eps, cp-lrp, libra or input-x-gradient
         threads    images at the same time; None: one per available processor
@@ -181,7 +184,8 @@ class Indexing:
         own = {"method": method, "preprocessing": preprocessing, "ignore_exif": ignore_exif}
         arithmetic = {"backend": backend, "precision": precision}
         request, count = self._batch_request("concepts", threads, {**own, **arithmetic, **parameters})
-        keeping = Keeping(_check.choice("site", site, "site"), keep, statistic, _kinds(kinds))
+        sums = _check.flag("class_sums", class_sums)
+        keeping = Keeping(_check.choice("site", site, "site"), keep, statistic, _kinds(kinds), sums)
         run = self._index_run(target, keeping, request)
         most = _check.whole("limit", 0 if limit is None else limit, 0, _check.INT32_MAX)
         path = _check.path("folder", folder)
@@ -210,7 +214,7 @@ class Run:
         self._model, self._by_label, self._site, self._request = model, by_label, keeping.site, request
         self._keep = _check.whole("keep", keeping.keep, 1, _check.INT32_MAX)
         self._statistic = _check.text("statistic", keeping.statistic)
-        self._kinds = keeping.kinds
+        self._kinds, self._class_sums = keeping.kinds, keeping.class_sums
         self._method = _method.describe(request.method)
         self._options = _method.method_options(self._method, request.parameters)
         self._prepared = model._prepared(request.preprocessing)
@@ -225,7 +229,7 @@ class Run:
         self._pointer, self._images = model, images
         options = new_record(_capi.ConceptsOptions, lib.vitlrp_concepts_options_init_sized)
         options.site, options.keep, options.statistic = self._site, self._keep, self._statistic
-        options.kinds = self._kinds
+        options.kinds, options.class_sums = self._kinds, self._class_sums
         options.dataset, options.method = dataset.pointer, ctypes.pointer(self._options)
         preprocess = self._prepared._record()
         options.preprocess = ctypes.pointer(preprocess)

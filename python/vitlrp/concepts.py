@@ -80,6 +80,7 @@ class Concepts:
     method: str  # by which relevance was computed
     statistic: str  # "sum" or "max"
     weights_sha256: str  # of the model
+    classes: int  # outputs of the model, of which class_sums has sums; 0: it has none
     kinds: tuple[str, ...]  # of images that a unit keeps: "relevance", "activation"
 
     def __init__(self, folder: _check.StrPath) -> None:
@@ -94,6 +95,7 @@ class Concepts:
         self.blocks, self.width, self.keep = info.blocks, info.width, info.keep
         self.images, self.total = info.images, info.total
         self._parts = info.parts
+        self.classes = info.classes
         self.folder, self.dataset = os.fsdecode(info.folder), os.fsdecode(info.dataset)
         self.method, self.statistic = info.method.decode(), info.statistic.decode()
         self.weights_sha256 = info.weights_sha256.decode()
@@ -168,6 +170,18 @@ class Concepts:
         with self._in_use() as index:
             call(lib.vitlrp_concepts_means, index, _check.floats(found))
         return found[:, :, 0] if self._parts == 1 else found
+
+    def class_sums(self, output: int) -> tuple[np.ndarray, int]:
+        """The sums of relevance over the images of the class that is this output of the model, int64
+        (blocks, units) of shares * 2 ** 32, and over how many images. MismatchError for an index
+        that was made without them."""
+        found = np.empty((self.blocks, self.width), np.int64)
+        count = ctypes.c_size_t()
+        place = _check.whole("output", output, 0, _check.INT32_MAX)
+        with self._in_use() as index:
+            sums = found.ctypes.data_as(ctypes.POINTER(ctypes.c_int64))
+            call(lib.vitlrp_concepts_class_sums, index, place, sums, ctypes.byref(count))
+        return found, count.value
 
     def failed(self) -> dict[str, str]:
         """The images of the list that could not be explained, and are in no unit's: why, by their ids."""

@@ -8,6 +8,7 @@
 #include "api/api.h"
 #include "api/growable.h"
 #include "base/checked.h"
+#include "base/class_rows.h"
 #include "base/formats.h"
 #include "base/json_compare.h"
 #include "base/json_members.h"
@@ -31,10 +32,11 @@ struct concept_image {
 struct vitlrp_concepts {
     struct unit_index_run run;
     struct unit_index index;
+    struct class_rows rows; /* closed in an index without them */
     struct run_folder folder;
     bool is_list; /* the dataset is a file of paths */
     bool has_mutex;
-    pthread_mutex_t mutex; /* guards images */
+    pthread_mutex_t mutex; /* guards images and rows */
     struct concept_image *
         *images; /* owned: [images of the run's list], NULL before they are read */
 };
@@ -65,6 +67,7 @@ static enum vitlrp_status read_state(struct vitlrp_concepts *concepts, struct vi
     bool of_run = strcmp(identity, concepts->run.identity) == 0 &&
                   shape->keep == (size_t) concepts->run.keep &&
                   shape->kinds == concepts->run.kinds &&
+                  (shape->classes > 0) == concepts->run.class_sums && shape->classes <= INT32_MAX &&
                   (shape->parts == 1 || concepts->run.site == VITLRP_SITE_HEAD) &&
                   shape->blocks <= INT32_MAX && shape->width <= INT32_MAX / shape->parts;
     return of_run ? VITLRP_OK
@@ -107,6 +110,10 @@ static enum vitlrp_status open_index(struct vitlrp_concepts *concepts, struct vi
     struct stat info;
     TRY(error_prefix(err, read_state(concepts, err), concepts->folder.path));
     TRY(error_prefix(err, read_results(concepts, err), concepts->folder.path));
+    if (concepts->index.shape.classes > 0) {
+        TRY(class_rows_open(&concepts->index, concepts->folder.folder,
+                            word_of(WORDS_SITE, concepts->run.site), &concepts->rows, err));
+    }
     concepts->is_list = stat(concepts->run.dataset, &info) == 0 && S_ISREG(info.st_mode);
     concepts->images = mem_calloc(concepts->index.shape.images, sizeof *concepts->images);
     concepts->has_mutex = pthread_mutex_init(&concepts->mutex, NULL) == 0;
@@ -163,6 +170,7 @@ void vitlrp_concepts_close(struct vitlrp_concepts *concepts) {
     if (concepts->has_mutex) {
         pthread_mutex_destroy(&concepts->mutex);
     }
+    class_rows_close(&concepts->rows);
     run_folder_close(&concepts->folder);
     unit_index_close(&concepts->index);
     unit_index_run_close(&concepts->run);
@@ -187,7 +195,8 @@ void vitlrp_concepts_describe(const struct vitlrp_concepts *concepts,
                                                .method = concepts->run.method,
                                                .statistic = concepts->run.statistic,
                                                .weights_sha256 = concepts->run.weights_sha256,
-                                               .kinds = shape->kinds};
+                                               .kinds = shape->kinds,
+                                               .classes = (int32_t) shape->classes};
     concepts_info_write(&known, info);
 }
 
@@ -427,4 +436,28 @@ enum vitlrp_status vitlrp_concepts_means(const struct vitlrp_concepts *concepts,
     TRY(check_images(concepts, error));
     unit_index_means(&concepts->index, 0, unit_index_part_sums(&concepts->index.shape), means);
     return VITLRP_OK;
+}
+
+/* ---- Sums by class ---- */
+
+enum vitlrp_status vitlrp_concepts_class_sums(const struct vitlrp_concepts *concepts,
+                                              int32_t output, int64_t *sums, size_t *images,
+                                              struct vitlrp_error *error) {
+    API_NEEDS(concepts != NULL && sums != NULL && images != NULL, error);
+    size_t classes = concepts->index.shape.classes;
+    if (classes == 0) {
+        return fail(error, VITLRP_MISMATCH, "%s: is an index without sums by class",
+                    concepts->folder.path);
+    }
+    if (output < 0 || (size_t) output >= classes) {
+        return fail(error, VITLRP_USAGE, "there is no output %d: %s has 0 to %zu", (int) output,
+                    concepts->folder.path, classes - 1);
+    }
+    pthread_mutex_t *mutex = (pthread_mutex_t *) &concepts->mutex;
+    pthread_mutex_lock(mutex);
+    enum vitlrp_status status =
+        class_rows_read((struct class_rows *) &concepts->rows, (size_t) output, sums, error);
+    pthread_mutex_unlock(mutex);
+    *images = concepts->index.class_images[output];
+    return error_prefix(error, status, concepts->folder.path);
 }

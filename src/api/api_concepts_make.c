@@ -5,6 +5,7 @@
 #include "api/concepts_record.h"
 #include "api/growable.h"
 #include "api/handles.h"
+#include "base/class_rows.h"
 #include "base/draft.h"
 #include "base/folder_draft.h"
 #include "base/mem.h"
@@ -24,7 +25,8 @@ struct vitlrp_concepts_builder {
     struct concepts_lines of;
     bool of_largest; /* the statistic "max" */
     struct unit_index index;
-    json_t *record; /* owned: run.json */
+    struct class_rows rows; /* in memory; closed without them */
+    json_t *record;         /* owned: run.json */
     char identity[SHA256_TEXT];
     float *shares;      /* owned: [blocks, width], of the image that is being added */
     struct text *lines; /* owned: [images], empty before the image is there */
@@ -59,6 +61,9 @@ static enum vitlrp_status check_options(const struct vitlrp_concepts_options *op
         return fail(err, VITLRP_USAGE, "there are no such kinds of images: %u",
                     (unsigned) options->kinds);
     }
+    if (options->class_sums != 0 && (options->kinds >> UNIT_INDEX_RELEVANCE & 1U) == 0) {
+        return fail(err, VITLRP_USAGE, "sums by class are of relevance, which is not kept");
+    }
     return options->dataset->shards == 1
                ? VITLRP_OK
                : fail(err, VITLRP_USAGE, "an index is of a whole dataset, not of a shard");
@@ -76,6 +81,7 @@ static enum vitlrp_status begin(const struct vitlrp_model *model,
         .parts = unit_index_parts(options->site, info.dim, info.heads),
         .keep = (size_t) options->keep,
         .kinds = options->kinds,
+        .classes = options->class_sums != 0 ? (size_t) info.classes : 0,
         .images = options->dataset->dataset.count};
     out->of =
         (struct concepts_lines){.model = model,
@@ -88,6 +94,9 @@ static enum vitlrp_status begin(const struct vitlrp_model *model,
     TRY(unit_index_run_identity(out->record, out->identity, err));
     out->of.method = json_get_string(json_object_get(out->record, "settings"), "method");
     TRY(unit_index_open(&shape, &out->index, err));
+    if (shape.classes > 0) {
+        TRY(class_rows_open(&out->index, -1, NULL, &out->rows, err));
+    }
     out->shares = mem_calloc(unit_index_units(&shape), sizeof *out->shares);
     out->lines = mem_calloc(shape.images, sizeof *out->lines);
     return out->shares != NULL && out->lines != NULL
@@ -126,6 +135,7 @@ void vitlrp_concepts_builder_close(struct vitlrp_concepts_builder *builder) {
     mem_free(builder->lines);
     mem_free(builder->shares);
     json_decref(builder->record);
+    class_rows_close(&builder->rows);
     unit_index_close(&builder->index);
     mem_free(builder);
 }
@@ -188,6 +198,11 @@ static enum vitlrp_status add_values(struct vitlrp_concepts_builder *builder,
     struct unit_index_image values = unit_index_image_of(shape, image->units, builder->shares);
     values.image = (uint32_t) image->place;
     values.target = (uint32_t) target.index;
+    values.output = (size_t) image->target;
+    TRY(unit_index_check(&builder->index, &values, err));
+    if (shape->classes > 0) {
+        TRY(class_rows_add(&builder->rows, &values, err));
+    }
     return unit_index_add(&builder->index, &values, err);
 }
 
@@ -236,10 +251,22 @@ static enum vitlrp_status write_record(const struct vitlrp_concepts_builder *bui
     return status;
 }
 
+/* The state knows rows by their hashes. */
+static enum vitlrp_status write_classes(const struct vitlrp_concepts_builder *builder, int folder,
+                                        struct vitlrp_error *err) {
+    struct class_rows *rows = (struct class_rows *) &builder->rows;
+    if (rows->index == NULL) {
+        return VITLRP_OK;
+    }
+    TRY(class_rows_settle(rows, err));
+    return class_rows_write(rows, folder, word_of(WORDS_SITE, builder->of.site), err);
+}
+
 static enum vitlrp_status write_files(const struct vitlrp_concepts_builder *builder,
                                       const struct run_folder *folder, struct vitlrp_error *err) {
     const char *site = word_of(WORDS_SITE, builder->of.site);
     int at = folder->folder;
+    TRY(write_classes(builder, at, err));
     TRY(unit_index_write_arrays(&builder->index, site, at, err));
     TRY(write_lines(builder, at, err));
     TRY(unit_index_write(&builder->index, builder->identity, at, UNIT_INDEX_STATE, err));

@@ -63,7 +63,8 @@ static json_t *json_settings(const struct vitlrp_model *model,
     const struct unit_index_settings units = {.site = options->site,
                                               .statistic = options->statistic,
                                               .keep = options->keep,
-                                              .kinds = options->kinds};
+                                              .kinds = options->kinds,
+                                              .class_sums = options->class_sums != 0};
     json_set(object, "units", unit_index_json_units(&units, complete), complete);
     return object;
 }

@@ -350,8 +350,9 @@ static bool write_dictionary(const struct npy_array *array, char *out, size_t si
     return true;
 }
 
-enum vitlrp_status npy_encode(const struct npy_array *array, struct bytes *out,
-                              struct vitlrp_error *err) {
+/* The file without its data, but with room for them where has_data says so. */
+static enum vitlrp_status begin_file(const struct npy_array *array, bool has_data,
+                                     struct bytes *out, size_t *begin, struct vitlrp_error *err) {
     char dictionary[256];
     size_t used;
     size_t count;
@@ -363,6 +364,7 @@ enum vitlrp_status npy_encode(const struct npy_array *array, struct bytes *out,
         !checked_add(&total, header_size, data_size)) {
         return fail(err, VITLRP_LIMIT, "the array is too large for an .npy file");
     }
+    total = has_data ? total : header_size;
     unsigned char *file = mem_calloc(total, 1);
     if (file == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for an .npy file of %zu bytes", total);
@@ -374,8 +376,23 @@ enum vitlrp_status npy_encode(const struct npy_array *array, struct bytes *out,
     memset(file + 10, ' ', header_size - 10);
     memcpy(file + 10, dictionary, used);
     file[header_size - 1] = '\n';
-    little_endian_copy(file + header_size, array->data, array->item_size, count);
     *out = (struct bytes){file, total};
+    *begin = header_size;
+    return VITLRP_OK;
+}
+
+enum vitlrp_status npy_encode_header(const struct npy_array *array, struct bytes *out,
+                                     struct vitlrp_error *err) {
+    size_t begin;
+    return begin_file(array, false, out, &begin, err);
+}
+
+enum vitlrp_status npy_encode(const struct npy_array *array, struct bytes *out,
+                              struct vitlrp_error *err) {
+    size_t begin;
+    TRY(begin_file(array, true, out, &begin, err));
+    little_endian_copy((char *) out->data + begin, array->data, array->item_size,
+                       (out->size - begin) / array->item_size);
     return VITLRP_OK;
 }
 

@@ -64,6 +64,11 @@ struct npy_array {
     const size_t *shape; /* [rank] */
 };
 
+/* The beginning of the file of such an array, up to its data, which are not read. *out is owned:
+ * bytes_free. */
+enum vitlrp_status npy_encode_header(const struct npy_array *array, struct bytes *out,
+                                     struct vitlrp_error *err);
+
 /* The file of such an array, data on a 64-byte boundary. *out is owned: bytes_free. LIMIT, NOMEM.
  */
 enum vitlrp_status npy_encode(const struct npy_array *array, struct bytes *out,

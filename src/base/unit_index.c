@@ -28,12 +28,15 @@ static enum vitlrp_status check_shape(const struct unit_index_shape *shape,
                                       struct vitlrp_error *err) {
     size_t count;
     if (shape->blocks == 0 || shape->width == 0 || shape->parts == 0 || shape->keep == 0 ||
-        shape->images == 0 || shape->kinds == 0 || shape->kinds > UNIT_INDEX_ALL_KINDS) {
+        shape->images == 0 || shape->kinds == 0 || shape->kinds > UNIT_INDEX_ALL_KINDS ||
+        (shape->classes > 0 && !unit_index_keeps(shape, UNIT_INDEX_RELEVANCE))) {
         return fail(err, VITLRP_USAGE, "an index of units has blocks, units, images and kinds");
     }
     bool fits = checked_mul(&count, shape->blocks, shape->width) &&
                 checked_mul(&count, count, UNIT_INDEX_SUMS) &&
                 checked_mul(&count, count, shape->parts) && checked_mul(&count, count, shape->keep);
+    fits = fits && checked_mul(&count, shape->blocks * shape->width, 2 * sizeof(int64_t)) &&
+           checked_mul(&count, count, shape->classes) && count <= INT64_MAX / 2;
     if (!fits || shape->images > MOST_IMAGES) {
         return fail(err, VITLRP_LIMIT, "an index of %zu blocks of %zu units, %zu of %zu images",
                     shape->blocks, shape->width, shape->keep, shape->images);
@@ -54,7 +57,13 @@ enum vitlrp_status unit_index_open(const struct unit_index_shape *shape, struct 
     out->done = mem_calloc(unit_index_done_bytes(shape), 1);
     out->part_sums =
         shape->parts > 1 ? mem_calloc(unit_index_part_sums(shape), sizeof *out->part_sums) : NULL;
-    if (out->sums == NULL || out->done == NULL || (shape->parts > 1 && out->part_sums == NULL)) {
+    if (shape->classes > 0) {
+        out->class_images = mem_calloc(shape->classes, sizeof *out->class_images);
+        out->class_digests = mem_calloc(shape->classes, UNIT_INDEX_DIGEST);
+    }
+    bool has_classes = out->class_images != NULL && out->class_digests != NULL;
+    if (out->sums == NULL || out->done == NULL || (shape->parts > 1 && out->part_sums == NULL) ||
+        (shape->classes > 0 && !has_classes)) {
         return fail(err, VITLRP_NOMEM, "out of memory for the sums of %zu units",
                     unit_index_units(shape));
     }
@@ -67,6 +76,8 @@ void unit_index_close(struct unit_index *index) {
     }
     mem_free(index->sums);
     mem_free(index->part_sums);
+    mem_free(index->class_images);
+    mem_free(index->class_digests);
     mem_free(index->done);
     *index = (struct unit_index){0};
 }
@@ -107,11 +118,15 @@ static bool are_tokens(const int32_t *tokens, size_t count) {
     return true;
 }
 
-static enum vitlrp_status check_image(const struct unit_index *index,
-                                      const struct unit_index_image *image,
-                                      struct vitlrp_error *err) {
+enum vitlrp_status unit_index_check(const struct unit_index *index,
+                                    const struct unit_index_image *image,
+                                    struct vitlrp_error *err) {
     const struct unit_index_shape *shape = &index->shape;
     size_t units = unit_index_units(shape);
+    if (shape->classes > 0 && image->output >= shape->classes) {
+        return fail(err, VITLRP_USAGE, "there is no class %zu of the %zu of the index",
+                    image->output, shape->classes);
+    }
     if (image->image >= shape->images) {
         return fail(err, VITLRP_USAGE, "image %u is none of the %zu of the index",
                     (unsigned) image->image, shape->images);
@@ -141,6 +156,10 @@ static int64_t whole(double value, double scale) {
     return (int64_t) nearbyint(value * scale);
 }
 
+int64_t unit_index_whole_share(float share) {
+    return whole((double) share, UNIT_INDEX_RELEVANCE_SCALE);
+}
+
 static void add_sums(struct unit_index *index, const struct unit_index_image *image) {
     bool relevance = unit_index_keeps(&index->shape, UNIT_INDEX_RELEVANCE);
     for (size_t unit = 0; unit < unit_index_units(&index->shape); unit++) {
@@ -168,7 +187,7 @@ static void add_entries(struct topk *best, const float *scores, const int32_t *t
 
 enum vitlrp_status unit_index_add(struct unit_index *index, const struct unit_index_image *image,
                                   struct vitlrp_error *err) {
-    TRY(check_image(index, image, err));
+    TRY(unit_index_check(index, image, err));
     if (unit_index_has(index, image->image)) {
         return VITLRP_OK;
     }
@@ -177,6 +196,9 @@ enum vitlrp_status unit_index_add(struct unit_index *index, const struct unit_in
                 image);
     add_entries(&index->best[UNIT_INDEX_ACTIVATION], image->activation, image->activation_token,
                 image);
+    if (index->class_images != NULL) {
+        index->class_images[image->output]++;
+    }
     index->done[image->image / 8] |= (unsigned char) (1U << image->image % 8);
     index->count++;
     return VITLRP_OK;
@@ -184,7 +206,20 @@ enum vitlrp_status unit_index_add(struct unit_index *index, const struct unit_in
 
 static bool same_shape(const struct unit_index_shape *a, const struct unit_index_shape *b) {
     return a->blocks == b->blocks && a->width == b->width && a->parts == b->parts &&
-           a->keep == b->keep && a->images == b->images && a->kinds == b->kinds;
+           a->keep == b->keep && a->images == b->images && a->kinds == b->kinds &&
+           a->classes == b->classes;
+}
+
+static void merge_classes(struct unit_index *index, const struct unit_index *other) {
+    for (size_t i = 0; i < index->shape.classes; i++) {
+        char *digest = index->class_digests + i * UNIT_INDEX_DIGEST;
+        if (index->class_images[i] == 0) {
+            memcpy(digest, other->class_digests + i * UNIT_INDEX_DIGEST, UNIT_INDEX_DIGEST);
+        } else if (other->class_images[i] > 0) {
+            memset(digest, 0, UNIT_INDEX_DIGEST);
+        }
+        index->class_images[i] += other->class_images[i];
+    }
 }
 
 enum vitlrp_status unit_index_merge(struct unit_index *index, const struct unit_index *other,
@@ -207,6 +242,7 @@ enum vitlrp_status unit_index_merge(struct unit_index *index, const struct unit_
     for (size_t i = 0; index->part_sums != NULL && i < unit_index_part_sums(shape); i++) {
         index->part_sums[i] += other->part_sums[i];
     }
+    merge_classes(index, other);
     for (size_t i = 0; i < unit_index_done_bytes(shape); i++) {
         index->done[i] |= other->done[i];
     }

@@ -34,12 +34,15 @@ enum unit_index_sum {
 #define UNIT_INDEX_RELEVANCE_SCALE 4294967296.0 /* 2^32 */
 #define UNIT_INDEX_ACTIVATION_SCALE 1048576.0   /* 2^20 */
 
+#define UNIT_INDEX_DIGEST (SHA256_TEXT - 1)
+
 struct unit_index_shape {
     size_t blocks, width; /* of the site */
     size_t parts;         /* numbers that a unit is: 1, of a head its outputs */
     size_t keep;          /* images that a unit keeps of each kind */
     size_t images;        /* of the run's list */
     unsigned kinds;       /* of which images are kept; without relevance its sums are 0 */
+    size_t classes; /* outputs, by which relevance is added up too (base/class_rows); 0: not */
 };
 
 struct unit_index {
@@ -48,6 +51,9 @@ struct unit_index {
     int64_t *sums;                      /* owned: [blocks, width, UNIT_INDEX_SUMS] */
     int64_t *part_sums; /* owned: [blocks, width, parts, 2], at CLS and the mean of the others; NULL
                            where parts is 1: the last two of `sums` */
+    uint64_t *class_images; /* owned: [classes], images that were explained by each */
+    char *class_digests; /* owned: [classes, UNIT_INDEX_DIGEST], of each row of sums; zeros without
+                            images */
     unsigned char *done; /* owned: a bit for each image, from the lowest on */
     size_t count;        /* of images that are done */
 };
@@ -56,6 +62,7 @@ struct unit_index {
  * is not kept are not read. */
 struct unit_index_image {
     uint32_t image, target; /* its place in the list, the class that was explained */
+    size_t output;          /* of that class; read in an index with classes */
     const float *relevance; /* T: the score of unit_index_share */
     const float *activation;
     const int32_t *relevance_token, *activation_token; /* where they are largest */
@@ -95,14 +102,21 @@ int64_t unit_index_most(size_t images);
 
 bool unit_index_has(const struct unit_index *index, size_t image);
 
+/* T as it is added up. */
+int64_t unit_index_whole_share(float share);
+
+/* What unit_index_add refuses. */
+enum vitlrp_status unit_index_check(const struct unit_index *index,
+                                    const struct unit_index_image *image, struct vitlrp_error *err);
+
 /* Adds an image; one that is done already stays as it was. NUMERIC for a value that is not finite,
  * or too large for the sums, UNSUPPORTED for a token beyond TOPK_MOST_TOKENS: the index is then as
  * it was. One thread at a time. */
 enum vitlrp_status unit_index_add(struct unit_index *index, const struct unit_index_image *image,
                                   struct vitlrp_error *err);
 
-/* Adds what another one has. MISMATCH, with nothing changed, for another shape, or where an image
- * is in both. */
+/* Adds what another one has; the hash of a row that both have is left to class_rows_join. MISMATCH,
+ * with nothing changed, for another shape, or where an image is in both. */
 enum vitlrp_status unit_index_merge(struct unit_index *index, const struct unit_index *other,
                                     struct vitlrp_error *err);
 

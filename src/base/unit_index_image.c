@@ -72,5 +72,8 @@ json_t *unit_index_json_units(const struct unit_index_settings *settings, bool *
     if (settings->kinds != UNIT_INDEX_ALL_KINDS) {
         json_set(units, "kinds", json_kinds(settings->kinds, complete), complete);
     }
+    if (settings->class_sums) {
+        json_set(units, "class_sums", json_true(), complete);
+    }
     return units;
 }

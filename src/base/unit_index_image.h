@@ -51,10 +51,11 @@ struct unit_index_settings {
     enum vitlrp_site site;
     const char *statistic;
     int64_t keep;
-    unsigned kinds; /* as of unit_index_shape */
+    unsigned kinds;  /* as of unit_index_shape */
+    bool class_sums; /* relevance is added up by class */
 };
 
-/* settings.units of run.json, without "kinds" where they are all. */
+/* settings.units of run.json, without "kinds" where they are all, "class_sums" where there are. */
 json_t *unit_index_json_units(const struct unit_index_settings *settings, bool *complete);
 
 #endif

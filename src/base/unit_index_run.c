@@ -19,7 +19,7 @@ static const struct json_member SETTINGS[] = {{"method", JSON_IS_NAME, 1},
                                               {"units", JSON_IS_OBJECT, 1}};
 static const struct json_member UNITS[] = {
     {"site", JSON_IS_NAME, 1}, {"statistic", JSON_IS_NAME, 1}, {"keep", JSON_IS_INDEX, 1}};
-/* and "kinds", a list of words, where an index has not all of them */
+/* and "kinds", a list of words, where an index has not all of them; "class_sums", true */
 
 #define CHECK(object, members)                                                                     \
     json_check_members((object), (members), sizeof(members) / sizeof((members)[0]), 1, err)
@@ -84,6 +84,7 @@ static enum vitlrp_status take_units(const json_t *units, struct unit_index_run 
     out->site = (enum vitlrp_site) site;
     out->statistic = json_get_string(units, "statistic");
     TRY(take_kinds(units, &out->kinds, err));
+    out->class_sums = json_is_true(json_object_get(units, "class_sums"));
     return json_get_int(units, "keep", 1, UNIT_INDEX_MOST_KEEP, &out->keep, err);
 }
 

@@ -2,6 +2,7 @@
 #ifndef BASE_UNIT_INDEX_RUN_H
 #define BASE_UNIT_INDEX_RUN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,7 +19,8 @@ struct unit_index_run {
     json_t *record; /* owned */
     enum vitlrp_site site;
     int64_t keep;
-    unsigned kinds; /* as of unit_index_shape */
+    unsigned kinds;  /* as of unit_index_shape */
+    bool class_sums; /* relevance is added up by class */
     const char *statistic, *method, *dataset, *model, *weights_sha256;
     int32_t shard, shards; /* 0 of 1 of a whole run */
     char identity[SHA256_TEXT];

@@ -27,11 +27,11 @@ struct header {
 
 /* Behind the header of version 2. */
 struct more {
-    uint64_t kinds;
+    uint64_t kinds, classes;
 };
 
 static bool needs_more(const struct unit_index_shape *shape) {
-    return shape->kinds != UNIT_INDEX_ALL_KINDS;
+    return shape->kinds != UNIT_INDEX_ALL_KINDS || shape->classes > 0;
 }
 
 static size_t header_size(const struct unit_index_shape *shape) {
@@ -44,7 +44,7 @@ struct section {
     size_t count;
 };
 
-#define SECTIONS ((size_t) 4 * UNIT_INDEX_KINDS + 3)
+#define SECTIONS ((size_t) 4 * UNIT_INDEX_KINDS + 5)
 
 /* The arrays of the index, in the order of the file; those of a kind that is not kept are empty. */
 static void list_sections(const struct unit_index *index, struct section *out) {
@@ -60,6 +60,9 @@ static void list_sections(const struct unit_index *index, struct section *out) {
     *out++ = (struct section){index->sums, sizeof *index->sums, units * UNIT_INDEX_SUMS};
     *out++ = (struct section){index->part_sums, sizeof *index->part_sums,
                               index->part_sums == NULL ? 0 : unit_index_part_sums(&index->shape)};
+    *out++ =
+        (struct section){index->class_images, sizeof *index->class_images, index->shape.classes};
+    *out++ = (struct section){index->class_digests, 1, index->shape.classes * UNIT_INDEX_DIGEST};
     *out = (struct section){index->done, 1, unit_index_done_bytes(&index->shape)};
 }
 
@@ -95,7 +98,7 @@ static enum vitlrp_status put_all(const struct unit_index *index, const char *se
                                       [PARTS] = shape->parts,
                                       [KEEP] = shape->keep,
                                       [IMAGES] = shape->images}};
-    struct more more = {shape->kinds};
+    struct more more = {shape->kinds, shape->classes};
     little_endian_turn(header.sizes, sizeof *header.sizes, SIZES);
     little_endian_turn(&more, sizeof(uint64_t), sizeof more / sizeof(uint64_t));
     memcpy(header.magic, MAGICS[needs_more(shape) ? 1 : 0], MAGIC);
@@ -136,6 +139,7 @@ static bool file_size(const struct unit_index_shape *shape, size_t *out) {
     size_t units;
     size_t entries;
     size_t parts = 0;
+    size_t classes = 0;
     bool has_all = shape->blocks > 0 && shape->width > 0 && shape->parts > 0 && shape->keep > 0 &&
                    shape->images > 0;
     return has_all && checked_mul(&units, shape->blocks, shape->width) &&
@@ -145,8 +149,9 @@ static bool file_size(const struct unit_index_shape *shape, size_t *out) {
                                   checked_mul(&parts, parts, 2 * sizeof(int64_t)))) &&
            checked_mul(&units, units, UNIT_INDEX_SUMS * sizeof(int64_t)) &&
            checked_add(out, header_size(shape) + DIGEST, units) &&
+           checked_mul(&classes, shape->classes, sizeof(uint64_t) + UNIT_INDEX_DIGEST) &&
            checked_add(out, *out, entries) && checked_add(out, *out, parts) &&
-           checked_add(out, *out, unit_index_done_bytes(shape));
+           checked_add(out, *out, classes) && checked_add(out, *out, unit_index_done_bytes(shape));
 }
 
 static enum vitlrp_status check_digest(const struct bytes *file, struct vitlrp_error *err) {
@@ -170,6 +175,7 @@ static bool take_more(const struct bytes *file, struct unit_index_shape *shape) 
         return false;
     }
     shape->kinds = (unsigned) more.kinds;
+    shape->classes = more.classes;
     return needs_more(shape);
 }
 
@@ -187,9 +193,13 @@ static enum vitlrp_status take_header(const struct bytes *file, struct header *h
     }
     memcpy(header, file->data, sizeof *header);
     little_endian_turn(header->sizes, sizeof *header->sizes, SIZES);
-    *shape = (struct unit_index_shape){header->sizes[BLOCKS], header->sizes[WIDTH],
-                                       header->sizes[PARTS],  header->sizes[KEEP],
-                                       header->sizes[IMAGES], UNIT_INDEX_ALL_KINDS};
+    *shape = (struct unit_index_shape){header->sizes[BLOCKS],
+                                       header->sizes[WIDTH],
+                                       header->sizes[PARTS],
+                                       header->sizes[KEEP],
+                                       header->sizes[IMAGES],
+                                       UNIT_INDEX_ALL_KINDS,
+                                       0};
     if (version == 1 && !take_more(file, shape)) {
         return fail(err, VITLRP_FORMAT, "not of kinds that an index of units has");
     }
@@ -223,13 +233,29 @@ static bool ends_with_images(const struct unit_index *index) {
     return images % 8 == 0 || index->done[images / 8] >> images % 8 == 0;
 }
 
+/* Each image has a class, and each class with images a hash. */
+static bool are_classes(const struct unit_index *index) {
+    size_t left = index->count;
+    for (size_t i = 0; i < index->shape.classes; i++) {
+        const char *digest = index->class_digests + i * UNIT_INDEX_DIGEST;
+        char text[SHA256_TEXT] = "";
+        memcpy(text, digest, UNIT_INDEX_DIGEST);
+        bool is_known = index->class_images[i] > 0 ? sha256_is_text(text) : digest[0] == '\0';
+        if (index->class_images[i] > left || !is_known) {
+            return false;
+        }
+        left -= index->class_images[i];
+    }
+    return index->shape.classes == 0 || left == 0;
+}
+
 /* That of the images that are done: so are those of every entry, and sums cannot overflow when such
  * indexes are merged. */
 static bool is_sound(const struct unit_index *index) {
     const struct unit_index_shape *shape = &index->shape;
     size_t units = unit_index_units(shape);
     size_t filled = size_min(index->count, shape->keep);
-    if (!ends_with_images(index)) {
+    if (!ends_with_images(index) || !are_classes(index)) {
         return false;
     }
     int64_t most = unit_index_most(shape->images) * (int64_t) index->count;

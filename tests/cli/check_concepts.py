@@ -198,6 +198,58 @@ class Concepts(unittest.TestCase):
                                   "--edit", "1:fc1:3=mean", "--concepts", "active")
         self.assertIn("%", report)
 
+    def sums_of_class(self, folder, site, classes):
+        """{class: sums of relevance} by indexes of one image each."""
+        units, found = None, {}
+        for image in range(12):
+            os.mkdir(self.path(f"{folder}{image}"))
+            os.symlink(os.path.join(MODEL, "images", f"{image:02}.png"), self.path(f"{folder}{image}", "x.png"))
+            self.index(f"{folder}{image}", f"{folder}{image}.one", "--site", site)
+            shape, sums = read_array(self.path(f"{folder}{image}.one"), f"{site}.sums.npy")
+            units = shape[0] * shape[1]
+            row = found.setdefault(classes[image], [0] * units)
+            for unit in range(units):
+                row[unit] += sums[4 * unit]
+        return units, found
+
+    def test_class_sums(self):
+        """By class they are the sums of the class's images, exactly, also of shards that are merged."""
+        self.make_images(12)
+        for site in ("fc1", "head"):
+            self.index("set", site, "--site", site, "--class-sums", "--threads", "3")
+            with open(self.path(site, "results.jsonl"), encoding="utf-8") as file:
+                classes = [json.loads(line)["class"] for line in file]
+            units, wanted = self.sums_of_class(f"{site}.of", site, classes)
+            shape, found = read_array(self.path(site), f"{site}.classes.npy")
+            self.assertEqual(shape[1] * shape[2], units)
+            self.assertLess(1, len(wanted))
+            for row in range(shape[0]):
+                self.assertTrue(list(found[row * units:(row + 1) * units]) == wanted.get(row, [0] * units), row)
+        self.assertEqual(self.read_units("fc1")["class_sums"], True)
+        self.assertEqual(records.check_folder(self.folder), [])
+        for shard in range(3):
+            self.index("set", f"part{shard}", "--shard", f"{shard}/3", "--site", "head", "--class-sums", "--threads", "1")
+        self.run_command("merge", "part0", "part1", "part2", "-o", "joined", "--gallery", "0")
+        whole = content(self.path("head"))
+        self.assertNotIn("classes.bin", whole)
+        self.expect_same("joined", whole)
+        self.assertIn("already there", self.index("set", "joined", "--site", "head", "--class-sums"))
+        self.expect_same("joined", whole)
+
+    def test_class_sums_that_are_not_there(self):
+        self.make_images(6)
+        self.index("set", "run", "--class-sums", "--shard", "0/2")
+        self.index("set", "other", "--class-sums", "--shard", "1/2")
+        with open(self.path("run", "fc1.classes.npy"), "r+b") as file:
+            file.seek(-8, os.SEEK_END)
+            file.write(bytes(8))
+            file.seek(128)
+            file.write(b"\1" * (os.path.getsize(self.path("run", "fc1.classes.npy")) - 128))
+        self.assertRegex(self.run_command("merge", "run", "other", "-o", "joined", code=4),
+                         "run: no file has the sums of class")
+        self.assertIn("class_sums", self.index("set", "run", "--shard", "0/2", code=2))
+        self.assertIn("--class-sums", self.index("set", "new", "--class-sums", "--kinds", "activation", code=2))
+
     # ---- What reads an index ----
 
     def evaluate(self, *words, code=0):
@@ -253,12 +305,12 @@ class Concepts(unittest.TestCase):
         self.assertFalse(os.path.exists(self.path("other")))
         self.assertEqual(records.check_folder(self.folder), [])
 
-    def end_after(self, lines, number):
+    def end_after(self, lines, number, words):
         """Ends a run when it has done so many images more than were there."""
         name = self.path("ended", "results.jsonl")
         wanted = lines + count_lines(name)
         process = subprocess.Popen([PROGRAM, "concepts", "set", "-o", "ended", "--resize", "none", "--gallery", "0",
-                                    "-q"], cwd=self.folder, stderr=subprocess.DEVNULL)
+                                    "-q", *words], cwd=self.folder, stderr=subprocess.DEVNULL)
         while process.poll() is None and count_lines(name) < wanted:
             time.sleep(0.001)
         process.send_signal(number)
@@ -267,15 +319,22 @@ class Concepts(unittest.TestCase):
     def test_ended(self):
         """A run that is interrupted has its images in the state, one that is killed those up to its last state: they
         begin behind some images, and each tenth behind a state of its own."""
+        self.check_ended()
+
+    def test_ended_class_sums(self):
+        """Their files are changed while the state is not: whatever state is there has its rows."""
+        self.check_ended("--class-sums")
+
+    def check_ended(self, *words):
         self.make_images(IMAGES)
-        self.index("set", "whole")
+        self.index("set", "whole", *words)
         codes = []
         for i in range(KILLS):
             lines = 20 if i % 2 == 0 else 600 if i % 10 == 5 else 40
-            codes.append(self.end_after(lines, (signal.SIGTERM, signal.SIGKILL)[i % 2]))
+            codes.append(self.end_after(lines, (signal.SIGTERM, signal.SIGKILL)[i % 2], words))
         ended = sum(code == (143, -9)[i % 2] for i, code in enumerate(codes))
         self.assertGreaterEqual(ended, KILLS // 2, codes)  # on a busy machine a run may end before it is ended
-        report = self.index("set", "ended")
+        report = self.index("set", "ended", *words)
         self.assertIn("already there", report)
         self.expect_same("ended", content(self.path("whole")))
 

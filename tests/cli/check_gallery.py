@@ -134,6 +134,24 @@ class Gallery(unittest.TestCase):
                          [f"2:fc1:{unit}" for unit in best])
         self.assertEqual(records.check_folder(self.folder), [])
 
+    def test_class_means(self):
+        self.make("sums", "--gallery", "2", "--class-sums", "--test-images", "0", "--no-pictures")
+        with open(self.path("sums", "results.jsonl"), encoding="utf-8") as file:
+            classes = [json.loads(line)["class"] for line in file]
+        shape, sums = numpy_files.read_npy(self.path("sums", "fc1.classes.npy"))
+        for unit in self.record("sums")["units"]:
+            block, _, number = unit["unit"].split(":")
+            place = int(block) * shape[2] + int(number)
+            means = {c: sums[c * shape[1] * shape[2] + place] / 2 ** 32 / classes.count(c) for c in set(classes)}
+            best = sorted(means, key=lambda c, means=means: (-means[c], c))[:10]
+            self.assertEqual([entry["class"] for entry in unit["class_means"]], best)
+            for entry in unit["class_means"]:
+                self.assertAlmostEqual(entry["mean"], means[entry["class"]], 6)
+                self.assertEqual(entry["images"], classes.count(entry["class"]))
+        with open(self.path("sums", "index.html"), encoding="utf-8") as file:
+            self.assertEqual(file.read().count("Classes by mean relevance"), 6)
+        self.assertEqual(records.check_folder(self.folder), [])
+
     def test_numbers(self):
         before = self.logits("before")
         for site in ("fc1", "head"):

@@ -186,6 +186,7 @@ static struct unit_index_shape take_shape(struct fuzz_input *input) {
     shape.keep = fuzz_byte(input) % 3 + (size_t) 1;
     shape.images = fuzz_byte(input) % MOST_IMAGES + (size_t) 1;
     shape.kinds = fuzz_byte(input) % UNIT_INDEX_ALL_KINDS + 1U;
+    shape.classes = (shape.kinds >> UNIT_INDEX_RELEVANCE & 1U) != 0 ? fuzz_byte(input) % 3 : 0;
     return shape;
 }
 
@@ -196,22 +197,22 @@ static size_t body_size(const struct unit_index_shape *shape) {
     size_t entries = kinds * units * shape->keep * 14;
     size_t parts = shape->parts == 1 ? 0 : unit_index_part_sums(shape) * sizeof(int64_t);
     return entries + units * UNIT_INDEX_SUMS * sizeof(int64_t) + parts +
-           unit_index_done_bytes(shape);
+           shape->classes * (sizeof(uint64_t) + UNIT_INDEX_DIGEST) + unit_index_done_bytes(shape);
 }
 
 static void read_body(struct fuzz_input *input) {
     const struct unit_index_shape shape = take_shape(input);
     const uint64_t sizes[] = {shape.blocks, shape.width, shape.parts, shape.keep, shape.images};
-    const uint64_t kinds = shape.kinds;
+    const uint64_t more[] = {shape.kinds, shape.classes};
     size_t size = body_size(&shape);
-    bool is_first = shape.kinds == UNIT_INDEX_ALL_KINDS;
-    size_t header = HEADER + (is_first ? 0 : sizeof kinds);
+    bool is_first = shape.kinds == UNIT_INDEX_ALL_KINDS && shape.classes == 0;
+    size_t header = HEADER + (is_first ? 0 : sizeof more);
     char *data = mem_calloc(header + size + DIGEST, 1);
     fuzz_check(data != NULL, "no memory");
     memcpy(data, is_first ? "vitlrp index 1\n" : "vitlrp index 2\n", 16);
     memcpy(data + 16, sizes, sizeof sizes);
     memcpy(data + 16 + sizeof sizes, SETTINGS, DIGEST);
-    memcpy(data + HEADER, &kinds, header - HEADER);
+    memcpy(data + HEADER, more, header - HEADER);
     if (input->size > 0) {
         memcpy(data + header, input->data, size_min(input->size, size));
     }
@@ -254,13 +255,15 @@ static void take_values(struct fuzz_input *input, const struct unit_index_shape 
     }
 }
 
-/* An index of all and two of parts of the images, which are joined: the same bytes. */
+/* An index of all and two of parts of the images, which are joined: the same bytes. Sums by class
+ * have hashes of their own (base/class_rows). */
 static void divide_images(struct fuzz_input *input) {
-    const struct unit_index_shape shape = take_shape(input);
+    struct unit_index_shape shape = take_shape(input);
     struct unit_index all;
     struct unit_index parts[2];
     struct values values = {.tokens = {{0}}};
     struct vitlrp_error err = {0};
+    shape.classes = 0;
     fuzz_check(unit_index_open(&shape, &all, NULL) == VITLRP_OK &&
                    unit_index_open(&shape, &parts[0], NULL) == VITLRP_OK &&
                    unit_index_open(&shape, &parts[1], NULL) == VITLRP_OK,

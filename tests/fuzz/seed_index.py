@@ -19,7 +19,7 @@ def kept(units, keep, images):
     return b"".join(struct.pack(f"<{len(column)}{code}", *column) for column, code in zip(columns, "fIIH"))
 
 
-def body(blocks, width, parts, keep, images, kinds, done):
+def body(blocks, width, parts, keep, images, kinds, classes, done):
     units = blocks * width
     bits = bytearray((images + 7) // 8)
     for image in done:
@@ -27,28 +27,33 @@ def body(blocks, width, parts, keep, images, kinds, done):
     sums = struct.pack(f"<{units * 4}q", *(unit * 1000 - 7 for unit in range(units * 4)))
     if parts > 1:
         sums += struct.pack(f"<{units * parts * 2}q", *range(units * parts * 2))
+    if classes:
+        sums += struct.pack(f"<{classes}Q", len(done), *[0] * (classes - 1))
+        sums += b"0123456789abcdef" * 4 + bytes(64) * (classes - 1)
     return kept(units, keep, done) * (2 if kinds == BOTH else 1) + sums + bytes(bits)
 
 
-def state(blocks, width, parts, keep, images, kinds, done):
-    version = b"1" if kinds == BOTH else b"2"
+def state(blocks, width, parts, keep, images, kinds, classes, done):
+    is_first = kinds == BOTH and classes == 0
+    version = b"1" if is_first else b"2"
     header = b"vitlrp index " + version + b"\n\0" + struct.pack("<5Q", blocks, width, parts, keep, images) + SETTINGS
-    more = b"" if kinds == BOTH else struct.pack("<Q", kinds)
-    data = header + more + body(blocks, width, parts, keep, images, kinds, done)
+    more = b"" if is_first else struct.pack("<2Q", kinds, classes)
+    data = header + more + body(blocks, width, parts, keep, images, kinds, classes, done)
     return data, hashlib.sha256(data).hexdigest().encode()
 
 
-def shape_bytes(blocks, width, parts, keep, images, kinds):
+def shape_bytes(blocks, width, parts, keep, images, kinds, classes):
     """As the target takes them, from the last one on."""
-    return bytes((kinds - 1, images - 1, keep - 1, parts - 1, width - 1, blocks - 1))
+    of_classes = (classes,) if kinds & 1 else ()
+    return bytes((*of_classes, kinds - 1, images - 1, keep - 1, parts - 1, width - 1, blocks - 1))
 
 
 def states():
     found = {}
-    for name, shape, done in (("fc1", (2, 3, 1, 2, 9, BOTH), range(0, 9, 2)),
-                              ("heads", (2, 2, 3, 3, 12, BOTH), range(12)), ("one", (1, 1, 1, 1, 1, BOTH), range(1)),
-                              ("empty", (1, 2, 2, 2, 8, BOTH), range(0)), ("relevance", (2, 3, 1, 2, 9, 1), range(9)),
-                              ("activation", (1, 2, 3, 2, 9, 2), range(0, 9, 2))):
+    for name, shape, done in (("fc1", (2, 3, 1, 2, 9, BOTH, 0), range(0, 9, 2)),
+                              ("heads", (2, 2, 3, 3, 12, BOTH, 2), range(12)), ("one", (1, 1, 1, 1, 1, BOTH, 0), range(1)),
+                              ("empty", (1, 2, 2, 2, 8, BOTH, 0), range(0)), ("relevance", (2, 3, 1, 2, 9, 1, 1), range(9)),
+                              ("activation", (1, 2, 3, 2, 9, 2, 0), range(0, 9, 2))):
         data, digest = state(*shape, done)
         found[f"whole_{name}"] = data + digest + b"\0"
         found[f"signed_{name}"] = data + b"\1"

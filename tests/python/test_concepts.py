@@ -189,6 +189,22 @@ class Made(Indexed):
             with self.subTest(wrong), self.assertRaises(errors.UsageError):
                 self.model.concepts(IMAGES, os.path.join(self.folder, "new"), kinds=wrong)
 
+    def test_class_sums(self):
+        index = self.make(site="head", class_sums=True, limit=7)
+        options = ("--site", "head", "--class-sums", "--limit", "7")
+        self.same(index.folder, self.run_command("class-sums", IMAGES, *options))
+        wanted = np.load(os.path.join(index.folder, "head.classes.npy"))
+        self.assertEqual((index.classes, wanted.shape[1:]), (len(wanted), (index.blocks, index.width)))
+        found = [index.class_sums(output) for output in range(index.classes)]
+        np.testing.assert_array_equal([sums for sums, _ in found], wanted)
+        self.assertEqual(sum(count for _, count in found), 7)
+        with self.assertRaises(errors.UsageError):
+            index.class_sums(index.classes)
+        with self.assertRaisesRegex(errors.MismatchError, "without sums by class"):
+            self.open("head").class_sums(0)
+        with self.assertRaises(errors.UsageError):
+            self.make(class_sums=True, kinds=["activation"])
+
     def labelled(self):
         """A folder of classes, as the built-in model has them, with a file that is no picture."""
         folder = os.path.join(self.folder, "labelled")

@@ -172,8 +172,8 @@ static struct bytes contents(const struct bench *bench, const char *name) {
 
 /* The state of an index to which the command's way adds the same values, without image 3. */
 static void write_wanted(const struct bench *bench, bool of_largest) {
-    const struct unit_index_shape shape = {BLOCKS, HEADS,  OUTPUTS,
-                                           KEEP,   IMAGES, UNIT_INDEX_ALL_KINDS};
+    const struct unit_index_shape shape = {
+        BLOCKS, HEADS, OUTPUTS, KEEP, IMAGES, UNIT_INDEX_ALL_KINDS, 0};
     struct bytes record = contents(bench, "index/run.json");
     struct unit_index_run run;
     struct unit_index index;

@@ -123,8 +123,8 @@ static void add_image(struct unit_index *index, size_t image) {
 }
 
 static void write_state(const struct folder *folder) {
-    const struct unit_index_shape shape = {BLOCKS, HEADS,  OUTPUTS,
-                                           KEEP,   IMAGES, UNIT_INDEX_ALL_KINDS};
+    const struct unit_index_shape shape = {
+        BLOCKS, HEADS, OUTPUTS, KEEP, IMAGES, UNIT_INDEX_ALL_KINDS, 0};
     char identity[SHA256_TEXT];
     char path[256];
     struct unit_index index;

@@ -85,7 +85,7 @@ static void fill_tokens(struct reference *reference, size_t kind) {
 
 static struct reference reference_open(const char *site, size_t width, size_t parts) {
     struct reference reference = {
-        .site = site, .shape = {BLOCKS, width, parts, KEEP, IMAGES, UNIT_INDEX_ALL_KINDS}};
+        .site = site, .shape = {BLOCKS, width, parts, KEEP, IMAGES, UNIT_INDEX_ALL_KINDS, 0}};
     struct test_random random = {3};
     char path[256];
     size_t units = unit_index_units(&reference.shape);
@@ -382,7 +382,7 @@ static void small_open(struct small *small) {
     *small = (struct small){.values = {0.5F, -0.25F, 0.25F, 0.0F},
                             .means = {1, 2, 3, 4, 5, 6, 7, 8},
                             .tokens = {0, 1, 2, 65535}};
-    const struct unit_index_shape shape = {2, 2, 1, 3, 3, UNIT_INDEX_ALL_KINDS};
+    const struct unit_index_shape shape = {2, 2, 1, 3, 3, UNIT_INDEX_ALL_KINDS, 0};
     assert_int_equal(unit_index_open(&shape, &small->index, NULL), VITLRP_OK);
     for (uint32_t i = 0; i < 2; i++) {
         struct unit_index_image image = small_image(small, i);
@@ -471,7 +471,7 @@ static void test_bits_behind_the_last_image(void **unused) {
     (void) unused;
     small_open(&small);
     unit_index_close(&small.index);
-    const struct unit_index_shape shape = {2, 2, 1, 1, 9, UNIT_INDEX_ALL_KINDS};
+    const struct unit_index_shape shape = {2, 2, 1, 1, 9, UNIT_INDEX_ALL_KINDS, 0};
     struct unit_index_image image = small_image(&small, 0);
     assert_int_equal(unit_index_open(&shape, &small.index, NULL), VITLRP_OK);
     assert_int_equal(unit_index_add(&small.index, &image, NULL), VITLRP_OK);
@@ -489,7 +489,7 @@ static void test_bits_behind_the_last_image(void **unused) {
 /* What is added up can be read again: the largest value that is taken is below the bound. */
 static void test_values_at_the_bound(void **unused) {
     struct place place = place_open();
-    const struct unit_index_shape shape = {2, 2, 1, 3, 1, UNIT_INDEX_ALL_KINDS};
+    const struct unit_index_shape shape = {2, 2, 1, 3, 1, UNIT_INDEX_ALL_KINDS, 0};
     struct unit_index again;
     struct small small;
     (void) unused;
@@ -517,8 +517,9 @@ static void test_share(void **unused) {
 }
 
 static void test_shapes(void **unused) {
-    static const struct unit_index_shape EMPTY = {2, 2, 1, 0, 3, UNIT_INDEX_ALL_KINDS};
-    static const struct unit_index_shape LARGE = {2, SIZE_MAX / 4, 1, 1, 3, UNIT_INDEX_ALL_KINDS};
+    static const struct unit_index_shape EMPTY = {2, 2, 1, 0, 3, UNIT_INDEX_ALL_KINDS, 0};
+    static const struct unit_index_shape LARGE = {2, SIZE_MAX / 4,         1, 1,
+                                                  3, UNIT_INDEX_ALL_KINDS, 0};
     struct unit_index index;
     (void) unused;
     assert_int_equal(unit_index_open(&EMPTY, &index, NULL), VITLRP_USAGE);

@@ -30,6 +30,10 @@ static enum vitlrp_status choose_kinds(const struct args *args, unsigned *out,
         return fail(err, VITLRP_USAGE,
                     "--statistic: is of relevance, and --kinds activation has none");
     }
+    if (kinds == 1 << UNIT_INDEX_ACTIVATION && args->value[OPTION_CLASS_SUMS] != NULL) {
+        return fail(err, VITLRP_USAGE,
+                    "--class-sums: are of relevance, and --kinds activation has none");
+    }
     *out = (unsigned) kinds;
     return VITLRP_OK;
 }
@@ -46,6 +50,7 @@ enum vitlrp_status concepts_choose(const struct args *args, const struct setting
     TRY(option_choice(args, OPTION_STATISTIC, &statistic, err));
     TRY(option_whole(args, OPTION_KEEP, 1, UNIT_INDEX_MOST_KEEP, &keep, err));
     TRY(choose_kinds(args, &choice->kinds, err));
+    choice->class_sums = args->value[OPTION_CLASS_SUMS] != NULL;
     if (!shows_units(settings->method_info.name)) {
         return option_fail("--method", settings->method_info.name,
                            "attnlrp, attnlrp-eps, cp-lrp, libra or input-x-gradient, which show "
@@ -72,7 +77,8 @@ static void set_settings(json_t *settings, const struct concepts_choice *choice,
         .site = choice->site,
         .statistic = option_choices(OPTION_STATISTIC)[choice->statistic],
         .keep = choice->keep,
-        .kinds = choice->kinds};
+        .kinds = choice->kinds,
+        .class_sums = choice->class_sums};
     json_set(settings, "units", unit_index_json_units(&units, complete), complete);
 }
 

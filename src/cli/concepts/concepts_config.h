@@ -27,6 +27,7 @@ struct concepts_choice {
     int32_t keep; /* images of each unit and kind */
     enum concepts_statistic statistic;
     unsigned kinds;                /* as of unit_index_shape */
+    bool class_sums;               /* relevance is added up by class too */
     struct gallery_choice gallery; /* decides about no value of the index */
 };
 

@@ -23,7 +23,8 @@ void concepts_shape(const struct vitlrp_model *model, const struct concepts_choi
                                      .parts = unit_index_parts(choice->site, info.dim, info.heads),
                                      .keep = (size_t) choice->keep,
                                      .images = images,
-                                     .kinds = choice->kinds};
+                                     .kinds = choice->kinds,
+                                     .classes = choice->class_sums ? (size_t) info.classes : 0};
 }
 
 /* ---- Values ---- */
@@ -144,6 +145,7 @@ struct unit_index_image concepts_item_image(const struct concepts_item *item,
         unit_index_image_of(&values->shape, &values->units, values->units.relevance);
     image.image = (uint32_t) item->item.image.index;
     image.target = (uint32_t) item->target.index;
+    image.output = (size_t) item->target.output;
     return image;
 }
 

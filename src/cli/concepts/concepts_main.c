@@ -25,6 +25,7 @@ struct concepts {
     struct batch_plan plan;
     struct run_folder folder;
     struct unit_index index;
+    struct class_rows rows;     /* closed without --class-sums */
     struct vitlrp_model *model; /* owned */
     struct model_record record;
     struct explain_session first;
@@ -111,8 +112,16 @@ static enum vitlrp_status open_folder(struct concepts *run, struct vitlrp_error 
     if (status == VITLRP_OK) {
         status = concepts_resume(&run->folder, &run->plan, run->identity, &run->index, err);
     }
+    if (status == VITLRP_OK && run->index.shape.classes > 0) {
+        status = class_rows_open(&run->index, run->folder.folder, concepts_config_site(run->config),
+                                 &run->rows, err);
+    }
     text_free(&text);
     return status;
+}
+
+static struct class_rows *rows_of(struct concepts *run) {
+    return run->rows.index != NULL ? &run->rows : NULL;
 }
 
 /* ---- What is said ---- */
@@ -165,6 +174,9 @@ static enum vitlrp_status finish(struct concepts *run, struct vitlrp_error *err)
     const struct draft_place place = {
         .folder = run->folder.folder, .name = RUN_FOLDER_RESULTS, .staging = -1};
     TRY(journal_finish(&run->folder.journal, &place, err));
+    if (rows_of(run) != NULL) {
+        TRY(error_prefix(err, class_rows_finish(&run->rows, err), run->folder.path));
+    }
     if (run->choice.images.shards > 1) {
         return VITLRP_OK;
     }
@@ -198,6 +210,7 @@ static enum vitlrp_status make_gallery(struct concepts *run, struct run_watch *w
     const struct gallery_source source = {.choice = &run->choice.gallery,
                                           .plan = &run->plan,
                                           .index = &run->index,
+                                          .rows = rows_of(run),
                                           .journal = &run->folder.journal,
                                           .config = run->config,
                                           .identity = run->identity,
@@ -246,6 +259,7 @@ static enum exit_code do_images(struct concepts *run, struct console *console) {
                                 .plan = &run->plan,
                                 .folder = &run->folder,
                                 .index = &run->index,
+                                .rows = rows_of(run),
                                 .identity = run->identity,
                                 .first = &run->first,
                                 .threads = run->threads,
@@ -268,6 +282,7 @@ static enum exit_code do_images(struct concepts *run, struct console *console) {
 
 static void close_run(struct concepts *run) {
     json_decref(run->config);
+    class_rows_close(&run->rows);
     run_folder_close(&run->folder);
     unit_index_close(&run->index);
     batch_plan_close(&run->plan);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/class_rows.h"
 #include "base/mem.h"
 #include "base/run_folder.h"
 #include "base/unit_index.h"
@@ -18,6 +19,7 @@ struct part {
     struct run_folder folder;
     json_t *config; /* owned */
     int32_t shard, shards;
+    struct unit_index index; /* without the images that units keep, once they are joined */
 };
 
 struct merging {
@@ -111,7 +113,7 @@ static enum vitlrp_status check_state(const struct merging *merging, const struc
                                       " (run it again)");
 }
 
-static enum vitlrp_status add_state(struct merging *merging, const struct part *part,
+static enum vitlrp_status add_state(struct merging *merging, struct part *part,
                                     struct vitlrp_error *err) {
     char settings[SHA256_TEXT];
     struct unit_index index;
@@ -126,6 +128,11 @@ static enum vitlrp_status add_state(struct merging *merging, const struct part *
     if (status == VITLRP_OK) {
         status = unit_index_merge(&merging->index, &index, err);
     }
+    part->index = (struct unit_index){.shape = index.shape,
+                                      .class_images = index.class_images,
+                                      .class_digests = index.class_digests};
+    index.class_images = NULL;
+    index.class_digests = NULL;
     unit_index_close(&index);
     return error_prefix(err, status, part->folder.path);
 }
@@ -203,13 +210,44 @@ static enum vitlrp_status write_results(const struct merging *merging, struct vi
     return status;
 }
 
+static enum vitlrp_status join_classes(struct merging *merging, struct class_rows *rows,
+                                       struct class_rows *out, struct vitlrp_error *err) {
+    const char *site = concepts_config_site(merging->parts[0].config);
+    for (size_t i = 0; i < merging->count; i++) {
+        struct part *part = &merging->parts[i];
+        TRY(class_rows_open(&part->index, part->folder.folder, site, &rows[i], err));
+        rows[i].path = part->folder.path;
+    }
+    TRY(class_rows_open(&merging->index, merging->folder.folder, site, out, err));
+    return class_rows_join(rows, merging->count, out, err);
+}
+
+/* Their sums by class, whose hashes the state has. */
+static enum vitlrp_status write_classes(struct merging *merging, struct vitlrp_error *err) {
+    struct class_rows out = {0};
+    struct class_rows *rows = mem_calloc(merging->count, sizeof *rows);
+    if (rows == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for %zu shards", merging->count);
+    }
+    enum vitlrp_status status = join_classes(merging, rows, &out, err);
+    for (size_t i = 0; i < merging->count; i++) {
+        class_rows_close(&rows[i]);
+    }
+    class_rows_close(&out);
+    mem_free(rows);
+    return status;
+}
+
 /* The lines come last: with them the folder is a run that is complete. */
-static enum vitlrp_status write_run(const struct merging *merging, struct vitlrp_error *err) {
+static enum vitlrp_status write_run(struct merging *merging, struct vitlrp_error *err) {
     int folder = merging->folder.folder;
     const char *site = concepts_config_site(merging->parts[0].config);
     if (site == NULL) {
         return fail(err, VITLRP_FORMAT, "%s/run.json states no site",
                     merging->parts[0].folder.path);
+    }
+    if (merging->index.shape.classes > 0) {
+        TRY(write_classes(merging, err));
     }
     TRY(unit_index_write(&merging->index, merging->identity, folder, CONCEPTS_STATE, err));
     TRY(unit_index_write_arrays(&merging->index, site, folder, err));
@@ -269,6 +307,7 @@ enum exit_code concepts_merge_main(const struct args *args, struct console *cons
     enum exit_code code = merge(args, &merging, console);
     for (size_t i = 0; i < merging.count; i++) {
         json_decref(merging.parts[i].config);
+        unit_index_close(&merging.parts[i].index);
         run_folder_close(&merging.parts[i].folder);
     }
     mem_free(merging.parts);

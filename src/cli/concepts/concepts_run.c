@@ -12,12 +12,21 @@
 
 /* ---- State ---- */
 
+static enum vitlrp_status write_state(const struct concepts_run *run, struct vitlrp_error *err) {
+    if (run->rows != NULL) {
+        TRY(class_rows_settle(run->rows, err));
+    }
+    TRY(unit_index_write(run->index, run->identity, run->folder->folder, CONCEPTS_STATE, err));
+    if (run->rows != NULL) {
+        class_rows_keep(run->rows);
+    }
+    return VITLRP_OK;
+}
+
 /* The lines first: an image that the state holds has one, unless the disk has lost it. */
 static enum vitlrp_status save(const struct concepts_run *run, struct vitlrp_error *err) {
     TRY(journal_sync(&run->folder->journal, err));
-    enum vitlrp_status status =
-        unit_index_write(run->index, run->identity, run->folder->folder, CONCEPTS_STATE, err);
-    return error_prefix(err, status, run->folder->path);
+    return error_prefix(err, write_state(run, err), run->folder->path);
 }
 
 static enum vitlrp_status read_state(const struct run_folder *folder, const char *identity,
@@ -121,6 +130,21 @@ static enum vitlrp_status save_round(struct engine *engine, struct vitlrp_error 
     return save(engine->run, err);
 }
 
+/* The item's status is what is wrong with the image; rows that cannot be written are the run's
+ * failure. */
+static enum vitlrp_status add_values(const struct concepts_run *run,
+                                     const struct unit_index_image *image, struct batch_item *of,
+                                     struct vitlrp_error *err) {
+    of->status = unit_index_check(run->index, image, &of->err);
+    if (of->status == VITLRP_OK && run->rows != NULL && !unit_index_has(run->index, image->image)) {
+        TRY(error_prefix(err, class_rows_add(run->rows, image, err), run->folder->path));
+    }
+    if (of->status == VITLRP_OK) {
+        of->status = unit_index_add(run->index, image, &of->err);
+    }
+    return VITLRP_OK;
+}
+
 /* The image is in the index when its line is in the journal; only the state file makes that last.
  */
 static enum vitlrp_status add_item(struct engine *engine, struct worker *worker,
@@ -130,7 +154,7 @@ static enum vitlrp_status add_item(struct engine *engine, struct worker *worker,
     struct batch_item *of = &item->item;
     if (of->status == VITLRP_OK) {
         const struct unit_index_image image = concepts_item_image(item, &worker->values);
-        of->status = unit_index_add(run->index, &image, &of->err);
+        TRY(add_values(run, &image, of, err));
     }
     TRY(concepts_item_end(item, &worker->state, &worker->values, err));
     TRY(run_folder_add(run->folder, of->place, of->state, &of->line, err));

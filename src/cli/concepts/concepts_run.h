@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/class_rows.h"
 #include "base/run_folder.h"
 #include "base/sha256.h"
 #include "base/status.h"
@@ -28,6 +29,7 @@ struct concepts_run {
     const struct batch_plan *plan;
     struct run_folder *folder;
     struct unit_index *index;
+    struct class_rows *rows;       /* NULL: relevance is not added up by class */
     const char *identity;          /* concepts_config_hash of the run */
     struct explain_session *first; /* with the model of all; its session is given up */
     size_t threads;

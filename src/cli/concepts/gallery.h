@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/class_rows.h"
 #include "base/journal.h"
 #include "base/json.h"
 #include "base/status.h"
@@ -53,6 +54,14 @@ struct gallery_row {
     size_t count;
 };
 
+#define GALLERY_MEANS 10
+
+/* A unit's share of its block's relevance in the images of a class. */
+struct gallery_mean {
+    double mean;
+    size_t output, images;
+};
+
 struct gallery_unit {
     struct vitlrp_unit unit;
     char name[VITLRP_UNIT_NAME];
@@ -64,6 +73,8 @@ struct gallery_unit {
     const json_t *known; /* its object in the record that was there; NULL: there is none */
     int64_t *sums; /* [classes], of logits that fell, * GALLERY_SCALE; of the gallery's block */
     size_t tested; /* images in the sums */
+    struct gallery_mean means[GALLERY_MEANS]; /* by class, the largest first */
+    size_t mean_count;
 };
 
 #define GALLERY_SCALE 16777216.0 /* 2^24 */
@@ -78,6 +89,7 @@ struct gallery_source {
     const struct gallery_choice *choice;
     const struct batch_plan *plan; /* of the whole list */
     const struct unit_index *index;
+    struct class_rows *rows;       /* NULL: relevance is not added up by class */
     const struct journal *journal; /* of all images */
     const json_t *config;          /* run.json */
     const char *identity;          /* concepts_config_hash of it */

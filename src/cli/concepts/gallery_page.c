@@ -56,6 +56,10 @@ static void append_words(const json_t *unit, struct text *out) {
         text_append_string(out, " ");
         append_class(class, out);
     }
+    json_array_foreach(json_object_get(unit, "class_means"), i, class) {
+        text_append_string(out, " ");
+        append_class(class, out);
+    }
     const json_t *test = json_object_get(unit, "test");
     if (json_is_object(test)) {
         text_append_string(out, " ");
@@ -189,6 +193,28 @@ static void append_unit_classes(const json_t *unit, struct text *out) {
     text_append_string(out, "</tbody></table></div></details>\n");
 }
 
+/* Of an index with sums by class. */
+static void append_means(const json_t *unit, struct text *out) {
+    size_t i;
+    json_t *class;
+    if (json_array_size(json_object_get(unit, "class_means")) == 0) {
+        return;
+    }
+    text_printf(out,
+                "<details><summary>Classes by mean relevance</summary>\n<div "
+                "class=\"scroll\"><table><caption>The mean share of %s in its block's relevance, "
+                "over all images of a class</caption><thead><tr><th scope=\"col\">Class</th>"
+                "<th scope=\"col\">Mean</th><th scope=\"col\">Images</th></tr></thead><tbody>\n",
+                member(unit, "unit"));
+    json_array_foreach(json_object_get(unit, "class_means"), i, class) {
+        text_append_string(out, "<tr><td>");
+        append_class(class, out);
+        text_printf(out, "</td><td>%.3g\u00a0%%</td><td>%lld</td></tr>\n",
+                    100.0 * number(class, "mean"), whole(class, "images"));
+    }
+    text_append_string(out, "</tbody></table></div></details>\n");
+}
+
 static void append_facts(const json_t *unit, struct text *out) {
     if (isnan(number(unit, "mean"))) {
         return;
@@ -225,6 +251,7 @@ static enum vitlrp_status append_unit(const json_t *unit, int folder, struct tex
     }
     append_test(json_object_get(unit, "test"), out);
     append_unit_classes(unit, out);
+    append_means(unit, out);
     text_append_string(out, "</article>\n");
     return VITLRP_OK;
 }

@@ -339,6 +339,46 @@ static const json_t *find_known(const struct gallery *gallery, const char *name)
     return NULL;
 }
 
+/* ---- Classes ---- */
+
+/* Of equal means the first class comes first. */
+static void add_mean(struct gallery_unit *unit, const struct gallery_mean *mean) {
+    size_t place = unit->mean_count;
+    while (place > 0 && mean->mean > unit->means[place - 1].mean) {
+        place--;
+    }
+    if (place < GALLERY_MEANS) {
+        unit->mean_count += unit->mean_count < GALLERY_MEANS ? 1 : 0;
+        memmove(unit->means + place + 1, unit->means + place,
+                (unit->mean_count - place - 1) * sizeof *unit->means);
+        unit->means[place] = *mean;
+    }
+}
+
+/* Each row is read once, for all units. */
+static enum vitlrp_status find_means(struct gallery *gallery, struct vitlrp_error *err) {
+    const struct unit_index *index = gallery->of.index;
+    enum vitlrp_status status = VITLRP_OK;
+    int64_t *row = mem_calloc(unit_index_units(&index->shape), sizeof *row);
+    if (row == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for the sums of a class");
+    }
+    for (size_t output = 0; status == VITLRP_OK && output < index->shape.classes; output++) {
+        struct gallery_mean mean = {.output = output, .images = index->class_images[output]};
+        if (mean.images == 0) {
+            continue;
+        }
+        status = class_rows_read(gallery->of.rows, output, row, err);
+        for (size_t i = 0; status == VITLRP_OK && i < gallery->unit_count; i++) {
+            mean.mean = (double) row[gallery->units[i].number] / UNIT_INDEX_RELEVANCE_SCALE /
+                        (double) mean.images;
+            add_mean(&gallery->units[i], &mean);
+        }
+    }
+    mem_free(row);
+    return status;
+}
+
 static enum vitlrp_status find_crops(struct gallery *gallery, struct vitlrp_error *err) {
     for (size_t i = 0; i < gallery->unit_count * UNIT_INDEX_KINDS; i++) {
         struct gallery_unit *unit = &gallery->units[i / UNIT_INDEX_KINDS];
@@ -383,5 +423,8 @@ enum vitlrp_status gallery_open(const struct gallery_source *source, struct gall
     read_before(out);
     TRY(choose_units(out, err));
     TRY(open_sums(out, err));
+    if (source->rows != NULL) {
+        TRY(find_means(out, err));
+    }
     return source->choice->has_pictures ? find_crops(out, err) : VITLRP_OK;
 }

@@ -138,6 +138,22 @@ static json_t *json_classes(const struct gallery *gallery, const struct gallery_
     return classes;
 }
 
+/* The classes in whose images the unit has the largest part, of an index with sums by class. */
+static json_t *json_means(const struct gallery *gallery, const struct gallery_unit *unit,
+                          bool *complete) {
+    json_t *list = json_array();
+    for (size_t i = 0; i < unit->mean_count; i++) {
+        const struct gallery_mean *mean = &unit->means[i];
+        json_t *object = json_object();
+        set_class(object, gallery, (int32_t) mean->output,
+                  (uint32_t) gallery->classes[mean->output].index, complete);
+        json_set(object, "mean", json_float(mean->mean), complete);
+        json_set(object, "images", json_integer((json_int_t) mean->images), complete);
+        append(list, object, complete);
+    }
+    return list;
+}
+
 /* Images that are in both rows. */
 static size_t count_shared(const struct gallery_unit *unit) {
     const struct gallery_row *one = &unit->rows[UNIT_INDEX_RELEVANCE];
@@ -240,6 +256,9 @@ static enum vitlrp_status make_unit(const struct gallery *gallery, const struct 
     json_set(object, "activation", json_row(gallery, &unit->rows[UNIT_INDEX_ACTIVATION], complete),
              complete);
     json_set(object, "classes", json_classes(gallery, unit, complete), complete);
+    if (gallery->of.rows != NULL) {
+        json_set(object, "class_means", json_means(gallery, unit, complete), complete);
+    }
     if (unit->tested == 0) {
         json_set(object, "test", json_null(), complete);
         return VITLRP_OK;
