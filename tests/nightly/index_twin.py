@@ -112,7 +112,7 @@ def make_state(index, parts, count, kinds, settings):
     data = [b"vitlrp index 1\n\0" if kinds == KINDS else b"vitlrp index 2\n\0",
             struct.pack("<5Q", blocks, units, numbers, KEEP, count), settings]
     if kinds != KINDS:
-        data.append(struct.pack("<Q", sum(1 << KINDS.index(kind) for kind in kinds)))
+        data.append(struct.pack("<2Q", sum(1 << KINDS.index(kind) for kind in kinds), 0))
     data += [index[f"{kind}.{what}"].tobytes() for kind in kinds
              for what in ("score", "image", "class", "token")]
     data += [index["sums"].tobytes(), parts.tobytes(), np.packbits(np.ones(count, bool), bitorder="little").tobytes()]
