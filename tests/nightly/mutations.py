@@ -50,8 +50,8 @@ EVALUATIONS = """test_eval_curve test_eval_journal test_eval_localize test_eval_
 ROOMS = [
     ("vit/ops", r"vit/ops/", PASSES + " test_op_* test_kernels test_attention_forms", True),
     ("vit/methods", r"vit/methods/", PASSES + " test_agreement", True),
-    ("vit/load", r"vit/load/", MODELS + """ test_model test_edits test_limits test_label_words test_load_* test_adapter test_facts
-        test_head_file test_identity test_payload test_hostile test_model_preprocess""", True),
+    ("vit/load", r"vit/load/", MODELS + """ test_model test_edits test_limits test_label_words test_load_* test_adapter
+        test_facts test_head_file test_identity test_payload test_hostile test_model_preprocess""", True),
     ("eval statistics", r"eval/(agreement|concentration|metric|segmentation|significance|standing|statistics|summary)",
      EVALUATIONS, True),
     ("vit, other", r"vit/", PASSES + """ test_op_* test_kernels test_attention* test_gemm_weights test_amx

@@ -407,6 +407,57 @@ static void test_bytes_are_told_and_limited(void **unused) {
     vit_model_free(model);
 }
 
+/* Scratch of a method alone, beside its session and its batch. */
+static size_t scratch_of(const struct vit_model *model, const char *name) {
+    const struct vit_method *method = vit_method_find(name);
+    const struct vit_attributor_options options = {
+        .threads = 1, .backend = "auto", .methods = &method, .method_count = 1};
+    const struct vit_session_options session = {
+        .threads = 1, .backend = "auto", .attention_maps = method->needs_attention};
+    const struct vit_batch_options batch = {.threads = 1, .backend = "auto"};
+    struct vit_session_size size = {0};
+    struct vitlrp_error err = {0};
+    size_t bytes = 0;
+    size_t batch_bytes = 0;
+    assert_int_equal(vit_attributor_bytes(model, &options, &bytes, &err), VITLRP_OK);
+    assert_int_equal(vit_session_measure(model, &session, &size, &err), VITLRP_OK);
+    if (method->needs_batch) {
+        assert_int_equal(vit_batch_bytes(model, &batch, &batch_bytes, &err), VITLRP_OK);
+    }
+    return bytes - size.bytes - batch_bytes;
+}
+
+/* A method takes the scratch that it says, and not that of others: each row within the gaps between
+ * its pieces. */
+static void test_scratch_of_methods(void **unused) {
+    static const size_t PASSES = 1024 / PARITY_TOKENS; /* that a batch runs at once */
+    static const size_t PLANE = PARITY_INPUT / 3;
+    const size_t outputs = PASSES * PARITY_CLASSES * sizeof(float);
+    const size_t pixels = 3 * PARITY_INPUT * sizeof(float) + PARITY_INPUT * sizeof(double);
+    const struct {
+        const char *name;
+        size_t bytes;
+    } METHODS[] = {
+        {"random", 0},
+        {"attnlrp", 0},
+        {"smoothgrad", pixels},
+        {"occlusion", PARITY_INPUT * sizeof(float) + PASSES * PARITY_PATCHES + outputs},
+        {"token-drop", PASSES * PARITY_PATCHES + PARITY_PATCHES * sizeof(float) + outputs},
+        {"rise", pixels + PASSES * (PARITY_INPUT + PLANE) * sizeof(float) + outputs}};
+    const size_t every = PARITY_CLASSES * (2 * sizeof(float) + sizeof(struct vitlrp_target));
+    (void) unused;
+    struct vit_model *model = parity_model();
+    for (size_t i = 0; i < sizeof METHODS / sizeof METHODS[0]; i++) {
+        size_t found = scratch_of(model, METHODS[i].name);
+        size_t least = every + METHODS[i].bytes;
+        if (found < least ||
+            found > least + 16 * (64 + 128)) { /* a gap has 128 under a sanitizer */
+            fail_msg("%s: %zu bytes, of which %zu are used", METHODS[i].name, found, least);
+        }
+    }
+    vit_model_free(model);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_table),
@@ -419,6 +470,7 @@ int main(void) {
         cmocka_unit_test(test_parts_that_a_method_lacks),
         cmocka_unit_test(test_work_of_methods),
         cmocka_unit_test(test_bytes_are_told_and_limited),
+        cmocka_unit_test(test_scratch_of_methods),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
