@@ -350,12 +350,61 @@ static void test_values(void **unused) {
     assert_int_equal(tuple->items[3]->integer, 5);
     assert_int_equal(tuple->items[4]->integer, 513);
     assert_int_equal(tuple->items[5]->kind, PICKLE_BOOL);
+    assert_int_equal(tuple->items[5]->integer, 1);
+    assert_int_equal(tuple->items[6]->kind, PICKLE_BOOL);
+    assert_int_equal(tuple->items[6]->integer, 0);
     assert_int_equal(tuple->items[7]->kind, PICKLE_NONE);
     assert_int_equal(tuple->items[8]->kind, PICKLE_FLOAT);
     assert_true(pickle_is_string(tuple->items[9], "x"));
     assert_int_equal(tuple->items[10]->kind, PICKLE_BYTES);
     assert_int_equal(tuple->items[11]->kind, PICKLE_LIST);
     assert_int_equal(tuple->items[11]->count, 1);
+    pickle_free(&pickle);
+}
+
+static void assert_text(const struct pickle_value *value, enum pickle_kind kind, const char *text) {
+    assert_int_equal(value->kind, kind);
+    assert_int_equal(value->length, strlen(text));
+    assert_memory_equal(value->text, text, strlen(text));
+}
+
+static void assert_wholes(const struct pickle_value *tuple, size_t count) {
+    assert_int_equal(tuple->kind, PICKLE_TUPLE);
+    assert_int_equal(tuple->count, count);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(tuple->items[i]->integer, i + 1);
+    }
+}
+
+/* Texts with lengths of every size, numbers that are remembered and read again, small tuples. */
+static void test_sizes_and_memory(void **unused) {
+    static const unsigned char PICKLED[] = {
+        0x80, 5,   '(', 'X', 1,   0,    0,   0,   'a', 0x8C, 1,   'b', 0x8D, 1,   0,   0,   0,   0,
+        0,    0,   0,   'c', 'B', 2,    0,   0,   0,   'd',  'e', 'K', 7,    'q', 2,   '0', 'h', 2,
+        'K',  8,   'r', 0,   1,   0,    0,   '0', 'j', 0,    1,   0,   0,    ']', ')', '}', 'K', 1,
+        0x85, 'K', 1,   'K', 2,   0x86, 'K', 1,   'K', 2,    'K', 3,   0x87, 't', '.'};
+    struct pickle pickle;
+    struct vitlrp_error err = {0};
+    size_t consumed = 0;
+    (void) unused;
+    if (pickle_parse(PICKLED, sizeof PICKLED, 10000, &consumed, &pickle, &err) != VITLRP_OK) {
+        fail_msg("%s", err.message);
+    }
+    struct pickle_value *const *items = pickle.root->items;
+    assert_int_equal(pickle.root->count, 12);
+    assert_text(items[0], PICKLE_STRING, "a");
+    assert_text(items[1], PICKLE_STRING, "b");
+    assert_text(items[2], PICKLE_STRING, "c");
+    assert_text(items[3], PICKLE_BYTES, "de");
+    assert_int_equal(items[4]->integer, 7);
+    assert_int_equal(items[5]->integer, 8);
+    assert_int_equal(items[6]->kind, PICKLE_LIST);
+    assert_int_equal(items[6]->count, 0);
+    assert_wholes(items[7], 0);
+    assert_int_equal(items[8]->kind, PICKLE_DICT);
+    assert_wholes(items[9], 1);
+    assert_wholes(items[10], 2);
+    assert_wholes(items[11], 3);
     pickle_free(&pickle);
 }
 
@@ -406,15 +455,11 @@ static void test_truncated_archive(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused_archives),
-        cmocka_unit_test(test_accepted_archives),
-        cmocka_unit_test(test_archive_in_parts),
-        cmocka_unit_test(test_shared_storage),
-        cmocka_unit_test(test_refused_pickles),
-        cmocka_unit_test(test_pickle_limits),
-        cmocka_unit_test(test_values),
-        cmocka_unit_test(test_legacy_damage),
-        cmocka_unit_test(test_truncated_archive),
+        cmocka_unit_test(test_refused_archives), cmocka_unit_test(test_accepted_archives),
+        cmocka_unit_test(test_archive_in_parts), cmocka_unit_test(test_shared_storage),
+        cmocka_unit_test(test_refused_pickles),  cmocka_unit_test(test_pickle_limits),
+        cmocka_unit_test(test_values),           cmocka_unit_test(test_sizes_and_memory),
+        cmocka_unit_test(test_legacy_damage),    cmocka_unit_test(test_truncated_archive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -247,6 +247,24 @@ static void test_few_images(void **unused) {
     }
 }
 
+/* Without a measurement there is no leader, and no test of one. */
+static void test_nothing_measured(void **unused) {
+    struct record record = record_of(20, TWO);
+    (void) unused;
+    for (size_t i = 0; i < record.evaluation.image_count; i++) {
+        struct eval_method_result *methods = record.evaluation.images[i].methods;
+        for (size_t m = 0; methods != NULL && m < record.evaluation.method_count; m++) {
+            methods[m].valid = false;
+        }
+    }
+    struct summary summary = summary_of(&record);
+    assert_int_equal(summary.standing.leader, record.evaluation.method_count);
+    assert_int_equal(summary.standing.test_count, 0);
+    assert_false(summary.standing.leads);
+    summary_free(&summary);
+    record_free(&record);
+}
+
 /* Random and centre may come first, and are the best at nothing. */
 static void test_controls(void **unused) {
     struct record record = record_of(40, TWO);
@@ -341,6 +359,7 @@ int main(void) {
         cmocka_unit_test(test_reference),
         cmocka_unit_test(test_one_replacement_is_not_enough),
         cmocka_unit_test(test_few_images),
+        cmocka_unit_test(test_nothing_measured),
         cmocka_unit_test(test_controls),
         cmocka_unit_test(test_interval_follows_the_images),
         cmocka_unit_test(test_interval_has_its_level),
