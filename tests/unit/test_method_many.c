@@ -61,6 +61,15 @@ static void attribute(const struct fixture *fixture, const char *method,
     vit_attributor_close(attributor);
 }
 
+/* Larger weights of the head: the classes' probabilities change along the way from an empty input.
+ */
+static void sharpen(struct fixture *fixture) {
+    size_t head = (size_t) (fixture->model->weights.head_weight - fixture->model->storage);
+    for (size_t i = 0; i < CLASSES * (size_t) fixture->model->config.dim; i++) {
+        fixture->model->storage[head + i] *= 40.0F;
+    }
+}
+
 static size_t patch_of(size_t pixel) {
     size_t y = pixel % PLANE / PIXELS;
     size_t x = pixel % PIXELS;
@@ -234,6 +243,46 @@ static void test_rise_is_its_definition(void **unused) {
     close_fixture(&fixture);
 }
 
+/* ---- Scores at every sample ---- */
+
+/* z - 1/2 log of the sum of exp over all other classes. */
+static double contrast_of(const double *logits) {
+    double sum = 0.0;
+    for (size_t i = 0; i < CLASSES; i++) {
+        sum += i == TARGET ? 0.0 : exp(logits[i]);
+    }
+    return logits[TARGET] - 0.5 * log(sum);
+}
+
+/* Integrated gradients share out what the score gains from a grey input: of a contrast too, whose
+ * gradient begins with other weights of the classes at every sample. */
+static void test_integrated_contrast_is_complete(void **unused) {
+    struct fixture fixture;
+    float patches[PATCHES];
+    float pixels[INPUT];
+    const float none[INPUT] = {0.0F};
+    double start[CLASSES];
+    double sum = 0.0;
+    struct vitlrp_method_options options = defaults_of("integrated-gradients");
+    (void) unused;
+    open_fixture(&fixture);
+    sharpen(&fixture);
+    for (size_t i = 0; i < INPUT; i++) { /* or the first norm turns too fast for so few samples */
+        fixture.input[i] *= 0.05F;
+    }
+    logits_of(&fixture, none, start);
+    logits_of(&fixture, fixture.input, fixture.whole);
+    options.score = VITLRP_SCORE_CONTRAST;
+    options.samples = 1000;
+    attribute(&fixture, "integrated-gradients", &options, patches, pixels);
+    for (size_t i = 0; i < INPUT; i++) {
+        sum += (double) pixels[i];
+    }
+    double gain = contrast_of(fixture.whole) - contrast_of(start);
+    assert_true(fabs(gain) > 0.1 && fabs(sum - gain) < 0.01 * fabs(gain));
+    close_fixture(&fixture);
+}
+
 /* ---- Shapley values ---- */
 
 /* They share out what all patches have beyond none, whose value is the mean of single patches. */
@@ -280,6 +329,7 @@ int main(void) {
                                        cmocka_unit_test(test_token_drop_one_by_one),
                                        cmocka_unit_test(test_drops_beside_relevance),
                                        cmocka_unit_test(test_rise_is_its_definition),
+                                       cmocka_unit_test(test_integrated_contrast_is_complete),
                                        cmocka_unit_test(test_shapley_values_add_up)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
