@@ -157,10 +157,12 @@ class Build:
         if os.path.exists(program) and all(os.path.getmtime(part) < os.path.getmtime(program) for part in parts):
             return program
         os.makedirs(os.path.dirname(program), exist_ok=True)
-        words[words.index("-o") + 1] = program
+        draft = f"{program}.{os.getpid()}"  # another run may be using the program
+        words[words.index("-o") + 1] = draft
         # The archive is still there for data in assembly, whose names are hidden.
         words.insert(words.index("src/api/libvitlrp_static.a"), self.library)
         subprocess.run([*words, f"-Wl,-rpath,{self.folder}"], check=True, cwd=self.folder)
+        os.replace(draft, program)
         return program
 
     def read_seconds(self, objects):

@@ -1,4 +1,6 @@
 /* NumPy archives that are refused, each with its status and a word that says what is wrong. */
+#include <string.h>
+
 #include "support/load_checks.h"
 
 #include "support/unit.h"
@@ -36,6 +38,38 @@ static void test_refused_arrays(void **unused) {
     }
 }
 
+/* Every kind of number is known with its size: two of it are read as that many bytes, and the
+ * refusal is about the archive, which holds no model; a byte less is too few. */
+static void test_kinds_of_numbers(void **unused) {
+    static const struct {
+        const char *head;
+        size_t size;
+    } KINDS[] = {{ARRAY("<f4", "False", "(2,)"), 4}, {ARRAY("<f2", "False", "(2,)"), 2},
+                 {ARRAY("<f8", "False", "(2,)"), 8}, {ARRAY("<i8", "False", "(2,)"), 8},
+                 {ARRAY("<i4", "False", "(2,)"), 4}, {ARRAY("<i2", "False", "(2,)"), 2},
+                 {ARRAY("|i1", "False", "(2,)"), 1}, {ARRAY("<u8", "False", "(2,)"), 8},
+                 {ARRAY("<u4", "False", "(2,)"), 4}, {ARRAY("<u2", "False", "(2,)"), 2},
+                 {ARRAY("|u1", "False", "(2,)"), 1}, {ARRAY("|b1", "False", "(2,)"), 1}};
+    const struct vit_load_options options = {.heads = 2};
+    (void) unused;
+    for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++) {
+        struct npz_entry entry = {"a.npy", KINDS[i].head, 2 * KINDS[i].size};
+        struct bytes bytes;
+        struct vit_model *model = NULL;
+        struct vitlrp_error err = {0};
+        npz_of_entries(&entry, 1, &bytes);
+        assert_true(vit_model_load_memory(bytes.data, bytes.size, "made.npz", &options, &model,
+                                          &err) != VITLRP_OK);
+        if (strstr(err.message, "'a.npy'") != NULL) {
+            fail_msg("%s", err.message);
+        }
+        bytes_free(&bytes);
+        entry.data_size--;
+        npz_of_entries(&entry, 1, &bytes);
+        expect_refused_free(&bytes, VITLRP_FORMAT, "array 'a.npy': truncated");
+    }
+}
+
 static void test_refused_entries(void **unused) {
     static const struct npz_entry STRANGER[] = {{"a.npy", ARRAY("<f4", "False", "()"), 4},
                                                 {"readme.txt", NULL, 4}};
@@ -52,6 +86,7 @@ static void test_refused_entries(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused_arrays),
+        cmocka_unit_test(test_kinds_of_numbers),
         cmocka_unit_test(test_refused_entries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
