@@ -404,17 +404,53 @@ static int drop_folder(void **state) {
     return rmdir(folder);
 }
 
+/* Tensors that are to be ignored: what the patterns leave is read; a pattern that finds nothing, or
+ * leaves nothing, is refused. */
+static void test_ignored_tensors(void **unused) {
+    static const struct {
+        const char *patterns;
+        enum vitlrp_status status;
+        const char *word;
+    } CASES[] = {{NULL, VITLRP_UNSUPPORTED, "extra"},
+                 {"extra.*", VITLRP_UNSUPPORTED, "more"},
+                 {"extra.*,more.*", VITLRP_OK, ""},
+                 {"*.surplus", VITLRP_OK, ""},
+                 {"extra.*,more.*,none.*", VITLRP_MISMATCH, "no tensor has a name like 'none.*'"},
+                 {"*", VITLRP_MISMATCH, "all tensors are ignored"},
+                 {"extra.*,,more.*", VITLRP_USAGE, "empty or too long"},
+                 {"", VITLRP_USAGE, "empty or too long"}};
+    struct vit_config config = small_config();
+    struct pth_list list;
+    struct bytes bytes;
+    (void) unused;
+    pth_timm(&list, &config);
+    pth_add(&list, "extra.surplus", 3, 0, 0, 0);
+    pth_add(&list, "more.surplus", 3, 0, 0, 0);
+    safetensors_make(&list, "F32", NULL, &bytes);
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        const struct vit_load_options options = {.heads = 2, .ignore_tensors = CASES[i].patterns};
+        struct vit_model *model = NULL;
+        struct vitlrp_error err = {0};
+        enum vitlrp_status status =
+            vit_model_load_memory(bytes.data, bytes.size, "made.file", &options, &model, &err);
+        if (status != CASES[i].status || strstr(err.message, CASES[i].word) == NULL) {
+            fail_msg("%s: status %d, %s", CASES[i].patterns, (int) status, err.message);
+        }
+        vit_model_free(model);
+    }
+    bytes_free(&bytes);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_edited_models),
-        cmocka_unit_test(test_other_networks),
-        cmocka_unit_test(test_optional_parts),
-        cmocka_unit_test(test_layer_scale),
-        cmocka_unit_test(test_metadata),
-        cmocka_unit_test(test_f04_huge_patches),
-        cmocka_unit_test(test_heads),
-        cmocka_unit_test(test_folders),
-        cmocka_unit_test(test_pooler_is_left_out),
-    };
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_edited_models),
+                                       cmocka_unit_test(test_other_networks),
+                                       cmocka_unit_test(test_optional_parts),
+                                       cmocka_unit_test(test_layer_scale),
+                                       cmocka_unit_test(test_metadata),
+                                       cmocka_unit_test(test_f04_huge_patches),
+                                       cmocka_unit_test(test_heads),
+                                       cmocka_unit_test(test_folders),
+                                       cmocka_unit_test(test_pooler_is_left_out),
+                                       cmocka_unit_test(test_ignored_tensors)};
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }
