@@ -64,7 +64,7 @@ RESUMED = "eval resumed"
 # Verbs without products or with a journal of one backend, those that measure for long, and those that need one thread.
 NO_BACKEND = ("merge", "rerun", "info", "eval in a journal", RESUMED, "merge of a journal")
 ONE_BACKEND = ("bench --eval", "bench --throughput")
-NO_THREADS = ("merge", "merge of folders", "merge of indexes", "info")
+NO_THREADS = ("merge", "merge of folders", "merge of indexes", "info", "concepts --show")
 
 MOST_OUTPUTS = 4
 NOBODY = 65534

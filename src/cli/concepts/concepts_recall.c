@@ -31,10 +31,13 @@ static enum vitlrp_status read_config(const char *path, json_t **out, struct vit
 bool concepts_recall_is_meant(const struct args *args) {
     struct vitlrp_error unread;
     json_t *config = NULL;
-    bool meant = args->operand_count == 1 && args->value[OPTION_OUTPUT] == NULL &&
-                 read_config(args->operands[0], &config, &unread) == VITLRP_OK;
+    if (args->operand_count != 1 || args->value[OPTION_OUTPUT] != NULL) {
+        return false;
+    }
+    enum vitlrp_status status = read_config(args->operands[0], &config, &unread);
     json_decref(config);
-    return meant;
+    /* Whoever opens it next says what the system lacks. */
+    return status == VITLRP_OK || error_is_systemic(status, &unread);
 }
 
 static void set_value(struct args *args, enum option_id option, const char *value) {
