@@ -41,13 +41,28 @@ END LC_NUMERIC
 """
 
 
+# ASCII: systems without the package locales have localedef, and no character set for it.
+CODES = "\n".join(f"<U{code:04X}> /x{code:02x} <U{code:04X}>" for code in range(128))
+CHARACTERS = f"""<code_set_name> ANSI_X3.4-1968
+<comment_char> %
+<escape_char> /
+<mb_cur_min> 1
+<mb_cur_max> 1
+CHARMAP
+{CODES}
+END CHARMAP
+"""
+
+
 def make(folder):
     """The locale "foreign" below the folder. localedef complains of what is left out, and writes it all the same."""
     path = os.path.join(folder, "foreign.source")
-    with open(path, "w", encoding="ascii") as file:
-        file.write(SOURCE)
+    characters_path = os.path.join(folder, "foreign.characters")
+    for name, text in ((path, SOURCE), (characters_path, CHARACTERS)):
+        with open(name, "w", encoding="ascii") as file:
+            file.write(text)
     subprocess.run(
-        ["localedef", "-c", "-i", path, "-f", "ANSI_X3.4-1968", os.path.join(folder, "foreign")],
+        ["localedef", "-c", "-i", path, "-f", characters_path, os.path.join(folder, "foreign")],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         check=False,
