@@ -6,7 +6,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/draft.h"
@@ -221,10 +220,8 @@ enum vitlrp_status class_rows_read(struct class_rows *rows, size_t output, int64
 static enum vitlrp_status put_row(struct class_rows *rows, size_t output,
                                   struct vitlrp_error *err) {
     if (rows->memory == NULL) {
-        struct stat info;
-        bool is_mine = rows->work >= 0 && (fcntl(rows->work, F_GETFL) & O_ACCMODE) == O_RDWR &&
-                       fstat(rows->work, &info) == 0;
-        if (!is_mine) {
+        /* Whoever only reads has opened it for that. */
+        if (rows->work < 0 || (fcntl(rows->work, F_GETFL) & O_ACCMODE) != O_RDWR) {
             TRY(open_work(rows, err));
         }
         return write_at(rows, other_place(rows, output), output, err);
