@@ -256,7 +256,8 @@ enum vitlrp_fact_source {
     VITLRP_FACT_GUESS    /* nobody: it is what most models have */
 };
 
-/* Arithmetic of the products with the weights of the blocks; everything else is float32. */
+/* Arithmetic of the products with the weights of the blocks, and of attention's with BF16 and
+ * BF16X3; everything else is float32. */
 enum vitlrp_precision {
     VITLRP_PRECISION_FP32,
     VITLRP_PRECISION_MIXED, /* bytes and bfloat16 for the gamma rule's two products with |W| in the

@@ -54,7 +54,7 @@ ROOMS = [
         test_facts test_head_file test_identity test_payload test_hostile test_model_preprocess""", True),
     ("eval statistics", r"eval/(agreement|concentration|metric|segmentation|significance|standing|statistics|summary)",
      EVALUATIONS, True),
-    ("vit, other", r"vit/", PASSES + """ test_op_* test_kernels test_attention* test_gemm_weights test_amx
+    ("vit, other", r"vit/", PASSES + """ test_op_* test_kernels test_attention* test_gemm_weights test_bf16
         test_batch_units test_method_bits test_load_parity test_load_blocks test_signals""", False),
     ("eval, other", r"eval/", EVALUATIONS + " test_eval_public test_eval_tune test_eval_units test_audit", False),
     ("imgio", r"imgio/", """test_image_* test_encode test_colormap test_render_* test_preprocess test_stream test_limits

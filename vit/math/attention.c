@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/checked.h"
-#include "vit/math/amx.h"
+#include "vit/math/bf16.h"
 
 /* Rows of a block begin at multiples of a register: products with them are some per cent faster. */
 #define ROW_GRAIN ((size_t) 16)
@@ -31,13 +31,13 @@ static size_t block_length(size_t rows, size_t tokens) {
 
 /* Rows and arranged columns of the largest product's operands. */
 static size_t rows_numbers(size_t length, size_t tokens, size_t size) {
-    size_t across = length * size_max(amx_depth(tokens), amx_depth(size));
-    return size_max(across, tokens * amx_depth(length));
+    size_t across = length * size_max(bf16_depth(tokens), bf16_depth(size));
+    return size_max(across, tokens * bf16_depth(length));
 }
 
 static size_t packed_numbers(size_t length, size_t tokens, size_t size) {
-    size_t along = size_max(amx_packed(size, tokens, 1), amx_packed(size, length, 1));
-    return size_max(along, amx_packed(tokens, size, 1));
+    size_t along = size_max(bf16_packed(size, tokens, 1), bf16_packed(size, length, 1));
+    return size_max(along, bf16_packed(tokens, size, 1));
 }
 
 static size_t matrices_floats(size_t rows, size_t tokens, bool differential) {
@@ -146,26 +146,26 @@ static struct block block_of(const struct attention *attention, size_t index, fl
 /* A product of a block's: of floats, or of their pieces by the processor's own unit. */
 static void multiply(const struct engine *engine, const struct attention *attention,
                      const struct block *block, const struct gemm_product *of) {
-    if (attention->pieces == 0 || of->m < FEW_ROWS) {
+    if (attention->form.unit == BF16_NONE || of->m < FEW_ROWS) {
         engine->backend->multiply(of);
         return;
     }
-    const struct amx_source a = {of->a, of->a_stride, of->transpose_a, false};
-    const struct amx_source b = {of->b, of->b_stride, of->transpose_b, false};
+    const struct bf16_source a = {of->a, of->a_stride, of->transpose_a, false};
+    const struct bf16_source b = {of->b, of->b_stride, of->transpose_b, false};
     uint16_t *packed = block->operands;
-    uint16_t *rows = packed + amx_packed(of->n, of->k, attention->pieces);
-    amx_pack(packed, &b, of->n, of->k, attention->pieces);
-    amx_rows(rows, &a, of->m, of->k, attention->pieces);
-    amx_multiply(&(struct amx_product){.m = of->m,
-                                       .n = of->n,
-                                       .k = of->k,
-                                       .pieces = attention->pieces,
-                                       .a = rows,
-                                       .b = packed,
-                                       .alpha = of->alpha,
-                                       .beta = of->beta,
-                                       .c = of->c,
-                                       .c_stride = of->c_stride});
+    uint16_t *rows = packed + bf16_packed(of->n, of->k, attention->form.pieces);
+    bf16_pack(packed, &b, of->n, of->k, attention->form.pieces);
+    bf16_rows(rows, &a, of->m, of->k, attention->form.pieces);
+    bf16_multiply(&(struct bf16_product){.form = attention->form,
+                                         .m = of->m,
+                                         .n = of->n,
+                                         .k = of->k,
+                                         .a = rows,
+                                         .b = packed,
+                                         .alpha = of->alpha,
+                                         .beta = of->beta,
+                                         .c = of->c,
+                                         .c_stride = of->c_stride});
 }
 
 /* a [block rows, tokens], rows strided = softmax(q k^T / sqrt(score size)) of q and k from the

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "vit/math/attention_bias.h"
+#include "vit/math/bf16.h"
 #include "vit/math/engine.h"
 
 /* Queries of the first `rows` tokens attend to all tokens. */
@@ -27,8 +28,7 @@ struct attention {
     bool causal;          /* a query attends to itself and to tokens before it */
     bool differential; /* two matrices from the halves of each head's q and k: A = A1 - lambda A2 */
     float lambda;
-    size_t pieces; /* its products are of so many bfloat16 for a float (vit/math/amx.h); 0: of
-                      floats */
+    struct bf16_form form; /* of its products */
 };
 
 /* Softmax of scale * scores [tokens]. Where `absent` [tokens] is 1, a token is not there: its

@@ -7,7 +7,7 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "base/signals.h"
-#include "vit/math/amx.h"
+#include "vit/math/bf16.h"
 #include "vit/math/gemm_backends.h"
 #include "vit/math/gemm_onednn_version.h"
 #include "vit/math/gemm_weights.h"
@@ -72,20 +72,31 @@ static dnnl_data_type_t type_c(enum gemm_format format) {
     return format == GEMM_INT8 ? dnnl_s32 : dnnl_f32;
 }
 
-/* Products of bfloat16 go through the processor's own unit where there is one (vit/math/amx.h): it
+/* Products of bfloat16 go through the processor's own unit where there is one (vit/math/bf16.h): it
  * reads rows and weights as they lie, and takes a tile of few rows as fast as one of many. Not
- * where the environment keeps oneDNN from it. */
-static bool has_unit(void) {
-    return amx_ready() && (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_amx) ==
-                              dnnl_cpu_isa_avx512_core_amx;
+ * through one that the environment keeps oneDNN from. */
+static enum bf16_unit unit(void) {
+    dnnl_cpu_isa_t isa = dnnl_get_effective_cpu_isa();
+    if (bf16_ready(BF16_MATRIX) &&
+        (isa & dnnl_cpu_isa_avx512_core_amx) == dnnl_cpu_isa_avx512_core_amx) {
+        return BF16_MATRIX;
+    }
+    bool has_vectors = bf16_ready(BF16_VECTOR) &&
+                       (isa & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
+    return has_vectors ? BF16_VECTOR : BF16_NONE;
 }
 
 static bool is_for_unit(enum gemm_format format) {
-    return (format == GEMM_BF16 || format == GEMM_BF16X3) && has_unit();
+    return (format == GEMM_BF16 && unit() != BF16_NONE) ||
+           (format == GEMM_BF16X3 && unit() == BF16_MATRIX);
 }
 
 static size_t pieces_of(enum gemm_format format) {
     return format == GEMM_BF16X3 ? 2 : 1;
+}
+
+static bool finishes(enum gemm_format format) {
+    return format == GEMM_BF16 && unit() == BF16_VECTOR;
 }
 
 static bool takes_floats(enum gemm_format format) {
@@ -93,7 +104,7 @@ static bool takes_floats(enum gemm_format format) {
 }
 
 static size_t depth(enum gemm_format format, size_t k) {
-    return is_for_unit(format) ? amx_depth(k) : k;
+    return is_for_unit(format) ? bf16_depth(k) : k;
 }
 
 /* Without these instructions oneDNN still computes, but slower than in float32; and without VNNI it
@@ -101,7 +112,7 @@ static size_t depth(enum gemm_format format, size_t k) {
 static bool supports(enum gemm_format format) {
 #if defined(__x86_64__)
     if (format == GEMM_BF16X3) {
-        return has_unit();
+        return unit() == BF16_MATRIX;
     }
     if (format == GEMM_BF16) {
         return __builtin_cpu_supports("avx512bf16");
@@ -287,15 +298,20 @@ static bool run_product(struct gemm_context *context, const struct product *prod
 static void multiply_by_unit(const struct gemm_tile *tile, size_t columns) {
     const struct gemm_pack *pack = tile->weights->pack;
     const struct packed_part *part = pack->parts[tile->part];
-    amx_multiply(&(struct amx_product){.m = tile->rows,
-                                       .n = columns,
-                                       .k = pack->k,
-                                       .pieces = pieces_of(pack->format),
-                                       .a = tile->a,
-                                       .b = part->numbers,
-                                       .alpha = 1.0F,
-                                       .c = tile->c,
-                                       .c_stride = columns});
+    const struct gemm_finish dense = {.out = tile->c, .out_stride = columns};
+    const struct gemm_finish of = tile->finish == NULL ? dense : *tile->finish;
+    bf16_multiply(&(struct bf16_product){.form = {unit(), pieces_of(pack->format)},
+                                         .m = tile->rows,
+                                         .n = columns,
+                                         .k = pack->k,
+                                         .a = tile->a,
+                                         .b = part->numbers,
+                                         .alpha = 1.0F,
+                                         .c = of.out,
+                                         .c_stride = of.out_stride,
+                                         .bias = of.bias,
+                                         .residual = of.residual,
+                                         .residual_stride = of.residual_stride});
 }
 
 static bool multiply_tile(struct gemm_context *context, const struct gemm_tile *tile) {
@@ -340,7 +356,7 @@ static size_t part_bytes(struct gemm_context *context, enum gemm_format format, 
                          size_t k) {
     struct onednn_layout layout = {0};
     if (is_for_unit(format)) {
-        return amx_packed(n, k, pieces_of(format)) * sizeof(uint16_t);
+        return bf16_packed(n, k, pieces_of(format)) * sizeof(uint16_t);
     }
     size_t bytes = part_layout(context, format, n, k, &layout) ? onednn_layout_bytes(&layout) : 0;
     onednn_layout_free(&layout);
@@ -357,10 +373,10 @@ static void part_close(void *handle) {
 }
 
 static bool arrange_for_unit(const struct gemm_part *given, void *bytes, struct packed_part *part) {
-    const struct amx_source source = {.x = given->from,
-                                      .stride = given->transposed ? given->k : given->n,
-                                      .transposed = given->transposed};
-    amx_pack(bytes, &source, given->n, given->k, pieces_of(given->format));
+    const struct bf16_source source = {.x = given->from,
+                                       .stride = given->transposed ? given->k : given->n,
+                                       .transposed = given->transposed};
+    bf16_pack(bytes, &source, given->n, given->k, pieces_of(given->format));
     part->numbers = bytes;
     return true;
 }
@@ -421,7 +437,10 @@ static void describe(struct text *out) {
     } else {
         text_printf(out, "instruction set 0x%x", (unsigned) isa);
     }
-    text_append_string(out, has_unit() ? "; bfloat16 by own kernels for AMX)" : ")");
+    static const char *const UNITS[] = {[BF16_NONE] = ")",
+                                        [BF16_VECTOR] = "; bfloat16 by own kernels)",
+                                        [BF16_MATRIX] = "; bfloat16 by own kernels for AMX)"};
+    text_append_string(out, UNITS[unit()]);
 }
 
 const struct gemm_backend *gemm_onednn(void) {
@@ -430,6 +449,8 @@ const struct gemm_backend *gemm_onednn(void) {
                                                 .depth = depth,
                                                 .context_open = context_open,
                                                 .context_close = context_close,
+                                                .unit = unit,
+                                                .finishes = finishes,
                                                 .part_bytes = part_bytes,
                                                 .part_open = part_open,
                                                 .part_close = part_close,

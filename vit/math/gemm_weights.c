@@ -70,6 +70,11 @@ static struct gemm_product plain_product(const struct gemm_tile *tile) {
                                  .c_stride = columns};
 }
 
+bool gemm_tile_finishes(const struct gemm_backend *backend, const struct gemm_weights *weights) {
+    return backend->packing != NULL && weights->pack != NULL &&
+           backend->packing->finishes(weights->pack->format);
+}
+
 bool gemm_tile_multiply(const struct gemm_backend *backend, struct gemm_context *context,
                         const struct gemm_tile *tile) {
     bool few = tile->rows < FEW_ROWS && tile->weights->pack == NULL;

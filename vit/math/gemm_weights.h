@@ -5,6 +5,7 @@
 #ifndef VIT_GEMM_WEIGHTS_H
 #define VIT_GEMM_WEIGHTS_H
 
+#include "vit/math/bf16.h"
 #include "vit/math/gemm.h"
 
 /* Elements of both operands. INT8 is for |x| and |W| alone: bytes from 0 to 255 times bytes from 0
@@ -64,6 +65,15 @@ struct gemm_weights {
     const struct gemm_pack *pack; /* of the same matrix, or NULL: values are read */
 };
 
+/* Where a product goes, and what is added to it on the way: out = product + bias + residual. */
+struct gemm_finish {
+    float *out;
+    size_t out_stride;
+    const float *bias;     /* of every column; NULL: none */
+    const float *residual; /* NULL: none */
+    size_t residual_stride;
+};
+
 /* c [rows, columns of the part], dense = a [rows, k] B. */
 struct gemm_tile {
     const struct gemm_weights *weights;
@@ -73,6 +83,8 @@ struct gemm_tile {
     size_t a_stride;
     size_t part;
     void *c; /* float; INT8: int32_t */
+    const struct gemm_finish
+        *finish; /* in the place of c, where gemm_packing.finishes; else NULL */
 };
 
 /* A part of B, given densely, in the format's elements or as floats (takes_floats): [n, k] if
@@ -88,6 +100,12 @@ struct gemm_part {
 struct gemm_packing {
     /* False where this processor has no fast instructions for the format. */
     bool (*supports)(enum gemm_format format);
+
+    /* Which unit of the processor's makes products of bfloat16; NONE: the backend does. */
+    enum bf16_unit (*unit)(void);
+
+    /* True where products take gemm_tile.finish: nobody has to go over them once more. */
+    bool (*finishes)(enum gemm_format format);
 
     /* True where parts are given as floats; depth: gemm_pack.depth. */
     bool (*takes_floats)(enum gemm_format format);
@@ -108,6 +126,9 @@ struct gemm_packing {
     /* False if there was no memory for compiling the product, which its first run needs. */
     bool (*multiply)(struct gemm_context *context, const struct gemm_tile *tile);
 };
+
+/* Whether a tile of these weights' product is finished by the backend, rather than dense. */
+bool gemm_tile_finishes(const struct gemm_backend *backend, const struct gemm_weights *weights);
 
 /* Computes the tile. context may be NULL for weights without a pack. False as above. */
 bool gemm_tile_multiply(const struct gemm_backend *backend, struct gemm_context *context,

@@ -51,108 +51,72 @@ struct gemm_weights linear_backward_weights(const struct linear *layer) {
                                  .pack = layer->packs.backward};
 }
 
-struct forward_job {
+/* A product on the pool, tile by tile. */
+struct product_job {
     const struct engine *engine;
-    const struct linear *layer;
     struct gemm_weights weights;
     struct operand operand;
     struct gemm_grid grid;
-    float *y;
-    size_t y_stride;
-    const float *residual;
+    struct gemm_finish finish;
 };
 
-/* Part of a row of y: the product, and what is added to it while it is in cache. */
-static void finish_row(const struct forward_job *job, float *out, const float *product, size_t row,
-                       const struct gemm_place *place) {
-    const struct kernels *kernels = job->engine->kernels;
-    const float *bias = job->layer->bias;
-    if (bias != NULL) {
-        kernels->add(out, product, bias + place->column, place->columns);
-        product = out;
-    }
-    if (job->residual != NULL) {
-        kernels->add(out, product, job->residual + row * job->layer->outputs + place->column,
-                     place->columns);
-    } else if (bias == NULL) {
-        memcpy(out, product, place->columns * sizeof *out);
-    }
+static void product_tile(void *context, size_t index, size_t thread) {
+    const struct product_job *job = context;
+    struct gemm_place place = gemm_grid_place(&job->grid, index);
+    const struct operand_result result = {job->finish, linear_scratch_of(job->engine, thread).tile};
+    operand_finished_tile(job->engine, thread, &job->operand, &job->weights, &place, &result);
 }
 
-static void forward_tile(void *context, size_t index, size_t thread) {
-    const struct forward_job *job = context;
-    struct gemm_place place = gemm_grid_place(&job->grid, index);
-    float *tile = linear_scratch_of(job->engine, thread).tile;
-    operand_tile(job->engine, thread, &job->operand, &job->weights, &place, tile);
-    for (size_t r = 0; r < place.rows; r++) {
-        finish_row(job, job->y + (place.row + r) * job->y_stride + place.column,
-                   tile + r * place.columns, place.row + r, &place);
-    }
+static void make_product(struct product_job *job, const struct operand_rows *rows) {
+    job->grid = gemm_grid_of(rows->rows, job->weights.n);
+    job->operand = operand_prepare(job->engine, &job->weights, rows, job->engine->operand);
+    pool_run(job->engine->pool, gemm_grid_tiles(&job->grid), product_tile, job);
 }
 
 void linear_forward(const struct engine *engine, const struct linear *layer,
                     const struct linear_pass *of) {
-    struct forward_job job = {.engine = engine,
-                              .layer = layer,
+    struct product_job job = {.engine = engine,
                               .weights = linear_forward_weights(layer),
-                              .grid = gemm_grid_of(of->rows, layer->outputs),
-                              .y = of->y,
-                              .y_stride = of->y_stride,
-                              .residual = of->residual};
+                              .finish = {.out = of->y,
+                                         .out_stride = of->y_stride,
+                                         .bias = layer->bias,
+                                         .residual = of->residual,
+                                         .residual_stride = layer->outputs}};
     const struct operand_rows rows = {of->rows, of->x, layer->inputs, false};
-    job.operand = operand_prepare(engine, &job.weights, &rows, engine->operand);
-    pool_run(engine->pool, gemm_grid_tiles(&job.grid), forward_tile, &job);
+    make_product(&job, &rows);
 }
 
 bool linear_rule_reads_output(struct linear_rule rule) {
     return rule.gamma != 0.0F || rule.epsilon != 0.0F;
 }
 
-struct backward_job {
-    const struct engine *engine;
+struct epsilon_job {
+    const struct kernels *kernels;
     const struct linear_step *step;
-    struct gemm_weights weights;
-    struct operand operand;
-    struct gemm_grid grid;
 };
 
-/* A tile of G_x = s W. */
-static void backward_tile(void *context, size_t index, size_t thread) {
-    const struct backward_job *job = context;
-    struct gemm_place place = gemm_grid_place(&job->grid, index);
-    size_t inputs = job->step->layer->inputs;
-    float *tile = linear_scratch_of(job->engine, thread).tile;
-    operand_tile(job->engine, thread, &job->operand, &job->weights, &place, tile);
-    for (size_t r = 0; r < place.rows; r++) {
-        memcpy(job->step->g_x + (place.row + r) * inputs + place.column, tile + r * place.columns,
-               place.columns * sizeof *tile);
-    }
-}
-
 static void epsilon_rows(void *context, size_t first, size_t count) {
-    const struct backward_job *job = context;
+    const struct epsilon_job *job = context;
     const struct linear_step *step = job->step;
     for (size_t r = first; r < first + count; r++) {
-        job->engine->kernels->epsilon_scale(step->g_y + r * step->y_stride,
-                                            step->y + r * step->y_stride, step->layer->outputs,
-                                            step->rule.epsilon);
+        job->kernels->epsilon_scale(step->g_y + r * step->y_stride, step->y + r * step->y_stride,
+                                    step->layer->outputs, step->rule.epsilon);
     }
 }
 
+/* G_x = s W. */
 void linear_relevance(const struct engine *engine, const struct linear_step *step) {
     if (step->rule.gamma != 0.0F) {
         linear_relevance_gamma(engine, step);
         return;
     }
-    struct backward_job job = {.engine = engine,
-                               .step = step,
-                               .weights = linear_backward_weights(step->layer),
-                               .grid = gemm_grid_of(step->rows, step->layer->inputs)};
     if (step->rule.epsilon != 0.0F) {
-        engine_rows(engine, step->rows, epsilon_rows, &job);
+        struct epsilon_job epsilon = {engine->kernels, step};
+        engine_rows(engine, step->rows, epsilon_rows, &epsilon);
     }
-    job.operand = operand_prepare(
-        engine, &job.weights, &(struct operand_rows){step->rows, step->g_y, step->y_stride, false},
-        engine->operand);
-    pool_run(engine->pool, gemm_grid_tiles(&job.grid), backward_tile, &job);
+    struct product_job job = {.engine = engine,
+                              .weights = linear_backward_weights(step->layer),
+                              .finish = {.out = step->g_x, .out_stride = step->layer->inputs}};
+    const struct operand_rows rows = {step->rows, step->g_y, step->y_stride, false};
+    make_product(&job, &rows);
 }

@@ -78,7 +78,7 @@ void linear_relevance(const struct engine *engine, const struct linear_step *ste
 size_t linear_thread_scratch(void);
 
 /* Bytes of engine->operand for layers of up to `widest` inputs and outputs over that many rows:
- * forward only, and with relevance. pieces: op_call.pieces. */
+ * forward only, and with relevance. pieces: op_call.form.pieces. */
 size_t linear_forward_operand(size_t rows, size_t widest, size_t pieces);
 size_t linear_relevance_operand(size_t rows, size_t widest, size_t pieces);
 

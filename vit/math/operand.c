@@ -5,7 +5,7 @@
 
 #include "base/checked.h"
 #include "base/mem.h"
-#include "vit/math/amx.h"
+#include "vit/math/bf16.h"
 
 #define LARGEST_BYTE 255.0F
 
@@ -15,7 +15,7 @@ static size_t scales_bytes(size_t rows) {
 }
 
 size_t operand_bytes(size_t rows, size_t k, size_t element_bytes) {
-    size_t entries = rows * amx_depth(k);
+    size_t entries = rows * bf16_depth(k);
     size_t values = (entries * element_bytes + MEM_ALIGNMENT - 1) / MEM_ALIGNMENT * MEM_ALIGNMENT;
     return scales_bytes(rows) + values;
 }
@@ -109,18 +109,60 @@ struct operand operand_prepare(const struct engine *engine, const struct gemm_we
     return operand;
 }
 
+/* False if there was no memory: the pass has failed then. */
+static bool multiply_tile(const struct engine *engine, size_t thread, const struct operand *operand,
+                          const struct gemm_place *place, struct gemm_tile *tile) {
+    struct engine_thread *own = &engine->threads[thread];
+    tile->rows = place->rows;
+    tile->a = operand->values + place->row * operand->stride * operand->element_bytes;
+    tile->a_stride = operand->stride;
+    tile->part = place->part;
+    bool made = gemm_tile_multiply(engine->backend, own->context, tile);
+    own->failed = own->failed || !made;
+    return made;
+}
+
 void operand_tile(const struct engine *engine, size_t thread, const struct operand *operand,
                   const struct gemm_weights *weights, const struct gemm_place *place, void *out) {
-    struct engine_thread *own = &engine->threads[thread];
-    struct gemm_tile tile = {.weights = weights,
-                             .rows = place->rows,
-                             .a = operand->values +
-                                  place->row * operand->stride * operand->element_bytes,
-                             .a_stride = operand->stride,
-                             .part = place->part,
-                             .c = out};
-    if (!gemm_tile_multiply(engine->backend, own->context, &tile)) {
+    struct gemm_tile tile = {.weights = weights, .c = out};
+    if (!multiply_tile(engine, thread, operand, place, &tile)) {
         memset(out, 0, place->rows * place->columns * sizeof(float));
-        own->failed = true;
+    }
+}
+
+/* Of a tile there, whose first entry is of->out[0]: what is added to its rows while they are in
+ * cache. */
+static void finish_rows(const struct kernels *kernels, const struct gemm_finish *of,
+                        const struct gemm_place *place, const float *made) {
+    size_t columns = place->columns;
+    for (size_t r = 0; r < place->rows; r++, made += columns) {
+        float *out = of->out + r * of->out_stride;
+        const float *product = made;
+        if (of->bias != NULL) {
+            kernels->add(out, product, of->bias, columns);
+            product = out;
+        }
+        if (of->residual != NULL) {
+            kernels->add(out, product, of->residual + r * of->residual_stride, columns);
+        } else if (of->bias == NULL) {
+            memcpy(out, product, columns * sizeof *out);
+        }
+    }
+}
+
+void operand_finished_tile(const struct engine *engine, size_t thread,
+                           const struct operand *operand, const struct gemm_weights *weights,
+                           const struct gemm_place *place, const struct operand_result *result) {
+    struct gemm_finish of = result->finish;
+    of.out += place->row * of.out_stride + place->column;
+    of.bias = of.bias == NULL ? NULL : of.bias + place->column;
+    of.residual =
+        of.residual == NULL ? NULL : of.residual + place->row * of.residual_stride + place->column;
+    if (gemm_tile_finishes(engine->backend, weights)) {
+        struct gemm_tile tile = {.weights = weights, .finish = &of};
+        multiply_tile(engine, thread, operand, place, &tile);
+    } else {
+        operand_tile(engine, thread, operand, weights, place, result->scratch);
+        finish_rows(engine->kernels, &of, place, result->scratch);
     }
 }

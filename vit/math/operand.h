@@ -29,9 +29,20 @@ struct operand_rows {
 struct operand operand_prepare(const struct engine *engine, const struct gemm_weights *weights,
                                const struct operand_rows *of, void *buffer);
 
+/* A whole product, and scratch for a tile of it (GEMM_TILE_FLOATS). */
+struct operand_result {
+    struct gemm_finish finish;
+    float *scratch;
+};
+
 /* out [place.rows, place.columns], dense = the tile's rows of the operand times its part of the
  * weights. Within a pool task of that thread. */
 void operand_tile(const struct engine *engine, size_t thread, const struct operand *operand,
                   const struct gemm_weights *weights, const struct gemm_place *place, void *out);
+
+/* The same, in its place of the result. */
+void operand_finished_tile(const struct engine *engine, size_t thread,
+                           const struct operand *operand, const struct gemm_weights *weights,
+                           const struct gemm_place *place, const struct operand_result *result);
 
 #endif

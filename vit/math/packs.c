@@ -99,11 +99,13 @@ enum vitlrp_precision packs_precision(const struct gemm_backend *backend,
     return has_both ? precision : VITLRP_PRECISION_FP32;
 }
 
-size_t packs_pieces(const struct gemm_backend *backend, enum vitlrp_precision precision) {
-    if (backend->packing == NULL || !backend->packing->supports(GEMM_BF16X3)) {
-        return 0;
-    }
-    return precision == VITLRP_PRECISION_BF16 ? 1 : precision == VITLRP_PRECISION_BF16X3 ? 2 : 0;
+struct bf16_form packs_form(const struct gemm_backend *backend, enum vitlrp_precision precision) {
+    struct bf16_form form = {.unit =
+                                 backend->packing == NULL ? BF16_NONE : backend->packing->unit(),
+                             .pieces = precision == VITLRP_PRECISION_BF16     ? 1
+                                       : precision == VITLRP_PRECISION_BF16X3 ? 2
+                                                                              : 0};
+    return form.unit == BF16_NONE || form.pieces == 0 ? (struct bf16_form){0} : form;
 }
 
 /* ---- Making ---- */

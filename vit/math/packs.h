@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "base/status.h"
+#include "vit/math/bf16.h"
 #include "vit/math/engine.h"
 #include "vit/math/linear.h"
 
@@ -16,9 +17,9 @@
 enum vitlrp_precision packs_precision(const struct gemm_backend *backend,
                                       enum vitlrp_precision precision);
 
-/* Pieces of the operands in products by the processor's own unit, at a precision that
- * packs_precision gave: 0 where floats are multiplied. */
-size_t packs_pieces(const struct gemm_backend *backend, enum vitlrp_precision precision);
+/* Products by the processor's own unit, at a precision that packs_precision gave: BF16_NONE where
+ * floats are multiplied. */
+struct bf16_form packs_form(const struct gemm_backend *backend, enum vitlrp_precision precision);
 
 /* A layer that can be arranged. */
 struct packed_layer {

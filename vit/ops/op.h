@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "vit/math/attention.h"
+#include "vit/math/bf16.h"
 #include "vit/math/engine.h"
 #include "vit/math/linear.h"
 #include "vit/math/profile.h"
@@ -69,9 +70,8 @@ struct op_array {
 struct op_call {
     const struct engine *engine;
     const struct op *op;
-    size_t images; /* 1 in the backward pass */
-    size_t pieces; /* bfloat16 that stand for a float in products by the processor's own unit, those
-                      of attention too; 0: there is none, or floats are wanted */
+    size_t images;         /* 1 in the backward pass */
+    struct bf16_form form; /* of products, those of attention too */
     const uint8_t *absent; /* [images, tokens]: 1 where a token is not there; NULL: all are, as
                               always in the backward pass. What mixes rows leaves it out, and its
                               own row is of no meaning */

@@ -65,7 +65,7 @@ struct attention op_attention_of(const struct op_call *call) {
                                   .qkv = call->in[0].x,
                                   .absent = call->absent,
                                   .causal = call->op->causal,
-                                  .pieces = call->pieces};
+                                  .form = call->form};
     if (call->texts != NULL && call->texts->count > 1) {
         attention.starts = call->texts->starts;
         attention.tokens = longest_text(call->texts);
@@ -87,9 +87,9 @@ struct attention op_attention_of(const struct op_call *call) {
 /* For all query rows, though fewer may leave: observers see every one. */
 static void need(const struct op_call *call, struct op_need *need) {
     size_t tokens = size_max(call->in[0].rows, call->op->tokens->longest);
-    need->thread_floats =
-        attention_thread_scratch(tokens, tokens, call->op->weights[1] != NULL) +
-        attention_operand_scratch(tokens, tokens, call->out.width / call->op->heads, call->pieces);
+    need->thread_floats = attention_thread_scratch(tokens, tokens, call->op->weights[1] != NULL) +
+                          attention_operand_scratch(
+                              tokens, tokens, call->out.width / call->op->heads, call->form.pieces);
     need->scratch[BIAS] = call->backward && has_bias(call) ? call->op->heads : 0;
 }
 

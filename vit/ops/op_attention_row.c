@@ -22,7 +22,7 @@ static void need(const struct op_call *call, struct op_need *need) {
     size_t row = call->images * call->out.width;
     need->thread_floats = size_max(attention_row_thread_scratch(call->op->heads, call->in[0].rows),
                                    linear_thread_scratch());
-    need->operand = linear_forward_operand(call->images, call->in[0].width, call->pieces);
+    need->operand = linear_forward_operand(call->images, call->in[0].width, call->form.pieces);
     need->scratch[FIRST] = row;
     need->scratch[QUERIES] = row;
     need->scratch[KEYS] = call->op->heads * row;

@@ -22,11 +22,11 @@ static void need(const struct op_call *call, struct op_need *need) {
     need->thread_floats = linear_thread_scratch();
     if (!call->backward) {
         bool gathers = has_residual(call) && call->residual.rows != call->out.rows;
-        need->operand = linear_forward_operand(rows, call->in[0].width, call->pieces);
+        need->operand = linear_forward_operand(rows, call->in[0].width, call->form.pieces);
         need->scratch[ROWS] = gathers && call->images > 1 ? outputs : 0;
         return;
     }
-    need->operand = linear_relevance_operand(rows, widest, call->pieces);
+    need->operand = linear_relevance_operand(rows, widest, call->form.pieces);
     need->scratch[OUTPUT] = has_residual(call) ? outputs : 0;
     need->scratch[OUTPUT_G] = has_residual(call) ? outputs : 0;
     need->scratch[SIGNS] = outputs;

@@ -25,12 +25,12 @@ static void need(const struct op_call *call, struct op_need *need) {
     size_t dim = call->out.width / 3;
     need->thread_floats = linear_thread_scratch();
     if (!call->backward) {
-        need->operand = linear_forward_operand(rows, call->in[0].width, call->pieces);
+        need->operand = linear_forward_operand(rows, call->in[0].width, call->form.pieces);
         need->scratch[ROWS] =
             is_whole(call) || call->images == 1 ? 0 : call->images * call->out.query_rows * dim;
         return;
     }
-    need->operand = linear_relevance_operand(rows, call->out.width, call->pieces);
+    need->operand = linear_relevance_operand(rows, call->out.width, call->form.pieces);
     need->scratch[SIGNS] = rows * call->out.width;
     need->scratch[QUERY_G] = is_whole(call) ? 0 : call->out.query_rows * dim;
 }

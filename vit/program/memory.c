@@ -49,7 +49,7 @@ static void shape_call(const struct planner *planner, size_t index, bool backwar
     const struct op *op = &program->ops[index];
     *call = (struct op_call){.op = op,
                              .images = planner->memory->images,
-                             .pieces = planner->memory->pieces,
+                             .form = planner->memory->form,
                              .backward = backward};
     for (size_t k = 0; k < OP_INPUTS; k++) {
         call->in[k] = program_array(program, op->in[k]);
@@ -364,7 +364,7 @@ static bool plan(struct planner *planner) {
 enum vitlrp_status memory_plan(const struct program *program, size_t images, bool keeps,
                                struct memory *memory, struct vitlrp_error *err) {
     struct planner planner = {.program = program, .memory = memory};
-    *memory = (struct memory){.images = images, .pieces = memory->pieces, .keeps = keeps};
+    *memory = (struct memory){.images = images, .form = memory->form, .keeps = keeps};
     if (!sizes_fit(program, images)) {
         return fail(err, VITLRP_LIMIT, "sizes beyond what memory can hold");
     }

@@ -4,6 +4,7 @@
 #define VIT_MEMORY_H
 
 #include "base/arena.h"
+#include "vit/math/bf16.h"
 #include "vit/program/program.h"
 
 /* Offsets are in floats of memory.scratch, OP_NONE: nowhere. */
@@ -36,7 +37,7 @@ struct memory {
     float *scratch;
     size_t scratch_floats, thread_floats, operand;
     size_t images;
-    size_t pieces; /* op_call.pieces; set before it is planned */
+    struct bf16_form form; /* op_call.form; set before it is planned */
     bool keeps;
 };
 

@@ -31,7 +31,7 @@ enum vitlrp_status runner_plan(struct runner *runner, const struct vit_model *mo
     TRY(gemm_backend_find(request->backend, &backend, err));
     TRY(program_open(model, &request->program, &runner->program, err));
     runner->precision = packs_precision(backend, request->precision);
-    runner->memory.pieces = packs_pieces(backend, runner->precision);
+    runner->memory.form = packs_form(backend, runner->precision);
     enum vitlrp_status status =
         memory_plan(runner->program, request->images, request->program.keeps, &runner->memory, err);
     struct arena arena = arena_measuring();
@@ -60,7 +60,7 @@ static struct op_call make_call(const struct runner *runner, size_t index, bool 
     struct op_call call = {.engine = &runner->engine,
                            .op = op,
                            .images = 1,
-                           .pieces = runner->memory.pieces,
+                           .form = runner->memory.form,
                            .backward = backward,
                            .residual = array_of(runner, op->residual, backward),
                            .out = array_of(runner, op->out, backward)};

@@ -1,4 +1,4 @@
-/* Products by the processor's own unit for bfloat16 against plain loops in float64: both
+/* Products by the processor's own units for bfloat16 against plain loops in float64: both
  * arrangements of both operands, |x|, one piece and two, every remainder of rows, columns and
  * depth, sums that are added to; and attention with such products. Where there is no such unit,
  * nobody uses it. */
@@ -9,8 +9,8 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "support/arrays.h"
-#include "vit/math/amx.h"
 #include "vit/math/attention.h"
+#include "vit/math/bf16.h"
 #include "vit/math/packs.h"
 
 #include "support/unit.h"
@@ -19,7 +19,8 @@
 static const double TOLERANCES[3] = {[1] = 0x1.02p-7, [2] = 0x1.8p-15};
 
 struct product_case {
-    size_t m, n, k, pieces;
+    struct bf16_form form;
+    size_t m, n, k;
     bool transpose_a, transpose_b, absolute;
     float alpha, beta;
 };
@@ -45,21 +46,22 @@ static void check_entries(const struct product_case *of, const float *a, const f
         }
         size_t at = row * (of->n + 7) + column;
         double wanted = (double) of->alpha * sum + (double) of->beta * (double) before[at];
-        double bound = TOLERANCES[of->pieces] * size * (double) of->alpha + 1e-6 * fabs(wanted);
+        double bound =
+            TOLERANCES[of->form.pieces] * size * (double) of->alpha + 1e-6 * fabs(wanted);
         if (!(fabs((double) c[at] - wanted) <= bound)) {
             fail_msg("[%zu, %zu] x [%zu, %zu], %zu pieces, entry %zu: %g instead of %g", of->m,
-                     of->k, of->k, of->n, of->pieces, i, (double) c[at], wanted);
+                     of->k, of->k, of->n, of->form.pieces, i, (double) c[at], wanted);
         }
     }
 }
 
 static void check_product(const struct product_case *of, struct test_random *random) {
-    const struct amx_source a = {
+    const struct bf16_source a = {
         .x = random_floats(random, (of->m + of->k + 3) * (of->m + of->k + 3), 1.0),
         .stride = of->transpose_a ? of->m + 3 : of->k + 3,
         .transposed = of->transpose_a,
         .absolute = of->absolute};
-    const struct amx_source b = {
+    const struct bf16_source b = {
         .x = random_floats(random, (of->n + of->k + 5) * (of->n + of->k + 5), 0.1),
         .stride = of->transpose_b ? of->k + 5 : of->n + 5,
         .transposed = of->transpose_b,
@@ -67,21 +69,21 @@ static void check_product(const struct product_case *of, struct test_random *ran
     size_t count = of->m * (of->n + 7);
     float *before = random_floats(random, count, 1.0);
     float *c = floats(count);
-    uint16_t *rows = mem_calloc(of->m * of->pieces * amx_depth(of->k), sizeof *rows);
-    uint16_t *packed = mem_calloc(amx_packed(of->n, of->k, of->pieces), sizeof *packed);
+    uint16_t *rows = mem_calloc(of->m * of->form.pieces * bf16_depth(of->k), sizeof *rows);
+    uint16_t *packed = mem_calloc(bf16_packed(of->n, of->k, of->form.pieces), sizeof *packed);
     memcpy(c, before, count * sizeof *c);
-    amx_rows(rows, &a, of->m, of->k, of->pieces);
-    amx_pack(packed, &b, of->n, of->k, of->pieces);
-    amx_multiply(&(struct amx_product){.m = of->m,
-                                       .n = of->n,
-                                       .k = of->k,
-                                       .pieces = of->pieces,
-                                       .a = rows,
-                                       .b = packed,
-                                       .alpha = of->alpha,
-                                       .beta = of->beta,
-                                       .c = c,
-                                       .c_stride = of->n + 7});
+    bf16_rows(rows, &a, of->m, of->k, of->form.pieces);
+    bf16_pack(packed, &b, of->n, of->k, of->form.pieces);
+    bf16_multiply(&(struct bf16_product){.form = of->form,
+                                         .m = of->m,
+                                         .n = of->n,
+                                         .k = of->k,
+                                         .a = rows,
+                                         .b = packed,
+                                         .alpha = of->alpha,
+                                         .beta = of->beta,
+                                         .c = c,
+                                         .c_stride = of->n + 7});
     check_entries(of, a.x, b.x, before, c);
     for (size_t i = 0; i < count; i++) {
         assert_true(i % (of->n + 7) < of->n || c[i] == before[i]);
@@ -94,25 +96,58 @@ static void check_product(const struct product_case *of, struct test_random *ran
     mem_free(packed);
 }
 
+/* The forms that this processor has. */
+static size_t list_forms(struct bf16_form forms[3]) {
+    static const struct bf16_form ALL[] = {{BF16_VECTOR, 1}, {BF16_MATRIX, 1}, {BF16_MATRIX, 2}};
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof ALL / sizeof ALL[0]; i++) {
+        if (bf16_ready(ALL[i].unit)) {
+            forms[count++] = ALL[i];
+        }
+    }
+    return count;
+}
+
+/* All arrangements of both operands, in one form and of one size. */
+static void check_products(struct bf16_form form, const size_t size[3],
+                           struct test_random *random) {
+    for (size_t i = 0; i < 8; i++) {
+        struct product_case of = {.form = form,
+                                  .m = size[0],
+                                  .n = size[1],
+                                  .k = size[2],
+                                  .transpose_a = (i & 1) != 0,
+                                  .transpose_b = (i & 2) != 0,
+                                  .absolute = (i & 4) != 0,
+                                  .alpha = 1.0F};
+        check_product(&of, random);
+        of.alpha = 0.5F;
+        of.beta = (i & 1) != 0 ? 1.0F : 0.0F;
+        check_product(&of, random);
+    }
+}
+
 static void test_products(void **unused) {
     static const size_t SIZES[][3] = {{1, 1, 1},    {5, 33, 31},  {16, 32, 32}, {17, 16, 33},
                                       {32, 64, 64}, {37, 50, 70}, {64, 7, 390}, {81, 96, 801}};
     struct test_random random = {12};
+    struct bf16_form forms[3];
+    size_t count = list_forms(forms);
     (void) unused;
-    for (size_t i = 0; amx_ready() && i < 16 * sizeof SIZES / sizeof SIZES[0]; i++) {
-        const size_t *size = SIZES[i / 16];
-        struct product_case of = {.m = size[0],
-                                  .n = size[1],
-                                  .k = size[2],
-                                  .pieces = 1 + i % 2,
-                                  .transpose_a = (i & 2) != 0,
-                                  .transpose_b = (i & 4) != 0,
-                                  .absolute = (i & 8) != 0,
-                                  .alpha = 1.0F};
-        check_product(&of, &random);
-        of.alpha = 0.5F;
-        of.beta = (i & 2) != 0 ? 1.0F : 0.0F;
-        check_product(&of, &random);
+    for (size_t i = 0; i < count * (sizeof SIZES / sizeof SIZES[0]); i++) {
+        check_products(forms[i % count], SIZES[i / count], &random);
+    }
+}
+
+/* Every number of rows that a block may have, behind a whole one and alone. */
+static void test_rows_of_a_block(void **unused) {
+    struct test_random random = {14};
+    struct bf16_form forms[3];
+    size_t count = list_forms(forms);
+    (void) unused;
+    for (size_t i = 0; i < 33 * count; i++) {
+        const size_t size[3] = {1 + i / count, 40, 40};
+        check_products(forms[i % count], size, &random);
     }
 }
 
@@ -161,9 +196,12 @@ static void check_attention(size_t tokens, size_t rows, size_t size, bool differ
     float *g_out = random_floats(&random, rows * attention.dim, 1.0);
     attention.qkv = qkv;
     struct attention_made exact = attend(&attention, g_out);
-    for (attention.pieces = 1; attention.pieces <= 2; attention.pieces++) {
+    struct bf16_form forms[3];
+    size_t count = list_forms(forms);
+    for (size_t i = 0; i < count; i++) {
+        attention.form = forms[i];
         struct attention_made made = attend(&attention, g_out);
-        double bound = BOUNDS[attention.pieces];
+        double bound = BOUNDS[attention.form.pieces];
         assert_true(relative_error(made.out, exact.out, IMAGES * rows * attention.dim) < bound);
         assert_true(relative_error(made.g_qkv, exact.g_qkv, tokens * 3 * attention.dim) < bound);
         mem_free(made.out);
@@ -177,39 +215,48 @@ static void check_attention(size_t tokens, size_t rows, size_t size, bool differ
 
 static void test_attention(void **unused) {
     (void) unused;
-    if (amx_ready()) {
-        check_attention(37, 37, 64, false);
-        check_attention(401, 401, 16, false);
-        check_attention(197, 1, 24, false);
-        check_attention(65, 65, 32, true);
-    }
+    check_attention(37, 37, 64, false);
+    check_attention(401, 401, 16, false);
+    check_attention(197, 1, 24, false);
+    check_attention(65, 65, 32, true);
 }
 
 /* ---- Who uses it ---- */
 
+/* What a backend makes of each precision on this processor. */
+static void check_forms(const struct gemm_backend *backend, enum bf16_unit unit) {
+    bool has_two = unit == BF16_MATRIX;
+    assert_int_equal(packs_precision(backend, VITLRP_PRECISION_BF16X3),
+                     has_two ? VITLRP_PRECISION_BF16X3 : VITLRP_PRECISION_FP32);
+    struct bf16_form form = packs_form(backend, VITLRP_PRECISION_BF16);
+    assert_int_equal(form.unit, unit);
+    assert_int_equal(form.pieces, unit == BF16_NONE ? 0 : 1);
+    assert_int_equal(packs_form(backend, VITLRP_PRECISION_MIXED).unit, BF16_NONE);
+    assert_int_equal(packs_form(backend, VITLRP_PRECISION_FP32).unit, BF16_NONE);
+    if (has_two) {
+        assert_int_equal(packs_form(backend, VITLRP_PRECISION_BF16X3).pieces, 2);
+    }
+}
+
 static void test_precisions(void **unused) {
+    static const char *const UNITS[] = {"none", "AVX512-BF16", "AMX"};
     const struct gemm_backend *backend;
     struct vitlrp_error err;
     (void) unused;
     assert_int_equal(gemm_backend_find("openblas", &backend, &err), VITLRP_OK);
-    assert_int_equal(packs_precision(backend, VITLRP_PRECISION_BF16X3), VITLRP_PRECISION_FP32);
-    assert_int_equal(packs_pieces(backend, VITLRP_PRECISION_BF16), 0);
-    if (gemm_backend_find("onednn", &backend, &err) != VITLRP_OK) {
-        return;
+    check_forms(backend, BF16_NONE);
+    if (gemm_backend_find("onednn", &backend, &err) == VITLRP_OK) {
+        enum bf16_unit unit = backend->packing->unit();
+        check_forms(backend, unit);
+        assert_true(bf16_ready(unit));
+        printf("bfloat16 by the processor's own unit: %s\n", UNITS[unit]);
     }
-    size_t pieces = packs_pieces(backend, VITLRP_PRECISION_BF16X3);
-    assert_int_equal(
-        pieces,
-        packs_precision(backend, VITLRP_PRECISION_BF16X3) == VITLRP_PRECISION_BF16X3 ? 2 : 0);
-    assert_int_equal(packs_pieces(backend, VITLRP_PRECISION_BF16), pieces / 2);
-    assert_int_equal(packs_pieces(backend, VITLRP_PRECISION_MIXED), 0);
-    assert_true(pieces == 0 || amx_ready());
-    printf("bfloat16 by the processor's own unit: %s\n", pieces > 0 ? "yes" : "no");
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_products),
+        cmocka_unit_test(test_rows_of_a_block),
         cmocka_unit_test(test_attention),
         cmocka_unit_test(test_precisions),
     };
