@@ -22,8 +22,18 @@ struct product_case {
     struct bf16_form form;
     size_t m, n, k;
     bool transpose_a, transpose_b, absolute;
+    bool added; /* a bias and a residual */
     float alpha, beta;
 };
+
+/* What is added: of column j and of entry i of C. */
+static float bias_of(size_t j) {
+    return 0.25F * (float) (j % 9);
+}
+
+static float residual_of(size_t i) {
+    return 0.5F - 0.125F * (float) (i % 11);
+}
 
 static double entry(const float *x, bool transposed, size_t stride, size_t row, size_t column) {
     return (double) (transposed ? x[column * stride + row] : x[row * stride + column]);
@@ -46,6 +56,7 @@ static void check_entries(const struct product_case *of, const float *a, const f
         }
         size_t at = row * (of->n + 7) + column;
         double wanted = (double) of->alpha * sum + (double) of->beta * (double) before[at];
+        wanted += of->added ? (double) bias_of(column) + (double) residual_of(i) : 0.0;
         double bound =
             TOLERANCES[of->form.pieces] * size * (double) of->alpha + 1e-6 * fabs(wanted);
         if (!(fabs((double) c[at] - wanted) <= bound)) {
@@ -74,6 +85,12 @@ static void check_product(const struct product_case *of, struct test_random *ran
     memcpy(c, before, count * sizeof *c);
     bf16_rows(rows, &a, of->m, of->k, of->form.pieces);
     bf16_pack(packed, &b, of->n, of->k, of->form.pieces);
+    float *bias = floats(of->n);
+    float *residual = floats(of->m * of->n);
+    for (size_t i = 0; i < of->m * of->n; i++) {
+        bias[i % of->n] = bias_of(i % of->n);
+        residual[i] = residual_of(i);
+    }
     bf16_multiply(&(struct bf16_product){.form = of->form,
                                          .m = of->m,
                                          .n = of->n,
@@ -83,11 +100,16 @@ static void check_product(const struct product_case *of, struct test_random *ran
                                          .alpha = of->alpha,
                                          .beta = of->beta,
                                          .c = c,
-                                         .c_stride = of->n + 7});
+                                         .c_stride = of->n + 7,
+                                         .bias = of->added ? bias : NULL,
+                                         .residual = of->added ? residual : NULL,
+                                         .residual_stride = of->n});
     check_entries(of, a.x, b.x, before, c);
     for (size_t i = 0; i < count; i++) {
         assert_true(i % (of->n + 7) < of->n || c[i] == before[i]);
     }
+    mem_free(bias);
+    mem_free(residual);
     mem_free((void *) a.x);
     mem_free((void *) b.x);
     mem_free(before);
@@ -124,6 +146,10 @@ static void check_products(struct bf16_form form, const size_t size[3],
         of.alpha = 0.5F;
         of.beta = (i & 1) != 0 ? 1.0F : 0.0F;
         check_product(&of, random);
+        of.added = true;
+        if (form.unit == BF16_VECTOR) {
+            check_product(&of, random);
+        }
     }
 }
 
