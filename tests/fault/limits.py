@@ -12,6 +12,7 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
 import every_verb  # noqa: E402
+import preload  # noqa: E402
 import small_model  # noqa: E402
 
 MIB = 1 << 20
@@ -281,6 +282,7 @@ def control_group(commands, folder):
 
 def main():
     program, shim, data = (os.path.abspath(path) for path in sys.argv[1:4])
+    shim = preload.preloadable(shim)
     whole = sys.argv[4:] == ["--whole"]
     small_model.use()
 

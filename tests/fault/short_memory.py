@@ -10,9 +10,11 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
+import preload  # noqa: E402
 import small_model  # noqa: E402
 
 PROGRAM, SHIM, DATA = (os.path.abspath(path) for path in sys.argv[1:4])
+SHIM = preload.preloadable(SHIM)
 IMAGES = ("dam.jpg", "goldfish.jpg", "koala.jpg", "panda.jpg")
 MOST = 12
 

@@ -18,6 +18,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
 import every_verb  # noqa: E402
+import preload  # noqa: E402
 import small_model  # noqa: E402
 
 HANG = 600  # a hang lasts; a busy machine does not make one
@@ -185,7 +186,7 @@ class Sweep:
 
 
 def main():
-    program, shim = (os.path.abspath(path) for path in sys.argv[1:3])
+    program, shim = os.path.abspath(sys.argv[1]), preload.preloadable(sys.argv[2])
     what, density, chosen = sys.argv[3], int(sys.argv[4]), sys.argv[5:]
     complaints = []
     small_model.use(backend="openblas")

@@ -14,6 +14,7 @@ import tempfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
+import preload  # noqa: E402
 import small_model  # noqa: E402
 
 OUTPUTS = ("picture.png", "map.npy", "report.json", "logits.npy")
@@ -124,6 +125,7 @@ def check_signals(program, shim, photo):
 def main():
     small_model.use(backend="openblas")
     program, shim, data = (os.path.abspath(path) for path in sys.argv[1:4])
+    shim = preload.preloadable(shim)
     photo = os.path.join(data, "goldfish.jpg")
     with tempfile.TemporaryDirectory() as scratch:
         folder = os.path.join(scratch, "out")

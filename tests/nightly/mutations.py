@@ -17,6 +17,7 @@ import argparse
 import atexit
 import collections
 import fnmatch
+import glob
 import hashlib
 import json
 import os
@@ -70,9 +71,9 @@ SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g1"
 
 
 def sources():
-    files = ["vit/*.c", "eval/*.c", "imgio/*.c", "src/text/*.c"]
-    found = subprocess.run(["git", "-C", ROOT, "ls-files", *files], check=True, capture_output=True, text=True)
-    return [mutation_operators.source_of(ROOT, path) for path in found.stdout.split()]
+    folders = ["vit/*", "eval", "imgio", "src/text"]
+    found = [path for folder in folders for path in glob.glob(f"{folder}/*.c", root_dir=ROOT)]
+    return [mutation_operators.source_of(ROOT, path) for path in sorted(found)]
 
 
 def room_of(path):

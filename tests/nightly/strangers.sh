@@ -58,6 +58,11 @@ refused() {
     fi
 }
 
+# attach TYPE PLACE [OPTION...]
+attach() {
+    mountpoint -q "$2" || { mount -t "$1" "${@:3}" "$1" "$2" && mounted+=("$2"); }
+}
+
 make_system() {
     if [ ! -d "$root" ]; then
         debootstrap --variant=minbase --include=make,ca-certificates "$release" "$root.part" \
@@ -65,7 +70,11 @@ make_system() {
         find /etc/apt/apt.conf.d -name '*proxy*' -exec cp {} "$root.part/etc/apt/apt.conf.d/" \;
         mv "$root.part" "$root"
     fi
-    mountpoint -q "$root/proc" || { mount -t proc proc "$root/proc" && mounted+=("$root/proc"); }
+    # What every running system has: processes, semaphores, terminals.
+    attach proc "$root/proc"
+    attach tmpfs "$root/dev/shm" -o mode=1777
+    attach devpts "$root/dev/pts" -o newinstance,ptmxmode=0666
+    ln -sf pts/ptmx "$root/dev/ptmx"
     cp /etc/resolv.conf "$root/etc/resolv.conf"
     echo 'Dpkg::Use-Pty "0";' >"$root/etc/apt/apt.conf.d/99without-terminal"
     # Whom this machine trusts: a network may have a certificate of its own.

@@ -18,7 +18,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 USED = ["classes/index", "info/wide", "eval/options/boxes", "batch/options/limit",
         "preprocessing/default/koala", "layer-scale/attnlrp/epsilon-0", "layer-scale/attnlrp/epsilon-0.01"]
 WRAPPER = """#!/bin/sh
-exec {program} "$@" {option}
+exec "{program}" "$@" {option}
 """
 
 
