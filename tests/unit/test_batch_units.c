@@ -5,8 +5,10 @@
 #include "base/mem.h"
 #include "support/attribution.h"
 #include "support/golden.h"
+#include "vit/model/edited_model.h"
 #include "vit/model/weights.h"
 #include "vit/program/batch.h"
+#include "vit/program/session.h"
 
 #include "support/unit.h"
 
@@ -246,6 +248,50 @@ static void test_each_alone(void **unused) {
     bench_close(&bench);
 }
 
+/* A register is no CLS, though it leads the tokens: what is said of other tokens is said of it, by
+ * means of values, by units that are set to means, and by edits. */
+static void test_registers_are_other_tokens(void **unused) {
+    enum { UNIT = 3 };
+    static const float MEANS[2] = {7.0F, 0.5F};
+    const struct vitlrp_edit edit = {{VITLRP_SITE_FC1, 1, UNIT}, 0.0F, MEANS};
+    float column_mean[DEPTH * WIDEST * 2];
+    struct vitlrp_unit_values values = {.site = VITLRP_SITE_FC1, .column_mean = column_mean};
+    const struct vit_session_options options = {.threads = 1, .backend = "auto"};
+    struct vit_session *session = NULL;
+    struct vit_model *edited = NULL;
+    struct vitlrp_error err = {0};
+    float logits[2][CLASSES];
+    struct bench bench;
+    (void) unused;
+    bench_open(&bench, VITLRP_SITE_FC1, 1, 1);
+    struct vit_config config = bench.model->config;
+    vit_model_free(bench.model);
+    config.registers = config.prefix;
+    config.pool = VIT_POOL_MEAN;
+    assert_int_equal(vit_model_random(&config, 5, &bench.model, &err), VITLRP_OK);
+    memset(bench.masks, 0, sizeof bench.masks);
+    bench.masks[UNIT] = 1;
+    bench.means[2 * UNIT] = MEANS[0];
+    bench.means[2 * UNIT + 1] = MEANS[1];
+    bench.versions.means = bench.means;
+    bench.versions.count = 1;
+    struct vit_batch *batch = open_batch(bench.model, 1, 1);
+    assert_int_equal(vit_batch_forward_units(batch, bench.input, &bench.versions, logits[0], &err),
+                     VITLRP_OK);
+    assert_int_equal(vit_model_edited(bench.model, &edit, 1, &edited, &err), VITLRP_OK);
+    plain_logits(edited, bench.input, logits[1]);
+    assert_true(largest_difference(logits[0], logits[1], CLASSES) < 1e-5);
+    assert_int_equal(vit_session_open(bench.model, &options, &session, &err), VITLRP_OK);
+    assert_int_equal(vit_forward_units(session, bench.input, NULL, &values, 1, &err), VITLRP_OK);
+    for (size_t i = 0; i < DEPTH * WIDEST; i++) {
+        assert_true(column_mean[2 * i] == 0.0F);
+    }
+    vit_session_close(session);
+    vit_model_free(edited);
+    vit_batch_close(batch);
+    bench_close(&bench);
+}
+
 static void test_refusals(void **unused) {
     static const struct vitlrp_unit BAD[] = {{VITLRP_SITE_STREAM, 0, 0}, {VITLRP_SITE_FC1, 3, 0},
                                              {VITLRP_SITE_FC1, -1, 0},   {VITLRP_SITE_FC1, 0, 128},
@@ -275,6 +321,7 @@ int main(void) {
         cmocka_unit_test(test_means_of_kinds),
         cmocka_unit_test(test_nothing_off_is_a_plain_pass),
         cmocka_unit_test(test_each_alone),
+        cmocka_unit_test(test_registers_are_other_tokens),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

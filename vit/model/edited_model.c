@@ -44,7 +44,7 @@ bool layer_edit_find(const struct vit_model *model, enum vitlrp_site site, size_
         adds =
             adds || numbers[LEADING * values + i] != 0.0F || numbers[OTHERS * values + i] != 0.0F;
     }
-    bool has_cls = slot_repeats(&model->config, SLOT_CLS_TOKEN) > 0;
+    bool has_cls = vit_has_cls(&model->config);
     const float *others = adds ? numbers + OTHERS * values : NULL;
     *out = (struct layer_edit){.factor = numbers + FACTOR * values,
                                .leading = adds && has_cls ? numbers + LEADING * values : others,

@@ -44,6 +44,11 @@ static inline size_t vit_channels(const struct vit_config *config) {
     return config->grey ? 1 : 3;
 }
 
+/* True if the first token is CLS: registers, which may lead the patches too, are other tokens. */
+static inline bool vit_has_cls(const struct vit_config *config) {
+    return config->prefix > config->registers + (config->distilled ? 1 : 0);
+}
+
 /* What stands for the slot's values in a block that lacks it while another has it. */
 float slot_neutral(enum slot slot);
 

@@ -5,6 +5,7 @@
 
 #include "base/checked.h"
 #include "base/mem.h"
+#include "vit/model/weights.h"
 #include "vit/program/batch_private.h"
 #include "vit/program/units.h"
 
@@ -127,12 +128,6 @@ static size_t first_off(const struct units_call *call) {
     return call->versions->blocks - 1;
 }
 
-/* CLS leads the tokens, of a model that has one. */
-static bool is_cls(const struct program *program, size_t row) {
-    const struct vit_config *config = &program->model->config;
-    return row == 0 && config->prefix > config->registers + (config->distilled ? 1 : 0);
-}
-
 /* Turns `count` units off in a row; means of the block [width, dim, 2], or NULL. */
 static void turn_off(const struct units_call *call, size_t count, const float *means, size_t kind,
                      float *row) {
@@ -158,8 +153,9 @@ static void mask_version(const struct units_call *call, size_t version, size_t b
             call->batch->off[count++] = (uint32_t) unit;
         }
     }
+    bool has_cls = vit_has_cls(&call->batch->runner.program->model->config);
     for (size_t row = 0; row < rows && count > 0; row++) {
-        size_t kind = is_cls(call->batch->runner.program, row) ? 0 : 1;
+        size_t kind = has_cls && row == 0 ? 0 : 1;
         turn_off(call, count, means, kind, x + row * numbers);
     }
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "vit/model/weights.h"
 
 /* Which block's units of the site the value is; the depth if it is none's. */
 static size_t block_of(const struct program *program, enum vitlrp_site site, size_t value) {
@@ -178,7 +179,7 @@ static void take_units(const struct units_view *view, const struct vitlrp_unit_v
     const struct unit_reading readings[] = {{relevance_at, view->program->tokens.count},
                                             {activation_at, array->rows}};
     struct unit_rows units = {.array = array,
-                              .has_cls = view->program->tokens.prefix > 0,
+                              .has_cls = vit_has_cls(&view->program->model->config),
                               .columns = unit_columns(view->program, values->site)};
     size_t count = array->width / units.columns;
     if (values->baseline != NULL) {
