@@ -164,9 +164,44 @@ static void test_factors_that_are_refused(void **unused) {
     scratch_close(&scratch);
 }
 
+#define SAVED "base_model.model.heads.head"
+
+/* A module that was trained whole is the adapter's, by a part of its tensors' names: "head" is the
+ * second part of torchvision's, behind one that begins alike. */
+static void test_saved_module(void **unused) {
+    static struct pth_list model;
+    struct vit_config config = small_config();
+    size_t classes = (size_t) config.classes;
+    struct scratch scratch = scratch_open();
+    struct pth_list adapter;
+    struct vit_model *adapted;
+    struct vitlrp_error err = {0};
+    (void) unused;
+    write_files(&scratch, &adapter);
+    pth_torchvision(&model, &config);
+    write_list(&scratch, "model.safetensors", &model);
+    adapter.count = 0;
+    pth_add(&adapter, SAVED ".weight", classes, DIM, 0, 0);
+    pth_add(&adapter, SAVED ".bias", classes, 0, 0, 0);
+    write_list(&scratch, "lora/adapter_model.safetensors", &adapter);
+    scratch_text(&scratch, "lora/adapter_config.json",
+                 "{" PLAIN_KEYS ", \"lora_alpha\": 6, \"modules_to_save\": [\"head\"]}");
+    if (load(&scratch, true, &adapted, &err) != VITLRP_OK) {
+        fail_msg("%s", err.message);
+    }
+    for (size_t i = 0; i < classes * DIM; i++) {
+        assert_true(slot_data(adapted, SLOT_HEAD_WEIGHT, 0)[i] == pth_value(SAVED ".weight", i));
+    }
+    vit_model_free(adapted);
+    scratch_text(&scratch, "lora/adapter_config.json",
+                 "{" PLAIN_KEYS ", \"lora_alpha\": 6, \"modules_to_save\": [\"ead\", \"hea\"]}");
+    expect_refusal(&scratch, VITLRP_UNSUPPORTED, "no part of a plain LoRA");
+    scratch_close(&scratch);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_merged),
-                                       cmocka_unit_test(test_configurations_that_are_refused),
-                                       cmocka_unit_test(test_factors_that_are_refused)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_merged), cmocka_unit_test(test_configurations_that_are_refused),
+        cmocka_unit_test(test_factors_that_are_refused), cmocka_unit_test(test_saved_module)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

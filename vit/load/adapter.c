@@ -84,13 +84,24 @@ static enum vitlrp_status read_config(const json_t *config, struct scale *out,
                                 : fail(err, VITLRP_FORMAT, "lora_alpha is missing or no number");
 }
 
-/* True if a part of the name ("classifier" of "classifier.weight") is in the list. */
+/* True if the name has these parts, whole ones and not its last: "head" of "heads.head.weight". */
+static bool has_parts(const char *name, const char *parts) {
+    size_t length = strlen(parts);
+    const char *at = name;
+    while (strncmp(at, parts, length) != 0 || at[length] != '.') {
+        const char *dot = strchr(at, '.');
+        if (dot == NULL) {
+            return false;
+        }
+        at = dot + 1;
+    }
+    return length > 0;
+}
+
 static bool is_saved(const json_t *modules, const char *name) {
     for (size_t i = 0; i < json_array_size(modules); i++) {
         const char *module = json_string_value(json_array_get(modules, i));
-        size_t length = module == NULL ? 0 : strlen(module);
-        const char *found = length == 0 ? NULL : strstr(name, module);
-        if (found != NULL && (found == name || found[-1] == '.') && found[length] == '.') {
+        if (module != NULL && has_parts(name, module)) {
             return true;
         }
     }
