@@ -296,12 +296,7 @@ static enum vitlrp_status merge_tensors(struct merging *merging, struct vitlrp_e
         }
         enum vitlrp_status status =
             a != NULL ? merge_factor(merging, tensor, a, err) : take_saved(merging, tensor, err);
-        if (status != VITLRP_OK) {
-            char label[TENSOR_LABEL_TEXT];
-            char prefix[TENSOR_LABEL_TEXT + 32];
-            snprintf(prefix, sizeof prefix, "tensor %s", tensor_label(label, tensor->name));
-            return error_prefix(err, status, prefix);
-        }
+        TRY(tensor_error_prefix(err, status, "tensor", tensor->name));
     }
     size_t factors = 0;
     for (size_t i = 0; i < tensors->count; i++) {

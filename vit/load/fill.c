@@ -3,9 +3,7 @@
 #include "vit/load/fill.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/checked.h"
 #include "base/mem.h"
@@ -95,17 +93,6 @@ static enum vitlrp_status read_share(struct tensor_reader *reader, const struct 
     return status;
 }
 
-/* Puts the tensor's name, and what of it, in front of the message of a failure. */
-static enum vitlrp_status prefix_tensor(struct vitlrp_error *err, enum vitlrp_status status,
-                                        const struct tensor_info *tensor, const char *what) {
-    char label[TENSOR_LABEL_TEXT];
-    char prefix[TENSOR_LABEL_TEXT + 32];
-    if (status != VITLRP_OK) {
-        snprintf(prefix, sizeof prefix, "tensor %s%s", tensor_label(label, tensor->name), what);
-    }
-    return error_prefix(err, status, prefix);
-}
-
 static enum vitlrp_status read_tensor(const struct tensor_info *tensor, const struct target *target,
                                       struct vitlrp_error *err) {
     struct tensor_reader reader;
@@ -117,7 +104,7 @@ static enum vitlrp_status read_tensor(const struct tensor_info *tensor, const st
         status = read_transposed(&reader, tensor->count, target, err);
     }
     tensor_reader_close(&reader);
-    return prefix_tensor(err, status, tensor, "");
+    return tensor_error_prefix(err, status, "tensor", tensor->name);
 }
 
 static void fill_with(float *out, size_t count, float value) {
@@ -151,7 +138,7 @@ static enum vitlrp_status check_order(const struct filling *filling,
     }
     enum vitlrp_status status = fail_limit(
         err, "%zu elements in another order are too many beside the weights", tensor->count);
-    return prefix_tensor(err, status, tensor, "");
+    return tensor_error_prefix(err, status, "tensor", tensor->name);
 }
 
 /* The values of a part in a stacked slot. */
@@ -324,9 +311,8 @@ static enum vitlrp_status read_views(const struct filling *filling, const struct
     size_t limit = left < SIZE_MAX ? (size_t) left : SIZE_MAX;
     enum vitlrp_status status =
         payload_read_all(views[0].tensor->source, extent, limit, &storage, err);
-    if (status != VITLRP_OK) {
-        return prefix_tensor(err, status, views[0].tensor, ": its storage");
-    }
+    TRY(tensor_error_prefix(err, error_prefix(err, status, "its storage"), "tensor",
+                            views[0].tensor->name));
     struct source source = source_over(storage.data, storage.size);
     for (size_t i = 0; i < count && status == VITLRP_OK; i++) {
         struct tensor_info view = *views[i].tensor;

@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "base/checked.h"
-
 static enum vitlrp_status read_shape(const struct vitlrp_tensor *tensor, struct tensor_info *out,
                                      struct vitlrp_error *err) {
     if (tensor->rank > TENSOR_MAX_RANK || (tensor->rank > 0 && tensor->shape == NULL)) {
@@ -44,16 +42,10 @@ static enum vitlrp_status read_tensor(const struct vitlrp_tensor *tensor, struct
 static enum vitlrp_status add_tensor(const struct vitlrp_tensor *tensor, struct vit_file *file,
                                      struct tensor_table *table, struct vitlrp_error *err) {
     struct tensor_info info = {.source = &file->source};
-    char quoted[TENSOR_LABEL_TEXT];
-    char label[TENSOR_LABEL_TEXT + 8] = "tensor ";
     if (tensor->name == NULL) {
         return fail(err, VITLRP_USAGE, "a tensor has no name");
     }
-    enum vitlrp_status status = read_tensor(tensor, &info, err);
-    if (status != VITLRP_OK) {
-        memcpy(label + strlen(label), tensor_label(quoted, tensor->name), sizeof quoted);
-        return error_prefix(err, status, label);
-    }
+    TRY(tensor_error_prefix(err, read_tensor(tensor, &info, err), "tensor", tensor->name));
     const struct source source = source_over(tensor->size > 0 ? tensor->data : "", tensor->size);
     TRY(vit_origin_set(file, tensor->name, &source, err));
     return tensor_table_add(table, &info, tensor->name, strlen(tensor->name), err);

@@ -1,6 +1,5 @@
 /* NumPy's .npz: a zip archive of .npy files, one for each array; the published JAX checkpoints of
  * the ViT paper are such. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/checked.h"
@@ -107,7 +106,6 @@ enum vitlrp_status npz_read(const struct zip *zip, struct checkpoint *out,
         const struct zip_entry *entry = &zip->entries[i];
         struct tensor_info tensor;
         char label[TENSOR_LABEL_TEXT];
-        char prefix[TENSOR_LABEL_TEXT + 8];
         size_t length = strlen(entry->name);
         if (length < 4 || strcmp(entry->name + length - 4, ".npy") != 0) {
             status = fail(err, VITLRP_UNSUPPORTED, "zip entry %s is no array",
@@ -118,8 +116,7 @@ enum vitlrp_status npz_read(const struct zip *zip, struct checkpoint *out,
         if (status == VITLRP_OK) {
             status = tensor_table_add(&out->tensors, &tensor, entry->name, length - 4, err);
         } else {
-            snprintf(prefix, sizeof prefix, "array %s", tensor_label(label, entry->name));
-            status = error_prefix(err, status, prefix);
+            status = tensor_error_prefix(err, status, "array", entry->name);
         }
     }
     mem_free(heads.bytes);

@@ -1,10 +1,8 @@
 /* The safetensors container: 8 bytes of header length, a JSON header, the data. Refuses every
  * header that does not account for every byte of the file exactly once. */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/checked.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "vit/load/checkpoint.h"
@@ -121,7 +119,6 @@ static enum vitlrp_status check_metadata(const json_t *metadata, struct vitlrp_e
 
 static enum vitlrp_status read_header(json_t *header, uint64_t data_start, uint64_t file_size,
                                       struct checkpoint *out, struct vitlrp_error *err) {
-    char label[TENSOR_LABEL_TEXT + 8];
     const char *key;
     json_t *entry;
     json_object_foreach(header, key, entry) {
@@ -133,11 +130,7 @@ static enum vitlrp_status read_header(json_t *header, uint64_t data_start, uint6
         struct tensor_info tensor;
         enum vitlrp_status status =
             read_tensor(entry, data_start, file_size - data_start, &tensor, err);
-        if (status != VITLRP_OK) {
-            char quoted[TENSOR_LABEL_TEXT];
-            snprintf(label, sizeof label, "tensor %s", tensor_label(quoted, key));
-            return error_prefix(err, status, label);
-        }
+        TRY(tensor_error_prefix(err, status, "tensor", key));
         TRY(tensor_table_add(&out->tensors, &tensor, key, strlen(key), err));
     }
     return check_coverage(&out->tensors, data_start, file_size, err);

@@ -114,6 +114,17 @@ const char *tensor_label(char out[TENSOR_LABEL_TEXT], const char *name) {
     return out;
 }
 
+enum vitlrp_status tensor_error_prefix(struct vitlrp_error *err, enum vitlrp_status status,
+                                       const char *kind, const char *name) {
+    char label[TENSOR_LABEL_TEXT];
+    char prefix[TENSOR_LABEL_TEXT + 32];
+    if (status == VITLRP_OK) {
+        return status;
+    }
+    snprintf(prefix, sizeof prefix, "%s %s", kind, tensor_label(label, name));
+    return error_prefix(err, status, prefix);
+}
+
 static enum vitlrp_status table_grow(struct tensor_table *table, struct vitlrp_error *err) {
     size_t capacity = table->capacity == 0 ? 64 : table->capacity * 2;
     struct tensor_info *items = mem_resize(table->items, capacity, sizeof *items);

@@ -53,6 +53,11 @@ void tensor_shape_text(char out[TENSOR_SHAPE_TEXT], size_t rank, const size_t *s
 #define TENSOR_LABEL_TEXT 132
 const char *tensor_label(char out[TENSOR_LABEL_TEXT], const char *name);
 
+/* Puts what a failure is about in front of its message: "tensor 'name'", the name escaped and
+ * shortened. */
+enum vitlrp_status tensor_error_prefix(struct vitlrp_error *err, enum vitlrp_status status,
+                                       const char *kind, const char *name);
+
 /* The tensors of a checkpoint, in the file's order. Zero-initialise all but the limit. */
 struct tensor_table {
     size_t limit;              /* of tensors */

@@ -262,12 +262,7 @@ static enum vitlrp_status add_tensor(void *context, const char *name, size_t len
     TRY(tensor_table_add(table, &tensor, name, length, err));
     struct tensor_info *entry = &table->items[table->count - 1];
     enum vitlrp_status status = read_tensor(value, reading->finder, &tensor, err);
-    if (status != VITLRP_OK) {
-        char label[TENSOR_LABEL_TEXT];
-        char prefix[TENSOR_LABEL_TEXT + 8];
-        snprintf(prefix, sizeof prefix, "tensor %s", tensor_label(label, entry->name));
-        return error_prefix(err, status, prefix);
-    }
+    TRY(tensor_error_prefix(err, status, "tensor", entry->name));
     tensor.name = entry->name;
     *entry = tensor;
     return VITLRP_OK;

@@ -2,12 +2,10 @@
  * parts, encrypted or exotically compressed entries, and names that would leave a folder. */
 #include "vit/load/zip.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "base/text.h"
 #include "vit/load/tensor.h"
 
 #define MAX_NAME ((size_t) 4096)
@@ -257,17 +255,12 @@ static enum vitlrp_status check_overlaps(struct zip *zip, uint64_t limit,
     for (size_t i = 0; i < zip->count; i++) {
         struct zip_entry *entry = &zip->entries[i];
         uint64_t end = i + 1 < zip->count ? zip->entries[i + 1].extent.offset : limit;
-        char label[TENSOR_LABEL_TEXT];
-        char prefix[TENSOR_LABEL_TEXT + 16];
         enum vitlrp_status status = resolve_entry(zip, entry, err);
         if (status == VITLRP_OK &&
             (entry->extent.offset > end || entry->extent.stored > end - entry->extent.offset)) {
             status = fail(err, VITLRP_FORMAT, "overlaps what follows it");
         }
-        if (status != VITLRP_OK) {
-            snprintf(prefix, sizeof prefix, "zip entry %s", tensor_label(label, entry->name));
-            return error_prefix(err, status, prefix);
-        }
+        TRY(tensor_error_prefix(err, status, "zip entry", entry->name));
     }
     return VITLRP_OK;
 }
