@@ -60,38 +60,34 @@ static enum vitlrp_status read_sizes(const struct inference *inference, struct v
     return VITLRP_OK;
 }
 
-static void show(struct fact *fact, size_t value) {
-    fact_state(fact, (double) value, FACT_TENSORS, NULL, NULL);
-}
-
 /* Whatever else is stated about these must agree with the tensors. */
 static enum vitlrp_status join_tensors(const struct inference *inference,
                                        struct vitlrp_error *err) {
     const size_t *sizes = inference->sizes;
     const struct layout_binding *binding = inference->binding;
     struct model_facts shown = {0};
-    show(&shown.width, sizes[DIMENSION_WIDTH]);
-    show(&shown.depth, binding->depth);
-    show(&shown.mlp_width, sizes[DIMENSION_MLP]);
-    show(&shown.patch_height, sizes[DIMENSION_PATCH_HEIGHT]);
-    show(&shown.patch_width, sizes[DIMENSION_PATCH_WIDTH]);
-    show(&shown.channels, sizes[DIMENSION_CHANNELS]);
-    show(&shown.class_token, layout_has_part(binding, SLOT_CLS_TOKEN, PART_CLS));
-    show(&shown.distillation_token, layout_has_part(binding, SLOT_CLS_TOKEN, PART_DIST));
-    show(&shown.registers, sizes[DIMENSION_REGISTERS]);
-    show(&shown.embed_norm, has(inference, SLOT_EMBED_NORM_WEIGHT));
-    show(&shown.pre_norm, has(inference, SLOT_PRE_NORM_WEIGHT));
-    show(&shown.attention_norm, has(inference, SLOT_ATTENTION_NORM_WEIGHT));
-    show(&shown.mlp_norm, has(inference, SLOT_MLP_NORM_WEIGHT));
-    show(&shown.differential, has(inference, SLOT_LAMBDAS));
-    show(&shown.qk_norm, has(inference, SLOT_QK_NORM_WEIGHT));
-    show(&shown.relative_positions,
-         has(inference, SLOT_BIAS_TABLE) || has(inference, SLOT_SHARED_BIAS_TABLE));
+    fact_show(&shown.width, (double) sizes[DIMENSION_WIDTH]);
+    fact_show(&shown.depth, (double) binding->depth);
+    fact_show(&shown.mlp_width, (double) sizes[DIMENSION_MLP]);
+    fact_show(&shown.patch_height, (double) sizes[DIMENSION_PATCH_HEIGHT]);
+    fact_show(&shown.patch_width, (double) sizes[DIMENSION_PATCH_WIDTH]);
+    fact_show(&shown.channels, (double) sizes[DIMENSION_CHANNELS]);
+    fact_show(&shown.class_token, layout_has_part(binding, SLOT_CLS_TOKEN, PART_CLS));
+    fact_show(&shown.distillation_token, layout_has_part(binding, SLOT_CLS_TOKEN, PART_DIST));
+    fact_show(&shown.registers, (double) sizes[DIMENSION_REGISTERS]);
+    fact_show(&shown.embed_norm, has(inference, SLOT_EMBED_NORM_WEIGHT));
+    fact_show(&shown.pre_norm, has(inference, SLOT_PRE_NORM_WEIGHT));
+    fact_show(&shown.attention_norm, has(inference, SLOT_ATTENTION_NORM_WEIGHT));
+    fact_show(&shown.mlp_norm, has(inference, SLOT_MLP_NORM_WEIGHT));
+    fact_show(&shown.differential, has(inference, SLOT_LAMBDAS));
+    fact_show(&shown.qk_norm, has(inference, SLOT_QK_NORM_WEIGHT));
+    fact_show(&shown.relative_positions,
+              has(inference, SLOT_BIAS_TABLE) || has(inference, SLOT_SHARED_BIAS_TABLE));
     if (has(inference, SLOT_HEAD_WEIGHT)) {
-        show(&shown.classes, sizes[DIMENSION_CLASSES]);
+        fact_show(&shown.classes, (double) sizes[DIMENSION_CLASSES]);
     }
     if (sizes[DIMENSION_HEADS] > 0) {
-        show(&shown.heads, sizes[DIMENSION_HEADS]);
+        fact_show(&shown.heads, (double) sizes[DIMENSION_HEADS]);
     }
     return facts_join(inference->facts, &shown, err);
 }
@@ -101,10 +97,10 @@ static void join_own_names(const struct inference *inference) {
     const char *layout = inference->binding->layout->name;
     struct model_facts *facts = inference->facts;
     if (strcmp(layout, "aimv2") == 0) {
-        show(&facts->norm, FACT_NORM_RMS);
+        fact_show(&facts->norm, FACT_NORM_RMS);
         fact_guess(&facts->pool, FACT_POOL_MEAN);
     } else if (strcmp(layout, "beit3") == 0) {
-        fact_state(&facts->norm_eps, 1e-5, FACT_TENSORS, NULL, NULL);
+        fact_show(&facts->norm_eps, 1e-5);
     }
 }
 
@@ -169,9 +165,9 @@ static enum vitlrp_status infer_gate(const struct inference *inference, struct v
     bool packed = !split && sizes[DIMENSION_HIDDEN] == 2 * sizes[DIMENSION_MLP];
     inference->config->gated = split || packed;
     if (!split && !packed && sizes[DIMENSION_GATED] == 0) {
-        fact_state(gate, FACT_GATE_NONE, FACT_TENSORS, NULL, NULL);
+        fact_show(gate, FACT_GATE_NONE);
     } else if (split || sizes[DIMENSION_GATED] > 0) {
-        fact_state(gate, split ? FACT_GATE_SPLIT : FACT_GATE_PACKED, FACT_TENSORS, NULL, NULL);
+        fact_show(gate, split ? FACT_GATE_SPLIT : FACT_GATE_PACKED);
     }
     if (!fact_known(gate)) {
         return fail(err, VITLRP_MISMATCH,
@@ -194,7 +190,7 @@ static enum vitlrp_status infer_norm(const struct inference *inference, struct v
     bool shifted = has(inference, SLOT_NORM1_BIAS) || has(inference, SLOT_NORM2_BIAS) ||
                    has(inference, SLOT_NORM_BIAS) || has(inference, SLOT_FC_NORM_BIAS);
     if (shifted) {
-        show(norm, FACT_NORM_LAYER);
+        fact_show(norm, FACT_NORM_LAYER);
     }
     if (!fact_known(norm)) {
         return layout_fail_missing(inference->binding, SLOT_NORM1_BIAS,
@@ -217,7 +213,7 @@ static enum vitlrp_status infer_form(const struct inference *inference, struct v
     struct fact *block = &inference->facts->block;
     bool parallel = !has(inference, SLOT_NORM2_WEIGHT);
     if (parallel) {
-        show(block, FACT_BLOCK_PARALLEL);
+        fact_show(block, FACT_BLOCK_PARALLEL);
     }
     fact_guess(block, FACT_BLOCK_PRE_NORM);
     int32_t form = fact_whole(block, 0);
@@ -304,7 +300,7 @@ static enum vitlrp_status infer_final_norm(const struct inference *inference,
         return layout_fail_missing(inference->binding, SLOT_NORM_WEIGHT,
                                    "and nothing states that the model has no final norm", err);
     }
-    show(&facts->final_norm, norm ? FACT_FINAL_NORM_TOKENS : FACT_FINAL_NORM_POOLED);
+    fact_show(&facts->final_norm, norm ? FACT_FINAL_NORM_TOKENS : FACT_FINAL_NORM_POOLED);
     int32_t place = fact_whole(&facts->final_norm, FACT_FINAL_NORM_NONE);
     if (place == FACT_FINAL_NORM_POOLED && norm &&
         inference->binding->layout->framework == FRAMEWORK_OPEN_CLIP) {
@@ -396,7 +392,7 @@ static enum vitlrp_status infer_pool(const struct inference *inference, struct v
     bool pooled_norm = fact_whole(&facts->final_norm, 0) == FACT_FINAL_NORM_POOLED;
     bool both = parts_of(inference) == 2 || parts_of(inference) == LAYER_PARTS;
     if (attention_pool_there(inference->binding)) {
-        show(&facts->pool, shown_attention(inference));
+        fact_show(&facts->pool, shown_attention(inference));
     }
     if (!fact_known(&facts->pool) && !pooled_norm && !both && config->prefix == config->registers) {
         enum vitlrp_status status = layout_fail_missing(
@@ -404,7 +400,7 @@ static enum vitlrp_status infer_pool(const struct inference *inference, struct v
         return error_topic(err, status, VITLRP_TOPIC_POOL);
     }
     if (both) {
-        show(&facts->pool, parts_of(inference) == 2 ? FACT_POOL_TOKEN_MEAN : FACT_POOL_LAYERS);
+        fact_show(&facts->pool, parts_of(inference) == 2 ? FACT_POOL_TOKEN_MEAN : FACT_POOL_LAYERS);
     }
     fact_guess(&facts->pool, pooled_norm ? FACT_POOL_MEAN : FACT_POOL_TOKEN);
     switch (fact_whole(&facts->pool, 0)) {
@@ -438,7 +434,7 @@ static enum vitlrp_status infer_head_activation(const struct inference *inferenc
                                                 [FACT_TANH] = VIT_TANH};
     struct fact *fact = &inference->facts->head_activation;
     if (inference->binding->last_numbered == 0) {
-        show(fact, FACT_TANH);
+        fact_show(fact, FACT_TANH);
     }
     if (!fact_known(fact)) {
         enum vitlrp_status status = fail(
@@ -503,12 +499,12 @@ static enum vitlrp_status infer_head(const struct inference *inference, struct v
         leave_out(config, SLOT_HEAD_WEIGHT, SLOT_HEAD_BIAS);
         config->classes = (int32_t) wanted;
         inference->facts->head = (struct fact){0}; /* whatever a model of its kind may have */
-        show(&inference->facts->head, FACT_HEAD_NONE);
+        fact_show(&inference->facts->head, FACT_HEAD_NONE);
         return VITLRP_OK;
     }
     TRY(check_heads(inference, err));
     if (is_projection(inference)) {
-        show(&inference->facts->head, FACT_HEAD_PROJECTION);
+        fact_show(&inference->facts->head, FACT_HEAD_PROJECTION);
     }
     if (inference->sizes[DIMENSION_POOLED] != wanted) {
         return fail(err, VITLRP_MISMATCH, "the head has %zu inputs, but what it reads has %zu",

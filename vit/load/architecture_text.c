@@ -5,19 +5,15 @@
 
 #define MAX_VOCABULARY ((size_t) 1 << 24)
 
-static void show(struct fact *fact, size_t value) {
-    fact_state(fact, (double) value, FACT_TENSORS, NULL, NULL);
-}
-
 /* Whatever else is stated about these must agree with the tensors. */
 static enum vitlrp_status join_tensors(const struct layout_binding *binding, const size_t *sizes,
                                        struct model_facts *facts, struct vitlrp_error *err) {
     struct model_facts shown = {0};
-    show(&shown.width, sizes[DIMENSION_WIDTH]);
-    show(&shown.depth, binding->depth);
-    show(&shown.mlp_width, sizes[DIMENSION_MLP]);
-    show(&shown.vocabulary, sizes[DIMENSION_VOCABULARY]);
-    show(&shown.context, sizes[DIMENSION_TOKENS]);
+    fact_show(&shown.width, (double) sizes[DIMENSION_WIDTH]);
+    fact_show(&shown.depth, (double) binding->depth);
+    fact_show(&shown.mlp_width, (double) sizes[DIMENSION_MLP]);
+    fact_show(&shown.vocabulary, (double) sizes[DIMENSION_VOCABULARY]);
+    fact_show(&shown.context, (double) sizes[DIMENSION_TOKENS]);
     return facts_join(facts, &shown, err);
 }
 
@@ -83,7 +79,7 @@ static enum vitlrp_status infer_projection(const struct layout_binding *binding,
                                            struct vit_config *config, struct vitlrp_error *err) {
     bool projects = layout_has(binding, SLOT_HEAD_WEIGHT);
     facts->head = (struct fact){0};
-    show(&facts->head, projects ? FACT_HEAD_PROJECTION : FACT_HEAD_NONE);
+    fact_show(&facts->head, projects ? FACT_HEAD_PROJECTION : FACT_HEAD_NONE);
     if (!projects && layout_has(binding, SLOT_HEAD_BIAS)) {
         return layout_fail_missing(binding, SLOT_HEAD_WEIGHT, "but not its bias", err);
     }

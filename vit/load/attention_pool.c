@@ -27,22 +27,22 @@ static bool is_perception(const struct layout_binding *binding) {
 
 void attention_pool_show(const struct layout_binding *binding, struct model_facts *facts) {
     if (binding->layout->framework == FRAMEWORK_JAX && attention_pool_there(binding)) {
-        fact_state(&facts->activation, FACT_GELU_TANH, FACT_TENSORS, NULL, NULL);
+        fact_show(&facts->activation, FACT_GELU_TANH);
     }
     if (!is_perception(binding)) {
         return;
     }
-    fact_state(&facts->activation, FACT_GELU_ERF, FACT_TENSORS, NULL, NULL);
-    fact_state(&facts->pool_prefix, 1, FACT_TENSORS, NULL, NULL);
-    fact_state(&facts->pool_heads, PERCEPTION_HEADS, FACT_TENSORS, NULL, NULL);
-    fact_state(&facts->rope, FACT_ROPE_AXIAL, FACT_TENSORS, NULL, NULL);
-    fact_state(&facts->rope_theta, 10000, FACT_TENSORS, NULL, NULL);
-    fact_state(&facts->rope_reference_height, 0, FACT_TENSORS, NULL, NULL);
-    fact_state(&facts->rope_reference_width, 0, FACT_TENSORS, NULL, NULL);
-    fact_state(&facts->rope_offset, 1, FACT_TENSORS, NULL, NULL);
-    fact_state(&facts->rope_order, FACT_ROPE_COLUMNS_FIRST, FACT_TENSORS, NULL, NULL);
-    fact_state(&facts->rope_pairing, FACT_ROPE_INTERLEAVED, FACT_TENSORS, NULL, NULL);
-    fact_state(&facts->resampling, FACT_RESAMPLE_LINEAR, FACT_TENSORS, NULL, NULL);
+    fact_show(&facts->activation, FACT_GELU_ERF);
+    fact_show(&facts->pool_prefix, 1);
+    fact_show(&facts->pool_heads, PERCEPTION_HEADS);
+    fact_show(&facts->rope, FACT_ROPE_AXIAL);
+    fact_show(&facts->rope_theta, 10000);
+    fact_show(&facts->rope_reference_height, 0);
+    fact_show(&facts->rope_reference_width, 0);
+    fact_show(&facts->rope_offset, 1);
+    fact_show(&facts->rope_order, FACT_ROPE_COLUMNS_FIRST);
+    fact_show(&facts->rope_pairing, FACT_ROPE_INTERLEAVED);
+    fact_show(&facts->resampling, FACT_RESAMPLE_LINEAR);
 }
 
 static bool has(const struct layout_binding *binding, enum slot slot) {

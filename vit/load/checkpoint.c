@@ -1,9 +1,9 @@
-/* Opens a checkpoint by its content. Refuses files over 4 GiB, and names what else it was given. */
+/* Opens a checkpoint by its content. Refuses files beyond the limit, and names what else it was
+ * given. */
 #include "vit/load/checkpoint.h"
 
 #include <string.h>
 
-#include "base/npy.h"
 #include "vit/load/zip.h"
 
 #define HEAD_SIZE ((size_t) 512)

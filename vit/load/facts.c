@@ -1,9 +1,6 @@
 /* The table of facts as data, and what joins statements of several origins. */
 #include "vit/load/facts.h"
 
-#include <float.h>
-#include <string.h>
-
 #include "base/words.h"
 
 #define FACT_WORD(constant, word) word,
@@ -50,6 +47,10 @@ void fact_state(struct fact *fact, double value, enum fact_source source, const 
     if (!fact_known(fact)) {
         *fact = (struct fact){value, source, file, key};
     }
+}
+
+void fact_show(struct fact *fact, double value) {
+    fact_state(fact, value, FACT_TENSORS, NULL, NULL);
 }
 
 void fact_guess(struct fact *fact, double value) {

@@ -189,6 +189,9 @@ json_t *facts_json(const struct model_facts *facts);
 void fact_state(struct fact *fact, double value, enum fact_source source, const char *file,
                 const char *key);
 
+/* States what tensors show, if it is still open. */
+void fact_show(struct fact *fact, double value);
+
 /* What most models have, where nothing states otherwise. */
 void fact_guess(struct fact *fact, double value);
 

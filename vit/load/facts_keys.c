@@ -3,8 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/json.h"
-
 const struct key_word ACTIVATION_WORDS[] = {
     {"gelu", FACT_GELU_ERF},
     {"gelu_erf", FACT_GELU_ERF},

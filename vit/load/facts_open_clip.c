@@ -1,7 +1,5 @@
 /* open_clip_config.json: model_cfg describes the vision tower, open_clip's own or one of timm's,
  * by name. */
-#include <string.h>
-
 #include "base/json.h"
 #include "vit/load/facts_keys.h"
 

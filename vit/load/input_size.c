@@ -152,7 +152,7 @@ static int32_t bias_side(size_t rows) {
  * trained at. */
 static void guess_side(struct fact *fact, int32_t side, int32_t patch) {
     if (side > 0) {
-        fact_state(fact, (double) side * patch, FACT_TENSORS, NULL, NULL);
+        fact_show(fact, (double) side * patch);
     } else {
         fact_guess(fact, USUAL_SIDE >= patch ? USUAL_SIDE / patch * patch : patch);
     }
@@ -171,7 +171,7 @@ static enum vitlrp_status set_grid(const struct layout_binding *binding,
     }
     guess_side(&facts->image_height, bias_side(bias_rows), config->patch_height);
     guess_side(&facts->image_width, bias_side(bias_rows), config->patch_width);
-    fact_state(&facts->positions, FACT_POSITIONS_NONE, FACT_TENSORS, NULL, NULL);
+    fact_show(&facts->positions, FACT_POSITIONS_NONE);
     config->grid_height = fact_whole(&facts->image_height, 0) / config->patch_height;
     config->grid_width = fact_whole(&facts->image_width, 0) / config->patch_width;
     if (config->grid_height < 1 || config->grid_width < 1) {

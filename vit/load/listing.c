@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "base/mem.h"
 #include "base/settings_json.h"
 #include "vit/load/layout.h"
 #include "vit/load/tensor_names.h"

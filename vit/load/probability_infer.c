@@ -7,7 +7,7 @@ static enum vitlrp_status infer_headless(struct fact *fact, struct vitlrp_error 
                     "the model has no head of classes, so its outputs are no probabilities");
     }
     *fact = (struct fact){0}; /* whatever a model of its kind may have */
-    fact_state(fact, FACT_PROBABILITY_NONE, FACT_TENSORS, NULL, NULL);
+    fact_show(fact, FACT_PROBABILITY_NONE);
     return VITLRP_OK;
 }
 

@@ -2,27 +2,23 @@
 
 #include "vit/model/weights.h"
 
-static void show(struct fact *fact, double value) {
-    fact_state(fact, value, FACT_TENSORS, NULL, NULL);
-}
-
 /* EVA's own files hold the tables of their grid; all of EVA-02 counts in a grid of 16 x 16. */
 static void show_eva(struct model_facts *facts) {
-    show(&facts->rope, FACT_ROPE_AXIAL);
-    show(&facts->rope_theta, 10000);
-    show(&facts->rope_reference_height, 16);
-    show(&facts->rope_reference_width, 16);
-    show(&facts->rope_offset, 0);
-    show(&facts->rope_order, FACT_ROPE_ROWS_FIRST);
-    show(&facts->rope_pairing, FACT_ROPE_INTERLEAVED);
+    fact_show(&facts->rope, FACT_ROPE_AXIAL);
+    fact_show(&facts->rope_theta, 10000);
+    fact_show(&facts->rope_reference_height, 16);
+    fact_show(&facts->rope_reference_width, 16);
+    fact_show(&facts->rope_offset, 0);
+    fact_show(&facts->rope_order, FACT_ROPE_ROWS_FIRST);
+    fact_show(&facts->rope_pairing, FACT_ROPE_INTERLEAVED);
 }
 
 /* What files without a statement show. */
 static void show_tensors(const struct layout_binding *binding, struct model_facts *facts) {
     if (layout_has(binding, SLOT_ROPE_FREQUENCIES)) {
-        show(&facts->rope, FACT_ROPE_MIXED);
+        fact_show(&facts->rope, FACT_ROPE_MIXED);
     } else if (layout_has(binding, SLOT_ROPE_PERIODS)) {
-        show(&facts->rope, FACT_ROPE_DINOV3);
+        fact_show(&facts->rope, FACT_ROPE_DINOV3);
     } else if (binding->has_rope_tables) {
         show_eva(facts);
     }

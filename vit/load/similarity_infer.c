@@ -15,13 +15,13 @@ static enum vitlrp_status show_scale(const struct vit_model *model, struct fact 
         return fail(err, VITLRP_MISMATCH, "logit_scale is the logarithm of a scale, and %g is not",
                     (double) model->weights.logit_scale[0]);
     }
-    fact_state(fact, scale, FACT_TENSORS, NULL, NULL);
+    fact_show(fact, scale);
     return VITLRP_OK;
 }
 
 static void show_bias(const struct vit_model *model, struct fact *fact) {
     if (model->weights.logit_bias != NULL) {
-        fact_state(fact, (double) model->weights.logit_bias[0], FACT_TENSORS, NULL, NULL);
+        fact_show(fact, (double) model->weights.logit_bias[0]);
     }
 }
 

@@ -1,10 +1,8 @@
 /* torch.save's container since PyTorch 1.6: a zip archive of one folder with a pickle, data.pkl,
  * and one record for each storage. TorchScript's archives are alike; of these the program (code/,
  * constants.pkl) is never read. Refuses big-endian archives. */
-#include <stdio.h>
 #include <string.h>
 
-#include "base/mem.h"
 #include "vit/load/checkpoint.h"
 #include "vit/load/pickle.h"
 #include "vit/load/torch_state.h"

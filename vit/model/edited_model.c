@@ -2,9 +2,7 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "base/checked.h"
 #include "base/mem.h"
 #include "base/words.h"
 #include "vit/model/derived_model.h"

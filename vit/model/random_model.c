@@ -2,7 +2,6 @@
 #include <math.h>
 #include <stdbool.h>
 
-#include "base/mem.h"
 #include "vit/model/weights.h"
 
 #define CHUNK ((size_t) 8)

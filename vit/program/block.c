@@ -1,6 +1,4 @@
 /* From a configuration to a list of operations. The block is stated here and nowhere else. */
-#include <string.h>
-
 #include "base/mem.h"
 #include "vit/model/arranged.h"
 #include "vit/model/edited_model.h"

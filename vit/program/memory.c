@@ -1,7 +1,5 @@
 #include "vit/program/memory.h"
 
-#include <string.h>
-
 #include "base/checked.h"
 #include "base/mem.h"
 #include "vit/program/buffers.h"
