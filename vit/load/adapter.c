@@ -311,11 +311,8 @@ static enum vitlrp_status open_one(const char *folder, const char *name,
                                    const struct vit_load_options *options, struct vit_file *file,
                                    struct vitlrp_error *err) {
     char path[PATH_SIZE];
-    struct source source;
     TRY(path_join(path, folder, true, name, err));
-    TRY(file_tell(options->inputs, path, err));
-    TRY(source_open(path, &source, err));
-    return vit_origin_set(file, name, &source, err);
+    return vit_origin_open(file, path, name, options->inputs, err);
 }
 
 static enum vitlrp_status open_adapter(const struct vit_load_options *options,

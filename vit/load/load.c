@@ -23,20 +23,6 @@
 #include "vit/load/token_table.h"
 #include "vit/model/weights.h"
 
-struct vitlrp_model_limits vit_load_limits_default(void) {
-    return (struct vitlrp_model_limits) MODEL_LIMITS_DEFAULT;
-}
-
-enum vitlrp_status vit_load_limits_check(const struct vitlrp_model_limits *limits,
-                                         struct vitlrp_error *err) {
-    if (limits->max_bytes == 0 || limits->max_table_bytes == 0 || limits->max_tensors == 0 ||
-        limits->max_zip_entries == 0 || limits->max_pickle_opcodes == 0 ||
-        limits->max_json_bytes == 0 || limits->max_tokens < 1 || limits->max_operations < 1) {
-        return fail(err, VITLRP_USAGE, "the limits of a model must be positive");
-    }
-    return reserved_check(limits->reserved, sizeof limits->reserved, "limits of a model", err);
-}
-
 /* The project's own object in the safetensors metadata, where values are strings: JSON within JSON.
  */
 static enum vitlrp_status read_metadata(const struct checkpoint *checkpoint, json_t **out,
@@ -245,7 +231,6 @@ static enum vitlrp_status open_weights(const struct weights_place *place,
                                        const struct checkpoint_options *reading,
                                        struct vit_origin *origin, struct checkpoint *out,
                                        struct vitlrp_error *err) {
-    struct source source;
     if (place->index) {
         enum vitlrp_status status = shards_open(place->path, options, reading, origin, out, err);
         return error_prefix(err, status, place->path);
@@ -253,22 +238,31 @@ static enum vitlrp_status open_weights(const struct weights_place *place,
     const char *slash = strrchr(place->path, '/');
     const char *name = slash == NULL ? place->path : slash + 1;
     bool alone = options->adapter_path == NULL;
-    TRY(file_tell(options->inputs, place->path, err));
     TRY(vit_origin_reserve(origin, alone ? 1 : 1 + ADAPTER_FILES, err));
-    TRY(source_open(place->path, &source, err));
-    enum vitlrp_status status =
-        vit_origin_set(&origin->files[0], alone ? NULL : name, &source, err);
-    if (status == VITLRP_OK) {
-        status = checkpoint_open(&origin->files[0].source, reading, out, err);
-    }
+    TRY(vit_origin_open(&origin->files[0], place->path, alone ? NULL : name, options->inputs, err));
+    enum vitlrp_status status = checkpoint_open(&origin->files[0].source, reading, out, err);
     return error_prefix(err, status, place->path);
+}
+
+/* Gives the caller the model with the bytes that it was made of; after a failure releases both. */
+static enum vitlrp_status give_model(enum vitlrp_status status, struct vit_origin *origin,
+                                     struct vit_model *model, struct vit_model **out) {
+    if (status != VITLRP_OK) {
+        vit_model_free(model);
+        vit_origin_close(origin);
+        return status;
+    }
+    model->origin.files = origin->files;
+    model->origin.file_count = origin->file_count;
+    model->origin.in_memory = origin->in_memory;
+    *out = model;
+    return VITLRP_OK;
 }
 
 static enum vitlrp_status load_place(const struct weights_place *place,
                                      const struct vit_load_options *options, struct vit_model **out,
                                      struct vitlrp_error *err) {
-    struct vitlrp_model_limits limits =
-        options->limits == NULL ? vit_load_limits_default() : *options->limits;
+    const struct vitlrp_model_limits limits = vit_load_limits(options);
     struct checkpoint_options reading = {&limits, options->weights, options->log};
     struct vit_origin origin = {0};
     struct checkpoint checkpoint = {0};
@@ -295,15 +289,7 @@ static enum vitlrp_status load_place(const struct weights_place *place,
     if (status == VITLRP_OK) {
         status = error_prefix(err, vit_origin_check(&origin, err), place->path);
     }
-    if (status != VITLRP_OK) {
-        vit_model_free(model);
-        vit_origin_close(&origin);
-        return status;
-    }
-    model->origin.files = origin.files;
-    model->origin.file_count = origin.file_count;
-    *out = model;
-    return VITLRP_OK;
+    return give_model(status, &origin, model, out);
 }
 
 enum vitlrp_status vit_model_load(const char *path, const struct vit_load_options *options,
@@ -315,8 +301,7 @@ enum vitlrp_status vit_model_load(const char *path, const struct vit_load_option
 
 enum vitlrp_status vit_file_tensors(const char *path, const struct vit_load_options *options,
                                     json_t **out, struct vitlrp_error *err) {
-    struct vitlrp_model_limits limits =
-        options->limits == NULL ? vit_load_limits_default() : *options->limits;
+    const struct vitlrp_model_limits limits = vit_load_limits(options);
     struct checkpoint_options reading = {&limits, options->weights, NULL};
     struct vit_load_options alone = *options;
     struct weights_place place;
@@ -335,27 +320,14 @@ enum vitlrp_status vit_file_tensors(const char *path, const struct vit_load_opti
     return status;
 }
 
-/* Gives the model the bytes that it was made of, or releases what lists them. */
-static enum vitlrp_status keep_origin(enum vitlrp_status status, struct vit_origin *origin,
-                                      struct vit_model **out) {
-    if (status != VITLRP_OK) {
-        vit_origin_close(origin);
-        return status;
-    }
-    (*out)->origin.files = origin->files;
-    (*out)->origin.file_count = origin->file_count;
-    (*out)->origin.in_memory = origin->in_memory;
-    return VITLRP_OK;
-}
-
 enum vitlrp_status vit_model_load_memory(const void *data, size_t size, const char *name,
                                          const struct vit_load_options *options,
                                          struct vit_model **out, struct vitlrp_error *err) {
-    struct vitlrp_model_limits limits =
-        options->limits == NULL ? vit_load_limits_default() : *options->limits;
+    const struct vitlrp_model_limits limits = vit_load_limits(options);
     struct checkpoint_options reading = {&limits, options->weights, options->log};
     struct vit_origin origin = {0};
     struct checkpoint checkpoint = {0};
+    struct vit_model *model = NULL;
     if (options->adapter_path != NULL) {
         return fail(err, VITLRP_USAGE, "an adapter needs a model from a file, not %s", name);
     }
@@ -364,19 +336,19 @@ enum vitlrp_status vit_model_load_memory(const void *data, size_t size, const ch
     enum vitlrp_status status = error_prefix(
         err, checkpoint_open(&origin.files[0].source, &reading, &checkpoint, err), name);
     if (status == VITLRP_OK) {
-        status = load_checkpoint(&checkpoint, NULL, name, options, out, err);
+        status = load_checkpoint(&checkpoint, NULL, name, options, &model, err);
     }
-    return keep_origin(status, &origin, out);
+    return give_model(status, &origin, model, out);
 }
 
 enum vitlrp_status vit_model_load_tensors(const struct memory_tensors *tensors, const char *name,
                                           const struct vit_load_options *options,
                                           struct vit_model **out, struct vitlrp_error *err) {
-    struct vitlrp_model_limits limits =
-        options->limits == NULL ? vit_load_limits_default() : *options->limits;
+    const struct vitlrp_model_limits limits = vit_load_limits(options);
     struct checkpoint_options reading = {&limits, options->weights, options->log};
     struct vit_origin origin = {.in_memory = true};
     struct checkpoint checkpoint = {0};
+    struct vit_model *model = NULL;
     if (options->adapter_path != NULL) {
         return fail(err, VITLRP_USAGE, "an adapter needs a model from a file, not %s", name);
     }
@@ -389,9 +361,9 @@ enum vitlrp_status vit_model_load_tensors(const struct memory_tensors *tensors, 
     enum vitlrp_status status =
         error_prefix(err, memory_tensors_open(tensors, &reading, &origin, &checkpoint, err), name);
     if (status == VITLRP_OK) {
-        status = load_checkpoint(&checkpoint, NULL, name, options, out, err);
+        status = load_checkpoint(&checkpoint, NULL, name, options, &model, err);
     } else {
         checkpoint_close(&checkpoint);
     }
-    return keep_origin(status, &origin, out);
+    return give_model(status, &origin, model, out);
 }

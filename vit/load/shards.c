@@ -60,16 +60,13 @@ static enum vitlrp_status collect_names(const json_t *map, struct names *out,
                       MAX_SHARDS);
 }
 
-/* Opens a file of the index's folder, reported to the caller's callback. */
+/* Opens a file of the index's folder. */
 static enum vitlrp_status open_file(const char *path, const char *name,
                                     const struct vit_load_options *options, struct vit_file *file,
                                     struct vitlrp_error *err) {
     char joined[PATH_SIZE];
-    struct source source;
     TRY(path_join(joined, path, false, name, err));
-    TRY(file_tell(options->inputs, joined, err));
-    TRY(source_open(joined, &source, err));
-    return vit_origin_set(file, name, &source, err);
+    return vit_origin_open(file, joined, name, options->inputs, err);
 }
 
 static enum vitlrp_status read_index(const struct source *source, size_t max_memory, json_t **out,

@@ -28,8 +28,7 @@ static enum vitlrp_status find_sidecar(const struct reading *reading, const char
 /* Reads a JSON file within the model's limit on the memory of JSON, and keeps its bytes. */
 static enum vitlrp_status take_sidecar(const struct reading *reading, const char *path,
                                        const char *name, json_t **out, struct vitlrp_error *err) {
-    const struct vitlrp_model_limits limits =
-        reading->options->limits == NULL ? vit_load_limits_default() : *reading->options->limits;
+    const struct vitlrp_model_limits limits = vit_load_limits(reading->options);
     struct vit_sidecar *file = &reading->out->files[reading->out->count];
     struct bytes bytes = {0};
     TRY(file_read(path, MAX_JSON, &bytes, err));
@@ -142,8 +141,7 @@ enum vitlrp_status sidecars_read(const char *path, enum framework framework,
 static enum vitlrp_status take_text(const char *name, const char *text,
                                     const struct vit_load_options *options, struct sidecars *out,
                                     json_t **object, struct vitlrp_error *err) {
-    const struct vitlrp_model_limits limits =
-        options->limits == NULL ? vit_load_limits_default() : *options->limits;
+    const struct vitlrp_model_limits limits = vit_load_limits(options);
     struct bytes bytes = {.size = strlen(text)};
     enum vitlrp_status status =
         json_parse_within(text, bytes.size, limits.max_json_bytes, object, err);

@@ -196,6 +196,9 @@ struct vit_load_options {
                        fails after it; NULL: nobody asks */
 };
 
+/* The options' limits, or the default ones. */
+struct vitlrp_model_limits vit_load_limits(const struct vit_load_options *options);
+
 /* Loads a checkpoint from a path (or a Hugging Face folder). IO if the file of the weights changed
  * meanwhile: they may be those of no file. *out is owned: vit_model_free. */
 enum vitlrp_status vit_model_load(const char *path, const struct vit_load_options *options,

@@ -30,6 +30,14 @@ enum vitlrp_status vit_origin_set(struct vit_file *file, const char *name,
     return file_state_take(source, &file->state, err);
 }
 
+enum vitlrp_status vit_origin_open(struct vit_file *file, const char *path, const char *name,
+                                   const struct vitlrp_inputs *inputs, struct vitlrp_error *err) {
+    struct source source;
+    TRY(file_tell(inputs, path, err));
+    TRY(source_open(path, &source, err));
+    return error_prefix(err, vit_origin_set(file, name, &source, err), path);
+}
+
 enum vitlrp_status vit_origin_check(const struct vit_origin *origin, struct vitlrp_error *err) {
     for (size_t i = 0; i < origin->file_count; i++) {
         const struct vit_file *file = &origin->files[i];

@@ -43,6 +43,11 @@ enum vitlrp_status vit_origin_reserve(struct vit_origin *origin, size_t count,
 enum vitlrp_status vit_origin_set(struct vit_file *file, const char *name,
                                   const struct source *source, struct vitlrp_error *err);
 
+/* Opens the file at a path, which is told to the caller's callback, under that name of the model's
+ * list. Its messages name the path. */
+enum vitlrp_status vit_origin_open(struct vit_file *file, const char *path, const char *name,
+                                   const struct vitlrp_inputs *inputs, struct vitlrp_error *err);
+
 /* IO if a file is no longer as it was when it was opened. */
 enum vitlrp_status vit_origin_check(const struct vit_origin *origin, struct vitlrp_error *err);
 
