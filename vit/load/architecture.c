@@ -127,13 +127,15 @@ static enum vitlrp_status infer_heads(const struct inference *inference, struct 
     return VITLRP_OK;
 }
 
+static const enum vit_activation ACTIVATIONS[] = {[FACT_GELU_ERF] = VIT_GELU_ERF,
+                                                  [FACT_GELU_TANH] = VIT_GELU_TANH,
+                                                  [FACT_GELU_QUICK] = VIT_GELU_QUICK,
+                                                  [FACT_SILU] = VIT_SILU,
+                                                  [FACT_RELU] = VIT_RELU,
+                                                  [FACT_TANH] = VIT_TANH};
+
 static enum vitlrp_status infer_activation(const struct inference *inference,
                                            struct vitlrp_error *err) {
-    static const enum vit_activation KINDS[] = {[FACT_GELU_ERF] = VIT_GELU_ERF,
-                                                [FACT_GELU_TANH] = VIT_GELU_TANH,
-                                                [FACT_GELU_QUICK] = VIT_GELU_QUICK,
-                                                [FACT_SILU] = VIT_SILU,
-                                                [FACT_RELU] = VIT_RELU};
     if (inference->binding->layout->framework == FRAMEWORK_OPEN_CLIP &&
         !fact_known(&inference->facts->activation)) {
         enum vitlrp_status status =
@@ -144,14 +146,15 @@ static enum vitlrp_status infer_activation(const struct inference *inference,
     }
     fact_guess(&inference->facts->activation, inference->config->gated ? FACT_SILU : FACT_GELU_ERF);
     int32_t kind = fact_whole(&inference->facts->activation, 0);
-    bool is_gate = inference->config->gated && kind == FACT_RELU;
-    if (is_gate || kind < 0 || (size_t) kind >= sizeof KINDS / sizeof KINDS[0]) {
+    bool gated = inference->config->gated;
+    if (kind == FACT_TANH || (gated && kind == FACT_RELU)) {
         return fail(err, VITLRP_UNSUPPORTED,
                     "this activation is not supported in %s; gelu, gelu_new, gelu_pytorch_tanh, "
-                    "gelu_fast, quick_gelu and silu are",
-                    is_gate ? "a gated MLP" : "an MLP");
+                    "gelu_fast, quick_gelu%s",
+                    gated ? "a gated MLP" : "an MLP",
+                    gated ? " and silu are" : ", silu and relu are");
     }
-    inference->config->activation = KINDS[kind];
+    inference->config->activation = ACTIVATIONS[kind];
     return VITLRP_OK;
 }
 
@@ -217,7 +220,7 @@ static enum vitlrp_status infer_form(const struct inference *inference, struct v
     }
     fact_guess(block, FACT_BLOCK_PRE_NORM);
     int32_t form = fact_whole(block, 0);
-    if (form < 0 || (size_t) form >= sizeof FORMS / sizeof FORMS[0]) {
+    if ((size_t) form >= sizeof FORMS / sizeof FORMS[0]) {
         return fail_later(err, "blocks of several branches side by side");
     }
     if (parallel != (form == FACT_BLOCK_PARALLEL)) {
@@ -427,11 +430,6 @@ static enum vitlrp_status infer_pool(const struct inference *inference, struct v
 /* Between the two layers of a head: tanh in those that their framework names, else as stated. */
 static enum vitlrp_status infer_head_activation(const struct inference *inference,
                                                 struct vitlrp_error *err) {
-    static const enum vit_activation KINDS[] = {[FACT_GELU_ERF] = VIT_GELU_ERF,
-                                                [FACT_GELU_TANH] = VIT_GELU_TANH,
-                                                [FACT_GELU_QUICK] = VIT_GELU_QUICK,
-                                                [FACT_RELU] = VIT_RELU,
-                                                [FACT_TANH] = VIT_TANH};
     struct fact *fact = &inference->facts->head_activation;
     if (inference->binding->last_numbered == 0) {
         fact_show(fact, FACT_TANH);
@@ -442,11 +440,10 @@ static enum vitlrp_status infer_head_activation(const struct inference *inferenc
             "the head has two layers, and nothing states the activation between them: give it");
         return error_topic(err, status, VITLRP_TOPIC_HEAD_ACTIVATION);
     }
-    int32_t kind = fact_whole(fact, 0);
-    if (kind == FACT_SILU || kind < 0 || (size_t) kind >= sizeof KINDS / sizeof KINDS[0]) {
+    if (fact_whole(fact, 0) == FACT_SILU) {
         return fail_later(err, "this activation in a head");
     }
-    inference->config->head_activation = KINDS[kind];
+    inference->config->head_activation = ACTIVATIONS[fact_whole(fact, 0)];
     return VITLRP_OK;
 }
 

@@ -1,6 +1,8 @@
 /* The table of facts as data, and what joins statements of several origins. */
 #include "vit/load/facts.h"
 
+#include <math.h>
+
 #include "base/words.h"
 
 #define FACT_WORD(constant, word) word,
@@ -36,6 +38,21 @@ static const struct fact_row ROWS[] = {
 const struct fact_row *fact_rows(size_t *count) {
     *count = sizeof ROWS / sizeof ROWS[0];
     return ROWS;
+}
+
+/* Counts are those rows whose largest value is that of an int32_t. */
+static bool is_count(const struct fact_row *row) {
+    return row->most == INT32_MAX;
+}
+
+bool fact_fits(const struct fact_row *row, const json_t *value) {
+    double number = json_number_value(value);
+    return json_is_number(value) && number >= row->least && number <= row->most &&
+           (!is_count(row) || number == floor(number));
+}
+
+const char *fact_number_words(const struct fact_row *row) {
+    return is_count(row) ? "a whole number" : "a number";
 }
 
 const struct fact *fact_of(const struct model_facts *facts, const struct fact_row *row) {

@@ -221,6 +221,12 @@ const struct fact_row *fact_rows(size_t *count);
 
 const struct fact *fact_of(const struct model_facts *facts, const struct fact_row *row);
 
+/* True for a number that the row, of a count or a number, can have. */
+bool fact_fits(const struct fact_row *row, const json_t *value);
+
+/* What that is: "a whole number" or "a number". */
+const char *fact_number_words(const struct fact_row *row);
+
 /* MISMATCH: "blocks: 12 (config.json, num_hidden_layers), but 24 (tensors)". */
 enum vitlrp_status fact_contradiction(const struct fact_row *row, const struct fact *one,
                                       const struct fact *other, struct vitlrp_error *err);

@@ -60,17 +60,17 @@ static const char *const IGNORED[] = {
     "max_logit_scale"};
 
 static const struct fact_key KEYS[] = {
-    {"hidden_size", KEY_COUNT, FACT_AT(width), NULL},
-    {"num_hidden_layers", KEY_COUNT, FACT_AT(depth), NULL},
-    {"num_attention_heads", KEY_COUNT, FACT_AT(heads), NULL},
-    {"intermediate_size", KEY_COUNT, FACT_AT(mlp_width), NULL},
+    {"hidden_size", KEY_NUMBER, FACT_AT(width), NULL},
+    {"num_hidden_layers", KEY_NUMBER, FACT_AT(depth), NULL},
+    {"num_attention_heads", KEY_NUMBER, FACT_AT(heads), NULL},
+    {"intermediate_size", KEY_NUMBER, FACT_AT(mlp_width), NULL},
     {"hidden_act", KEY_WORD, FACT_AT(activation), HIDDEN_ACT_WORDS},
     {"layer_norm_eps", KEY_NUMBER, FACT_AT(norm_eps), NULL},
     {"image_size", KEY_PAIR, FACT_AT(image_height), NULL},
     {"patch_size", KEY_PAIR, FACT_AT(patch_height), NULL},
-    {"num_channels", KEY_COUNT, FACT_AT(channels), NULL},
+    {"num_channels", KEY_NUMBER, FACT_AT(channels), NULL},
     {"qkv_bias", KEY_FLAG, FACT_AT(query_bias), NULL},
-    {"num_labels", KEY_COUNT, FACT_AT(classes), NULL},
+    {"num_labels", KEY_NUMBER, FACT_AT(classes), NULL},
     {"problem_type", KEY_WORD, FACT_AT(probability), PROBLEM_WORDS},
     {"pruned_heads", KEY_ONLY_OFF, 0, NULL},
 };
@@ -78,7 +78,7 @@ static const struct fact_key KEYS[] = {
 static const struct fact_key DINO_KEYS[] = {
     {"use_swiglu_ffn", KEY_OWN, 0, NULL},
     {"use_gated_mlp", KEY_OWN, 0, NULL},
-    {"num_register_tokens", KEY_COUNT, FACT_AT(registers), NULL},
+    {"num_register_tokens", KEY_NUMBER, FACT_AT(registers), NULL},
     {"query_bias", KEY_FLAG, FACT_AT(query_bias), NULL},
     {"key_bias", KEY_FLAG, FACT_AT(key_bias), NULL},
     {"value_bias", KEY_FLAG, FACT_AT(value_bias), NULL},
@@ -437,8 +437,8 @@ enum vitlrp_status facts_huggingface(const struct facts_beside *beside, struct m
 /* ---- Text towers ---- */
 
 static const struct fact_key TEXT_KEYS[] = {
-    {"max_position_embeddings", KEY_COUNT, FACT_AT(context), NULL},
-    {"vocab_size", KEY_COUNT, FACT_AT(vocabulary), NULL},
+    {"max_position_embeddings", KEY_NUMBER, FACT_AT(context), NULL},
+    {"vocab_size", KEY_NUMBER, FACT_AT(vocabulary), NULL},
     {"eos_token_id", KEY_OWN, 0, NULL},
 };
 

@@ -1,22 +1,6 @@
 #include "vit/load/facts_keys.h"
 
-#include <math.h>
 #include <string.h>
-
-const struct key_word ACTIVATION_WORDS[] = {
-    {"gelu", FACT_GELU_ERF},
-    {"gelu_erf", FACT_GELU_ERF},
-    {"gelu_python", FACT_GELU_ERF},
-    {"gelu_new", FACT_GELU_TANH},
-    {"gelu_pytorch_tanh", FACT_GELU_TANH},
-    {"gelu_fast", FACT_GELU_TANH},
-    {"gelu_tanh", FACT_GELU_TANH},
-    {"quick_gelu", FACT_GELU_QUICK},
-    {"silu", FACT_SILU},
-    {"swish", FACT_SILU},
-    {"relu", FACT_RELU},
-    {NULL, 0},
-};
 
 const struct key_word PROBLEM_WORDS[] = {
     {"single_label_classification", FACT_PROBABILITY_SOFTMAX},
@@ -87,14 +71,11 @@ static enum vitlrp_status state_number(const struct fact_key *key, size_t offset
                                        const json_t *value, const char *file,
                                        struct model_facts *facts, struct vitlrp_error *err) {
     const struct fact_row *row = row_at(offset);
-    bool is_whole = key->kind != KEY_NUMBER;
-    double number = json_number_value(value);
-    if (!json_is_number(value) || !isfinite(number) || number < row->least || number > row->most ||
-        (is_whole && number != floor(number))) {
+    if (!fact_fits(row, value)) {
         return fail(err, VITLRP_MISMATCH, "%s: \"%s\" must be %s from %.9g to %.9g", file, key->key,
-                    is_whole ? "a whole number" : "a number", row->least, row->most);
+                    fact_number_words(row), row->least, row->most);
     }
-    return key_state(facts, offset, number, file, key->key, err);
+    return key_state(facts, offset, json_number_value(value), file, key->key, err);
 }
 
 /* "image_size": 224, or [height, width]. */
@@ -160,7 +141,6 @@ static enum vitlrp_status state_key(const struct fact_key *key, const json_t *va
                                     const char *file, struct model_facts *facts,
                                     struct vitlrp_error *err) {
     switch (key->kind) {
-    case KEY_COUNT:
     case KEY_NUMBER:
         return state_number(key, key->fact, value, file, facts, err);
     case KEY_PAIR:

@@ -7,8 +7,7 @@
 
 enum key_kind {
     KEY_IGNORED, /* cannot change what the model computes, or says again what tensors say */
-    KEY_COUNT,   /* a whole number, into `fact` */
-    KEY_NUMBER,
+    KEY_NUMBER,  /* into `fact`, whose row says whether it is a whole one */
     KEY_FLAG,
     KEY_PAIR,     /* a number or [first, second], into `fact` and the one behind it in facts.def */
     KEY_WORD,     /* a string of `words`, into `fact` */
@@ -52,9 +51,6 @@ enum vitlrp_status keys_read(const struct keys_read *from, struct model_facts *f
 /* The member at an offset of FACT_AT. */
 struct fact *fact_member(struct model_facts *facts, size_t offset);
 
-/* The names by which libraries call the activations. */
-extern const struct key_word ACTIVATION_WORDS[];
-
 /* A value that a reader states whatever the key's own value is. */
 struct fact_statement {
     size_t fact; /* FACT_AT(member) */
@@ -78,8 +74,6 @@ enum vitlrp_status key_flag(const json_t *object, const char *key, const char *f
                             bool *value, struct vitlrp_error *err);
 
 /* Each reader takes the files of one library. */
-enum vitlrp_status facts_metadata(const json_t *object, struct model_facts *facts,
-                                  struct vitlrp_error *err);
 enum vitlrp_status facts_timm(const struct facts_beside *beside, struct model_facts *facts,
                               struct vitlrp_error *err);
 

@@ -43,8 +43,8 @@ static const struct fact_key VISION_KEYS[] = {
     {"timm_proj", KEY_WORD, FACT_AT(head), TIMM_PROJ_WORDS},
     {"timm_proj_bias", KEY_IGNORED, 0, NULL}, /* shows in the tensors, as mlp_ratio does */
     {"mlp_ratio", KEY_IGNORED, 0, NULL},
-    {"layers", KEY_COUNT, FACT_AT(depth), NULL},
-    {"width", KEY_COUNT, FACT_AT(width), NULL},
+    {"layers", KEY_NUMBER, FACT_AT(depth), NULL},
+    {"width", KEY_NUMBER, FACT_AT(width), NULL},
     {"head_width", KEY_OWN, 0, NULL},
     {"patch_size", KEY_PAIR, FACT_AT(patch_height), NULL},
     {"ls_init_value", KEY_OWN, 0, NULL},
@@ -77,13 +77,13 @@ static const struct key_word TEXT_POOL_WORDS[] = {{"argmax", FACT_TEXT_END_LARGE
                                                   {NULL, 0}};
 
 static const struct fact_key TEXT_KEYS[] = {
-    {"context_length", KEY_COUNT, FACT_AT(context), NULL},
-    {"vocab_size", KEY_COUNT, FACT_AT(vocabulary), NULL},
-    {"width", KEY_COUNT, FACT_AT(width), NULL},
-    {"heads", KEY_COUNT, FACT_AT(heads), NULL},
-    {"layers", KEY_COUNT, FACT_AT(depth), NULL},
+    {"context_length", KEY_NUMBER, FACT_AT(context), NULL},
+    {"vocab_size", KEY_NUMBER, FACT_AT(vocabulary), NULL},
+    {"width", KEY_NUMBER, FACT_AT(width), NULL},
+    {"heads", KEY_NUMBER, FACT_AT(heads), NULL},
+    {"layers", KEY_NUMBER, FACT_AT(depth), NULL},
     {"pool_type", KEY_WORD, FACT_AT(text_end), TEXT_POOL_WORDS},
-    {"eos_id", KEY_COUNT, FACT_AT(end_id), NULL},
+    {"eos_id", KEY_NUMBER, FACT_AT(end_id), NULL},
     {"no_causal_mask", KEY_OWN, 0, NULL},
     {"act_kwargs", KEY_OWN, 0, NULL},
     {"norm_kwargs", KEY_OWN, 0, NULL},

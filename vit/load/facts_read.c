@@ -4,6 +4,22 @@
 #include "base/json.h"
 #include "vit/load/facts_keys.h"
 
+/* The names by which libraries call the activations. */
+static const struct key_word ACTIVATION_WORDS[] = {
+    {"gelu", FACT_GELU_ERF},
+    {"gelu_erf", FACT_GELU_ERF},
+    {"gelu_python", FACT_GELU_ERF},
+    {"gelu_new", FACT_GELU_TANH},
+    {"gelu_pytorch_tanh", FACT_GELU_TANH},
+    {"gelu_fast", FACT_GELU_TANH},
+    {"gelu_tanh", FACT_GELU_TANH},
+    {"quick_gelu", FACT_GELU_QUICK},
+    {"silu", FACT_SILU},
+    {"swish", FACT_SILU},
+    {"relu", FACT_RELU},
+    {NULL, 0},
+};
+
 static const struct key_word POOL_WORDS[] = {
 #define POOL_WORD(constant, word) {word, FACT_##constant},
     FACT_LIST_POOL(POOL_WORD)
@@ -24,7 +40,7 @@ static const struct key_word ARCHITECTURE_WORDS[] = {{"vit", FACT_BLOCK_PRE_NORM
 static const struct fact_key METADATA_KEYS[] = {
     {"architecture", KEY_WORD, FACT_AT(block), ARCHITECTURE_WORDS},
     {"image_size", KEY_PAIR, FACT_AT(image_height), NULL},
-    {"num_heads", KEY_COUNT, FACT_AT(heads), NULL},
+    {"num_heads", KEY_NUMBER, FACT_AT(heads), NULL},
     {"layer_norm_eps", KEY_NUMBER, FACT_AT(norm_eps), NULL},
     {"activation", KEY_WORD, FACT_AT(activation), ACTIVATION_WORDS},
     {"pool", KEY_WORD, FACT_AT(pool), POOL_WORDS},
@@ -36,8 +52,8 @@ static const struct fact_key METADATA_KEYS[] = {
     {"labels", KEY_IGNORED, 0, NULL},
 };
 
-enum vitlrp_status facts_metadata(const json_t *object, struct model_facts *facts,
-                                  struct vitlrp_error *err) {
+static enum vitlrp_status read_metadata(const json_t *object, struct model_facts *facts,
+                                        struct vitlrp_error *err) {
     const struct fact_keys list = {METADATA_KEYS, sizeof METADATA_KEYS / sizeof METADATA_KEYS[0]};
     const struct keys_read from = {object, "\"vitlrp\" metadata", &list, 1, false};
     return keys_read(&from, facts, err);
@@ -169,7 +185,7 @@ static bool is_open_clip(const struct facts_beside *beside) {
 static enum vitlrp_status read_files(const struct facts_beside *beside, struct model_facts *facts,
                                      struct vitlrp_error *err) {
     if (beside->metadata != NULL) {
-        TRY(facts_metadata(beside->metadata, facts, err));
+        TRY(read_metadata(beside->metadata, facts, err));
     }
     if (beside->openai_clip) {
         facts_openai_clip(beside, facts);

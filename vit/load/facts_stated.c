@@ -1,5 +1,4 @@
 /* What the caller knows of a model: an object of JSON with the names and words of facts.def. */
-#include <math.h>
 #include <string.h>
 
 #include "base/json.h"
@@ -35,18 +34,11 @@ static bool read_word(const struct fact_row *row, const json_t *value, double *o
     return false;
 }
 
-/* Counts are those rows whose largest value is that of an int32_t. */
-static bool read_number(const struct fact_row *row, const json_t *value, double *out) {
-    *out = json_number_value(value);
-    bool is_whole = row->most != INT32_MAX || *out == floor(*out);
-    return json_is_number(value) && *out >= row->least && *out <= row->most && is_whole;
-}
-
 static enum vitlrp_status fail_value(const struct fact_row *row, struct vitlrp_error *err) {
     struct text known = {.limit = 1 << 12};
     if (row->words == NULL) {
-        return fail(err, VITLRP_USAGE, STATED ": \"%s\" must be a number from %.9g to %.9g",
-                    row->name, row->least, row->most);
+        return fail(err, VITLRP_USAGE, STATED ": \"%s\" must be %s from %.9g to %.9g", row->name,
+                    fact_number_words(row), row->least, row->most);
     }
     for (size_t i = 0; row->words[i] != NULL; i++) {
         text_printf(&known, "%s%s", i == 0 ? "" : ", ", row->words[i]);
@@ -63,14 +55,13 @@ static enum vitlrp_status state_all(const json_t *object, struct model_facts *ou
     json_t *value;
     json_object_foreach((json_t *) (uintptr_t) object, key, value) {
         const struct fact_row *row = find_row(key);
-        double number = 0;
+        double number = json_number_value(value);
         if (row == NULL) {
             char shown[80];
             text_escape_line(shown, sizeof shown, key);
             return fail(err, VITLRP_USAGE, STATED ": there is no fact \"%s\"", shown);
         }
-        if (row->words != NULL ? !read_word(row, value, &number)
-                               : !read_number(row, value, &number)) {
+        if (row->words != NULL ? !read_word(row, value, &number) : !fact_fits(row, value)) {
             return fail_value(row, err);
         }
         fact_state(fact_member(out, row->offset), number, FACT_USER, STATED, NULL);

@@ -38,12 +38,12 @@ static const struct key_word ATTENTION_WORDS[] = {{"diff", 1}, {"attn", 0}, {"",
 static const struct fact_key ARG_KEYS[] = {
     {"img_size", KEY_PAIR, FACT_AT(image_height), NULL},
     {"patch_size", KEY_PAIR, FACT_AT(patch_height), NULL},
-    {"in_chans", KEY_COUNT, FACT_AT(channels), NULL},
-    {"num_classes", KEY_COUNT, FACT_AT(classes), NULL},
+    {"in_chans", KEY_NUMBER, FACT_AT(channels), NULL},
+    {"num_classes", KEY_NUMBER, FACT_AT(classes), NULL},
     {"global_pool", KEY_OWN, 0, NULL},
-    {"embed_dim", KEY_COUNT, FACT_AT(width), NULL},
-    {"depth", KEY_COUNT, FACT_AT(depth), NULL},
-    {"num_heads", KEY_COUNT, FACT_AT(heads), NULL},
+    {"embed_dim", KEY_NUMBER, FACT_AT(width), NULL},
+    {"depth", KEY_NUMBER, FACT_AT(depth), NULL},
+    {"num_heads", KEY_NUMBER, FACT_AT(heads), NULL},
     {"mlp_ratio", KEY_IGNORED, 0, NULL}, /* shows in the tensors, as the following do */
     {"qkv_bias", KEY_FLAG, FACT_AT(query_bias), NULL},
     {"qkv_fused", KEY_IGNORED, 0, NULL},
@@ -60,8 +60,8 @@ static const struct fact_key ARG_KEYS[] = {
     {"pos_embed", KEY_OWN, 0, NULL},
     {"use_abs_pos_emb", KEY_OWN, 0, NULL},
     {"no_embed_class", KEY_OWN, 0, NULL},
-    {"reg_tokens", KEY_COUNT, FACT_AT(registers), NULL},
-    {"num_reg_tokens", KEY_COUNT, FACT_AT(registers), NULL},
+    {"reg_tokens", KEY_NUMBER, FACT_AT(registers), NULL},
+    {"num_reg_tokens", KEY_NUMBER, FACT_AT(registers), NULL},
     {"pre_norm", KEY_FLAG, FACT_AT(pre_norm), NULL},
     {"use_pre_transformer_norm", KEY_FLAG, FACT_AT(pre_norm), NULL},
     {"final_norm", KEY_OWN, 0, NULL},
@@ -88,7 +88,7 @@ static const struct fact_key ARG_KEYS[] = {
     {"rope_rotate_half", KEY_OWN, 0, NULL},
     {"ref_feat_shape", KEY_PAIR, FACT_AT(rope_reference_height), NULL},
     {"rope_mrope_section", KEY_ONLY_OFF, 0, NULL},
-    {"attn_pool_num_heads", KEY_COUNT, FACT_AT(pool_heads), NULL},
+    {"attn_pool_num_heads", KEY_NUMBER, FACT_AT(pool_heads), NULL},
     {"attn_pool_mlp_ratio", KEY_IGNORED, 0, NULL},
     {"num_kv_heads", KEY_ONLY_OFF, 0, NULL},
     {"use_naflex", KEY_ONLY_OFF, 0, NULL},
@@ -120,8 +120,8 @@ static const struct fact_key ARG_KEYS[] = {
 /* The other keys of this level describe the training and the pictures: timm builds nothing of
  * them. */
 static const struct fact_key TOP_KEYS[] = {
-    {"num_classes", KEY_COUNT, FACT_AT(classes), NULL},
-    {"num_features", KEY_COUNT, FACT_AT(width), NULL},
+    {"num_classes", KEY_NUMBER, FACT_AT(classes), NULL},
+    {"num_features", KEY_NUMBER, FACT_AT(width), NULL},
     {"problem_type", KEY_WORD, FACT_AT(probability), PROBLEM_WORDS},
 };
 
@@ -334,7 +334,7 @@ static enum vitlrp_status read_cfg(const json_t *cfg, const char *file,
     TRY(keys_read(&from, facts, err));
     TRY(read_input_size(cfg, file, facts, err));
     if (!fact_known(&facts->classes) && json_is_integer(json_object_get(cfg, "num_classes"))) {
-        static const struct fact_key KEY = {"num_classes", KEY_COUNT, FACT_AT(classes), NULL};
+        static const struct fact_key KEY = {"num_classes", KEY_NUMBER, FACT_AT(classes), NULL};
         const struct fact_keys classes = {&KEY, 1};
         const struct keys_read only = {cfg, file, &classes, 1, true};
         TRY(keys_read(&only, facts, err));

@@ -130,7 +130,7 @@ static enum vitlrp_status infer_resampling(const struct layout_binding *binding,
     }
     fact_guess(fact, FACT_RESAMPLE_ANTIALIASED);
     int32_t kind = fact_whole(fact, 0);
-    if (kind < 0 || (size_t) kind >= sizeof KINDS / sizeof KINDS[0]) {
+    if ((size_t) kind >= sizeof KINDS / sizeof KINDS[0]) {
         return fail(err, VITLRP_UNSUPPORTED,
                     "this resampling of position embeddings is not supported yet");
     }

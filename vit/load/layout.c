@@ -9,8 +9,6 @@
 #include "base/mem.h"
 #include "vit/load/checkpoint.h"
 
-#define MAX_DEPTH 1024
-
 /* Of a network within the model, put before its names and not before the head's; dropped, as often
  * as they occur. What all names begin with is dropped before (tensor_names.h). */
 static const char *const PREFIXES[] = {
@@ -98,7 +96,7 @@ static bool text_matches(const char *pattern, const char *name) {
     return pattern[same] == '*' || pattern[same] == name[same];
 }
 
-/* True if the name is the pattern with '#' replaced by a decimal number below MAX_DEPTH. */
+/* True if the name is the pattern with '#' replaced by a decimal number below VIT_MAX_DEPTH. */
 static bool pattern_matches(const char *pattern, const char *name, size_t *block) {
     size_t same = common_length(pattern, name);
     *block = 0;
@@ -113,7 +111,7 @@ static bool pattern_matches(const char *pattern, const char *name, size_t *block
     for (size_t i = 0; i < count; i++) {
         *block = *block * 10 + (size_t) (digits[i] - '0');
     }
-    return *block < MAX_DEPTH && text_matches(pattern + same + 1, digits + count);
+    return *block < VIT_MAX_DEPTH && text_matches(pattern + same + 1, digits + count);
 }
 
 /* False for most rows of other layouts, at the price of one comparison. */
@@ -191,7 +189,8 @@ static enum vitlrp_status fail_unknown(const struct tensor_table *tensors,
     }
     return fail(
         err, VITLRP_UNSUPPORTED,
-        "not a Vision Transformer in a known layout (torchvision, timm, Hugging Face, JAX); "
+        "not a Vision Transformer in a known layout (torchvision, timm, Hugging Face, open_clip, "
+        "JAX); "
         "first tensors: %s %s %s",
         names[0], names[1], names[2]);
 }
@@ -412,15 +411,23 @@ uint64_t layout_unusual(const struct layout_binding *binding) {
     return unusual;
 }
 
+/* out [rank]: the shape that a row's tensor has by these sizes. Returns the rank. */
+static size_t row_shape(const struct layout_row *row, const size_t sizes[DIMENSION_COUNT],
+                        size_t out[LAYOUT_MAX_RANK]) {
+    size_t rank = 0;
+    for (; row->shape[rank] != DIMENSION_END; rank++) {
+        out[rank] = sizes[row->shape[rank]];
+    }
+    return rank;
+}
+
 /* Learns the sizes that are not known yet from one tensor of the right rank. */
 static void learn_sizes(const struct bound_tensor *bound, size_t sizes[DIMENSION_COUNT]) {
-    size_t rank = 0;
-    while (bound->row->shape[rank] != DIMENSION_END) {
-        rank++;
-    }
+    size_t known[LAYOUT_MAX_RANK];
+    size_t rank = row_shape(bound->row, sizes, known);
     for (size_t i = 0; i < rank && rank == bound->tensor->rank; i++) {
         enum dimension dimension = bound->row->shape[i];
-        if (sizes[dimension] == 0) {
+        if (sizes[dimension] == 0) { /* which it may be no more: a size can stand twice */
             sizes[dimension] = bound->tensor->shape[i];
         }
     }
@@ -483,10 +490,7 @@ static enum vitlrp_status check_shape(const struct bound_tensor *bound,
                                       const size_t sizes[DIMENSION_COUNT],
                                       struct vitlrp_error *err) {
     size_t wanted[LAYOUT_MAX_RANK];
-    size_t rank = 0;
-    for (; bound->row->shape[rank] != DIMENSION_END; rank++) {
-        wanted[rank] = sizes[bound->row->shape[rank]];
-    }
+    size_t rank = row_shape(bound->row, sizes, wanted);
     const struct tensor_info *tensor = bound->tensor;
     bool positive = true;
     for (size_t i = 0; i < rank; i++) {
@@ -527,12 +531,8 @@ static enum vitlrp_status fail_missing(const struct layout_row *row, size_t bloc
     char name[128];
     char shape[TENSOR_SHAPE_TEXT];
     size_t wanted[LAYOUT_MAX_RANK];
-    size_t rank = 0;
     pattern_name(name, sizeof name, row->pattern, block);
-    for (; row->shape[rank] != DIMENSION_END; rank++) {
-        wanted[rank] = sizes[row->shape[rank]];
-    }
-    tensor_shape_text(shape, rank, wanted);
+    tensor_shape_text(shape, row_shape(row, sizes, wanted), wanted);
     return fail(err, VITLRP_MISMATCH, "tensor '%s' is missing; it must have shape %s", name, shape);
 }
 

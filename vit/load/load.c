@@ -1,6 +1,5 @@
 /* Loads a checkpoint into a model: file or folder, container, layout, architecture, weights, in
  * this order, each checked before the next. */
-#include <stdio.h>
 #include <string.h>
 
 #include "base/file.h"

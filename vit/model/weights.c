@@ -8,7 +8,6 @@
 #include "vit/math/attention_bias.h"
 #include "vit/model/arranged.h"
 
-#define MAX_DEPTH 1024
 #define MAX_MLP (1 << 20)
 #define MAX_PREFIX 64
 
@@ -178,7 +177,7 @@ static enum vitlrp_status check_config(const struct vit_config *config, struct v
                  in_range(config->patch_height, config->image_height) &&
                  in_range(config->patch_width, config->image_width);
     if (!sizes || !in_range(config->dim, VIT_MAX_SIDE) || !in_range(config->mlp_dim, MAX_MLP) ||
-        !in_range(config->depth, MAX_DEPTH) || !in_range(config->classes, VIT_MAX_CLASSES)) {
+        !in_range(config->depth, VIT_MAX_DEPTH) || !in_range(config->classes, VIT_MAX_CLASSES)) {
         return fail(err, VITLRP_LIMIT,
                     "sizes out of range: input %dx%d, patch %dx%d, dim %d, depth %d, MLP %d, "
                     "classes %d",

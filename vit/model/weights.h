@@ -14,6 +14,7 @@
 #define VIT_MAX_SIDE 65536
 
 #define VIT_MAX_CLASSES 100000
+#define VIT_MAX_DEPTH 1024
 
 enum slot {
 #define EMBEDDING_WEIGHT(constant, ...) SLOT_##constant,
