@@ -79,17 +79,20 @@ static size_t append(struct builder *builder, struct op op, struct value result)
     return op.out;
 }
 
+/* An operation over x; what else it has is the caller's to say. */
+static struct op op_over(const struct op_kind *kind, enum profile_kind lap, size_t x) {
+    return (struct op){
+        .kind = kind, .lap = lap, .in = {x, OP_NONE}, .residual = OP_NONE, .pack = OP_NONE};
+}
+
 static size_t append_norm(struct builder *builder, size_t x, const char *name, enum slot weight,
                           enum slot bias) {
     const struct vit_config *config = builder->config;
-    struct op op = {.kind = config->rms ? &OP_RMS_NORM : &OP_NORM,
-                    .lines = {name},
-                    .lap = PROFILE_NORM,
-                    .in = {x, OP_NONE},
-                    .residual = OP_NONE,
-                    .weights = {weight_of(builder, weight), weight_of(builder, bias)},
-                    .pack = OP_NONE,
-                    .eps = config->layer_norm_eps};
+    struct op op = op_over(config->rms ? &OP_RMS_NORM : &OP_NORM, PROFILE_NORM, x);
+    op.lines[0] = name;
+    op.weights[0] = weight_of(builder, weight);
+    op.weights[1] = weight_of(builder, bias);
+    op.eps = config->layer_norm_eps;
     size_t width = slot_size(config, weight).columns;
     return append(builder, op, (struct value){.rows = builder->rows, .width = width});
 }
@@ -101,16 +104,15 @@ static size_t append_any_norm(struct builder *builder, size_t x, const char *nam
 }
 
 static struct op linear_op(const struct builder *builder, size_t x, const struct layer *layer) {
-    return (struct op){
-        .kind = &OP_LINEAR,
-        .lines = {profile_kind_name(layer->lap)},
-        .role = layer->role,
-        .lap = layer->lap,
-        .in = {x, OP_NONE},
-        .residual = OP_NONE,
-        .weights = {weight_of(builder, layer->weight), weight_of(builder, layer->bias)},
-        .pack =
-            builder->block < 0 ? OP_NONE : arranged_index(layer->weight, (size_t) builder->block)};
+    struct op op = op_over(&OP_LINEAR, layer->lap, x);
+    op.lines[0] = profile_kind_name(layer->lap);
+    op.role = layer->role;
+    op.weights[0] = weight_of(builder, layer->weight);
+    op.weights[1] = weight_of(builder, layer->bias);
+    if (builder->block >= 0) {
+        op.pack = arranged_index(layer->weight, (size_t) builder->block);
+    }
+    return op;
 }
 
 /* A linear layer and what is added to its result, or OP_NONE. */
@@ -126,12 +128,9 @@ static size_t append_linear(struct builder *builder, size_t x, const struct laye
 /* LayerScale of a branch, and the stream that it joins. */
 static size_t append_scale(struct builder *builder, size_t branch, enum slot scale,
                            enum profile_kind lap, size_t stream) {
-    struct op op = {.kind = &OP_SCALE,
-                    .lap = lap,
-                    .in = {branch, OP_NONE},
-                    .residual = stream,
-                    .weights = {weight_of(builder, scale)},
-                    .pack = OP_NONE};
+    struct op op = op_over(&OP_SCALE, lap, branch);
+    op.residual = stream;
+    op.weights[0] = weight_of(builder, scale);
     return append(builder, op, (struct value){.rows = builder->rows, .width = builder->width});
 }
 
@@ -145,57 +144,40 @@ static size_t append_branch_end(struct builder *builder, size_t x, const struct 
 }
 
 static size_t append_add(struct builder *builder, size_t branch, size_t stream) {
-    struct op op = {.kind = &OP_ADD,
-                    .lap = PROFILE_OTHER,
-                    .in = {branch, OP_NONE},
-                    .residual = stream,
-                    .pack = OP_NONE};
+    struct op op = op_over(&OP_ADD, PROFILE_OTHER, branch);
+    op.residual = stream;
     return append(builder, op, (struct value){.rows = builder->rows, .width = builder->width});
 }
 
-/* A norm within heads, of queries and keys or of all that an attention makes. */
-static size_t append_head_norm(struct builder *builder, size_t x, struct op op,
-                               struct value shape) {
-    op.lap = PROFILE_NORM;
-    op.in[0] = x;
-    op.in[1] = OP_NONE;
-    op.residual = OP_NONE;
-    op.pack = OP_NONE;
-    op.heads = builder->heads;
-    return append(builder, op, shape);
-}
-
+/* A norm of queries and keys within heads, if the model has one. */
 static size_t append_qk_norm(struct builder *builder, size_t qkv, struct value shape) {
     const struct vit_config *config = builder->config;
-    struct op op = {
-        .kind = config->rms ? &OP_HEAD_RMS_NORM : &OP_HEAD_NORM,
-        .lines = {"qk_norm"},
-        .weights = {weight_of(builder, SLOT_QK_NORM_WEIGHT), weight_of(builder, SLOT_QK_NORM_BIAS)},
-        .eps = config->layer_norm_eps};
-    return has_weight(builder, SLOT_QK_NORM_WEIGHT) ? append_head_norm(builder, qkv, op, shape)
-                                                    : qkv;
+    struct op op = op_over(config->rms ? &OP_HEAD_RMS_NORM : &OP_HEAD_NORM, PROFILE_NORM, qkv);
+    op.lines[0] = "qk_norm";
+    op.weights[0] = weight_of(builder, SLOT_QK_NORM_WEIGHT);
+    op.weights[1] = weight_of(builder, SLOT_QK_NORM_BIAS);
+    op.heads = builder->heads;
+    op.eps = config->layer_norm_eps;
+    return has_weight(builder, SLOT_QK_NORM_WEIGHT) ? append(builder, op, shape) : qkv;
 }
 
-/* The norm behind a differential attention. */
 #define SUB_NORM_EPS 1e-5F
 
+/* The norm behind a differential attention, within heads. */
 static size_t append_sub_norm(struct builder *builder, size_t x, struct value shape) {
-    struct op op = {.kind = &OP_HEAD_RMS_NORM,
-                    .lines = {"sub_norm"},
-                    .weights = {weight_of(builder, SLOT_SUB_NORM_WEIGHT)},
-                    .eps = SUB_NORM_EPS};
-    return has_weight(builder, SLOT_SUB_NORM_WEIGHT) ? append_head_norm(builder, x, op, shape) : x;
+    struct op op = op_over(&OP_HEAD_RMS_NORM, PROFILE_NORM, x);
+    op.lines[0] = "sub_norm";
+    op.weights[0] = weight_of(builder, SLOT_SUB_NORM_WEIGHT);
+    op.heads = builder->heads;
+    op.eps = SUB_NORM_EPS;
+    return has_weight(builder, SLOT_SUB_NORM_WEIGHT) ? append(builder, op, shape) : x;
 }
 
 /* The queries and keys of patches turned by where these lie, if the model has RoPE. */
 static size_t append_rope(struct builder *builder, size_t qkv, struct value shape) {
-    struct op op = {.kind = &OP_ROPE,
-                    .lap = PROFILE_ATTENTION,
-                    .in = {qkv, OP_NONE},
-                    .residual = OP_NONE,
-                    .pack = OP_NONE,
-                    .heads = builder->heads,
-                    .rope = &builder->config->rope};
+    struct op op = op_over(&OP_ROPE, PROFILE_ATTENTION, qkv);
+    op.heads = builder->heads;
+    op.rope = &builder->config->rope;
     return op.rope->form == VIT_ROPE_NONE ? qkv : append(builder, op, shape);
 }
 
@@ -222,13 +204,11 @@ static size_t append_edit(struct builder *builder, size_t x, enum vitlrp_site si
     if (!layer_edit_find(builder->program->model, site, (size_t) builder->block, &edit)) {
         return x;
     }
-    struct op op = {.kind = &OP_EDIT,
-                    .lines = {edit.others == NULL ? NULL : "edit"},
-                    .lap = PROFILE_OTHER,
-                    .in = {x, OP_NONE},
-                    .residual = OP_NONE,
-                    .weights = {edit.factor, edit.leading, edit.others},
-                    .pack = OP_NONE};
+    struct op op = op_over(&OP_EDIT, PROFILE_OTHER, x);
+    op.lines[0] = edit.others == NULL ? NULL : "edit";
+    op.weights[0] = edit.factor;
+    op.weights[1] = edit.leading;
+    op.weights[2] = edit.others;
     return append(builder, op, shape);
 }
 
@@ -251,15 +231,13 @@ static size_t append_attention(struct builder *builder, size_t x, size_t leaving
     size_t qkv = append(builder, op, shape);
     qkv = append_qk_norm(builder, qkv, shape);
     qkv = append_rope(builder, qkv, shape);
-    struct op attention = {.kind = &OP_ATTENTION,
-                           .lines = {"softmax", has_bias_table(builder) ? "attention bias" : NULL},
-                           .lap = PROFILE_ATTENTION,
-                           .in = {qkv, OP_NONE},
-                           .residual = OP_NONE,
-                           .weights = {bias_table(builder), weight_of(builder, SLOT_LAMBDAS)},
-                           .pack = OP_NONE,
-                           .heads = heads,
-                           .causal = builder->config->causal};
+    struct op attention = op_over(&OP_ATTENTION, PROFILE_ATTENTION, qkv);
+    attention.lines[0] = "softmax";
+    attention.lines[1] = has_bias_table(builder) ? "attention bias" : NULL;
+    attention.weights[0] = bias_table(builder);
+    attention.weights[1] = weight_of(builder, SLOT_LAMBDAS);
+    attention.heads = heads;
+    attention.causal = builder->config->causal;
     return append_sub_norm(builder, append(builder, attention, result), result);
 }
 
@@ -267,23 +245,15 @@ static size_t append_attention(struct builder *builder, size_t x, size_t leaving
 static size_t append_plain_activation(struct builder *builder, size_t z,
                                       enum vit_activation activation, size_t width) {
     bool other = activation == VIT_TANH || activation == VIT_RELU;
-    struct op op = {.kind = other ? &OP_ACTIVATION : &OP_GELU,
-                    .lap = PROFILE_GELU,
-                    .in = {z, OP_NONE},
-                    .residual = OP_NONE,
-                    .pack = OP_NONE,
-                    .activation = activation};
+    struct op op = op_over(other ? &OP_ACTIVATION : &OP_GELU, PROFILE_GELU, z);
+    op.activation = activation;
     return append(builder, op, (struct value){.rows = builder->rows, .width = width});
 }
 
 /* The activation of an MLP, or its gate. */
 static size_t append_activation(struct builder *builder, size_t z) {
-    struct op op = {.kind = &OP_GLU,
-                    .lap = PROFILE_GELU,
-                    .in = {z, OP_NONE},
-                    .residual = OP_NONE,
-                    .pack = OP_NONE,
-                    .activation = builder->config->activation};
+    struct op op = op_over(&OP_GLU, PROFILE_GELU, z);
+    op.activation = builder->config->activation;
     struct value result = {.rows = builder->rows, .width = builder->hidden};
     return builder->config->gated
                ? append(builder, op, result)
@@ -411,23 +381,16 @@ static size_t append_embedding(struct builder *builder) {
     bool is_text = builder->config->vocabulary > 0;
     size_t embedded = is_text ? append_words(builder) : append_patches(builder);
     builder->rows = builder->program->tokens.count;
-    struct op op = {.kind = &OP_TOKENS,
-                    .lines = {"position", is_text ? NULL : "cls"},
-                    .lap = PROFILE_CONV,
-                    .in = {embedded, OP_NONE},
-                    .residual = OP_NONE,
-                    .weights = {weight_of(builder, SLOT_CLS_TOKEN)},
-                    .pack = OP_NONE};
+    struct op op = op_over(&OP_TOKENS, PROFILE_CONV, embedded);
+    op.lines[0] = "position";
+    op.lines[1] = is_text ? NULL : "cls";
+    op.weights[0] = weight_of(builder, SLOT_CLS_TOKEN);
     return append(builder, op, (struct value){.rows = builder->rows, .width = builder->width});
 }
 
 static size_t append_pool(struct builder *builder, size_t stream, enum vit_pool kind) {
-    struct op op = {.kind = &OP_POOL,
-                    .lap = PROFILE_OTHER,
-                    .in = {stream, OP_NONE},
-                    .residual = OP_NONE,
-                    .pack = OP_NONE,
-                    .pool = pool_of(kind)};
+    struct op op = op_over(&OP_POOL, PROFILE_OTHER, stream);
+    op.pool = pool_of(kind);
     struct value result = {.rows = 1, .width = builder->width * op.pool->parts};
     builder->rows = 1;
     return append(builder, op, result);
@@ -444,19 +407,17 @@ static size_t append_probe(struct builder *builder, size_t x, enum vit_pool kind
     const struct layer layer = {SLOT_MAP_QKV_WEIGHT, SLOT_MAP_QKV_BIAS, VITLRP_ROLE_QKV,
                                 PROFILE_QKV, 2 * dim};
     struct op op = linear_op(builder, x, &layer);
-    struct op probe = {
-        .kind = &OP_PROBE,
-        .lines = {"softmax"},
-        .lap = PROFILE_ATTENTION,
-        .residual = OP_NONE,
-        .weights = {weight_of(builder, SLOT_MAP_PROBE), op.weights[0], op.weights[1]},
-        .pack = OP_NONE,
-        .heads = (size_t) builder->config->map_heads,
-        .skips = pool_of(kind)->reads_all ? 0 : builder->program->tokens.prefix};
-    op.weights[0] = weights_behind(op.weights[0], dim * dim);
-    op.weights[1] = weights_behind(op.weights[1], dim);
-    probe.in[0] = append(builder, op, (struct value){.rows = builder->rows, .width = 2 * dim});
-    probe.in[1] = OP_NONE;
+    const float *const whole[2] = {op.weights[0], op.weights[1]}; /* of queries, keys and values */
+    op.weights[0] = weights_behind(whole[0], dim * dim);
+    op.weights[1] = weights_behind(whole[1], dim);
+    x = append(builder, op, (struct value){.rows = builder->rows, .width = 2 * dim});
+    struct op probe = op_over(&OP_PROBE, PROFILE_ATTENTION, x);
+    probe.lines[0] = "softmax";
+    probe.weights[0] = weight_of(builder, SLOT_MAP_PROBE);
+    probe.weights[1] = whole[0];
+    probe.weights[2] = whole[1];
+    probe.heads = (size_t) builder->config->map_heads;
+    probe.skips = pool_of(kind)->reads_all ? 0 : builder->program->tokens.prefix;
     builder->rows = 1;
     return append(builder, probe, (struct value){.rows = 1, .width = dim});
 }
@@ -490,12 +451,8 @@ static size_t append_head(struct builder *builder, size_t x, enum slot weight, e
 }
 
 static size_t append_cosine(struct builder *builder, size_t x) {
-    struct op op = {.kind = &OP_COSINE,
-                    .lap = PROFILE_HEAD,
-                    .in = {x, OP_NONE},
-                    .residual = OP_NONE,
-                    .weights = {weight_of(builder, SLOT_LIKE)},
-                    .pack = OP_NONE};
+    struct op op = op_over(&OP_COSINE, PROFILE_HEAD, x);
+    op.weights[0] = weight_of(builder, SLOT_LIKE);
     builder->program->embedding = x;
     return append(builder, op, (struct value){.rows = 1, .width = 1});
 }
@@ -517,13 +474,10 @@ static size_t append_image_embedding(struct builder *builder, size_t x) {
 static size_t append_similarity(struct builder *builder, size_t x) {
     size_t embedding = append_image_embedding(builder, x);
     size_t products = append_head(builder, x, SLOT_PROMPT_WEIGHT, SLOT_PROMPT_BIAS, OP_NONE);
-    struct op op = {.kind = &OP_SIMILARITY,
-                    .lines = {has_weight(builder, SLOT_LOGIT_BIAS) ? "logit_bias" : NULL},
-                    .lap = PROFILE_HEAD,
-                    .in = {products, embedding},
-                    .residual = OP_NONE,
-                    .weights = {weight_of(builder, SLOT_LOGIT_BIAS)},
-                    .pack = OP_NONE};
+    struct op op = op_over(&OP_SIMILARITY, PROFILE_HEAD, products);
+    op.lines[0] = has_weight(builder, SLOT_LOGIT_BIAS) ? "logit_bias" : NULL;
+    op.in[1] = embedding;
+    op.weights[0] = weight_of(builder, SLOT_LOGIT_BIAS);
     size_t count = slot_size(builder->config, SLOT_PROMPT_WEIGHT).rows;
     builder->program->embedding = embedding;
     return append(builder, op, (struct value){.rows = 1, .width = count});
@@ -539,11 +493,8 @@ static size_t append_first_layer(struct builder *builder, size_t x) {
 
 static size_t append_join(struct builder *builder, size_t first, size_t second) {
     const struct value *values = builder->program->values;
-    struct op op = {.kind = &OP_JOIN,
-                    .lap = PROFILE_OTHER,
-                    .in = {first, second},
-                    .residual = OP_NONE,
-                    .pack = OP_NONE};
+    struct op op = op_over(&OP_JOIN, PROFILE_OTHER, first);
+    op.in[1] = second;
     size_t width = values == NULL ? 0 : values[first].width + values[second].width;
     return append(builder, op, (struct value){.rows = 1, .width = width});
 }
