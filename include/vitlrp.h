@@ -537,9 +537,9 @@ VITLRP_API void vitlrp_session_info_init_sized(struct vitlrp_session_info *info,
 VITLRP_API void vitlrp_session_describe(const struct vitlrp_session *session,
                                         struct vitlrp_session_info *info);
 
-/* The forward pass: input [3, input_height, input_width], logits [classes] or NULL. What relevance
- * needs is kept in the session until the next forward. NUMERIC if the input or the logits are not
- * finite; CANCELLED if the session's observer says so, and then there was no forward pass. */
+/* The forward pass: input [3, input_height, input_width] (one channel for a grey model), logits
+ * [classes] or NULL. What relevance needs stays until the next forward. NUMERIC if the input or the
+ * logits are not finite; CANCELLED if the session's observer says so: there was no forward pass. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_session_forward(struct vitlrp_session *session, const float *input, float *logits,
                        struct vitlrp_error *error);
@@ -556,7 +556,7 @@ vitlrp_session_block_output(struct vitlrp_session *session, int32_t block, float
 /* The caller owns the arrays. Arrays that are NULL are not filled, which can save work. */
 struct vitlrp_relevance {
     size_t struct_size;
-    float *pixels;  /* [3, input_height, input_width] */
+    float *pixels;  /* of the input's shape */
     float *patches; /* [grid_height, grid_width]: pixels summed over each patch */
     float *neurons; /* [tokens, mlp_dim]: relevance of the hidden MLP neurons of neurons_block */
     int32_t neurons_block;              /* 0 <= neurons_block < depth */

@@ -3,7 +3,7 @@
 #include <assert.h>
 #include <math.h>
 
-static uint64_t splitmix64(uint64_t *state) {
+uint64_t random_mix(uint64_t *state) {
     uint64_t mixed = *state += UINT64_C(0x9E3779B97F4A7C15);
     mixed = (mixed ^ mixed >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
     mixed = (mixed ^ mixed >> 27) * UINT64_C(0x94D049BB133111EB);
@@ -17,7 +17,7 @@ static uint64_t rotate(uint64_t value, unsigned by) {
 struct random_stream random_open(uint64_t seed) {
     struct random_stream stream;
     for (size_t i = 0; i < 4; i++) {
-        stream.state[i] = splitmix64(&seed);
+        stream.state[i] = random_mix(&seed);
     }
     return stream;
 }
@@ -51,11 +51,11 @@ size_t random_below(struct random_stream *stream, size_t limit) {
 }
 
 uint64_t random_derive(uint64_t seed, const char *name) {
-    /* FNV-1a, whose low bits are weak: splitmix64 spreads them. */
+    /* FNV-1a, whose low bits are weak: random_mix spreads them. */
     uint64_t hash = UINT64_C(0xCBF29CE484222325);
     for (const char *c = name; *c != '\0'; c++) {
         hash = (hash ^ (unsigned char) *c) * UINT64_C(0x100000001B3);
     }
-    hash ^= splitmix64(&seed);
-    return splitmix64(&hash);
+    hash ^= random_mix(&seed);
+    return random_mix(&hash);
 }

@@ -24,6 +24,10 @@ double random_normal(struct random_stream *stream);
 /* 0 to limit - 1, 1 <= limit <= 2^32; uniform up to limit / 2^32. */
 size_t random_below(struct random_stream *stream, size_t limit);
 
+/* splitmix64 (Steele, Lea, Flood 2014): the next 64 bits of a sequence, of which any state is one.
+ */
+uint64_t random_mix(uint64_t *state);
+
 /* A seed for what `name` names (an image, say), independent of those of other names. */
 uint64_t random_derive(uint64_t seed, const char *name);
 

@@ -22,7 +22,8 @@ struct checkpoint {
     const struct vitlrp_log *log;
     enum vitlrp_weights weights;    /* asked for */
     enum vitlrp_weights weight_set; /* these, of several; AUTO: there is one set */
-    const char *container;          /* "safetensors", "pytorch zip", "pytorch legacy", "npz" */
+    const char *container;          /* "safetensors", "pytorch zip", "pytorch legacy",
+                                       "npz", "memory" */
     bool openai_clip;               /* an archive of OpenAI's CLIP, by its classes */
     struct tensor_table tensors;
     json_t *metadata; /* owned; the safetensors metadata, NULL if there is none */

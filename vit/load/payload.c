@@ -6,9 +6,8 @@
 #include "base/mem.h"
 
 #define INPUT_SIZE ((size_t) 1 << 16)
-#define READ_STEP                                                                                  \
-    ((size_t) 1 << 20) /* small enough for the checksum to find the bytes in cache                 \
-                        */
+/* Small enough for the checksum to find the bytes in cache. */
+#define READ_STEP ((size_t) 1 << 20)
 
 static void *inflater_alloc(void *unused, unsigned count, unsigned size) {
     (void) unused;

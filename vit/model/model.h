@@ -119,11 +119,12 @@ struct vit_model {
     struct vit_model *base; /* held: the model whose weights it uses; NULL: its own */
     struct vit_config config;
     struct vit_weights weights;
-    char *name;            /* path of the weights' file, or the name given with them */
-    const char *layout;    /* "torchvision", "timm", "huggingface", "jax", "random" */
-    const char *container; /* "safetensors", "pytorch zip", "pytorch legacy", "npz", "none" */
-    const char *stored_as; /* "F32", "F16", "BF16" */
-    bool openai_clip;      /* the container is OpenAI's CLIP */
+    char *name;                     /* path of the weights' file, or the name given with them */
+    const char *layout;             /* a name of LAYOUTS (vit/load/layout_tables.c), or "random" */
+    const char *container;          /* "safetensors", "pytorch zip", "pytorch legacy", "npz",
+                                       "memory", "none" */
+    const char *stored_as;          /* "F32", "F16", "BF16" */
+    bool openai_clip;               /* the container is OpenAI's CLIP */
     enum vitlrp_weights weight_set; /* which of several in the file; AUTO: there is one */
     char *ignored;                  /* owned; patterns of tensors that were left out, or NULL */
     enum vitlrp_outputs outputs;

@@ -1,6 +1,5 @@
-/* What is explained: a number made of the encoder's outputs. Today a weighted sum of logits; what
- * else an objective may be (a cosine with a vector) is decided here, and the passes know only its
- * value and its gradient. */
+/* What is explained: a weighted sum of a model's outputs. Passes know only its value and its
+ * gradient. */
 #ifndef VIT_OBJECTIVE_H
 #define VIT_OBJECTIVE_H
 
@@ -17,7 +16,7 @@ struct objective {
 enum vitlrp_status objective_check(const struct objective *objective, size_t outputs,
                                    struct vitlrp_error *err);
 
-/* The explained sum. */
+/* The sum, of outputs of a checked objective. */
 double objective_value(const struct objective *objective, const float *outputs);
 
 /* g [count] = its gradient: G of the outputs, where relevance begins. */

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <stdbool.h>
 
+#include "base/random.h"
 #include "vit/model/weights.h"
 
 #define CHUNK ((size_t) 8)
@@ -12,18 +13,11 @@ struct generator {
     uint32_t state[4][CHUNK];
 };
 
-static uint64_t splitmix64(uint64_t *state) {
-    uint64_t mixed = *state += UINT64_C(0x9E3779B97F4A7C15);
-    mixed = (mixed ^ mixed >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    mixed = (mixed ^ mixed >> 27) * UINT64_C(0x94D049BB133111EB);
-    return mixed ^ mixed >> 31;
-}
-
 static struct generator generator_seeded(uint64_t seed) {
     struct generator generator;
     for (size_t i = 0; i < 4; i++) {
         for (size_t k = 0; k < CHUNK; k++) {
-            generator.state[i][k] = (uint32_t) (splitmix64(&seed) >> 32);
+            generator.state[i][k] = (uint32_t) (random_mix(&seed) >> 32);
         }
     }
     return generator;
@@ -91,7 +85,7 @@ enum vitlrp_status vit_model_random(const struct vit_config *config, uint64_t se
             /* A stream for each slot: a shape that differs in one slot keeps the others' weights.
              */
             uint64_t stream = slot_stream(slot, block);
-            struct generator generator = generator_seeded(seed ^ splitmix64(&stream));
+            struct generator generator = generator_seeded(seed ^ random_mix(&stream));
             fill_slot(&generator, model, slot, block);
             model->parameters += (int64_t) (size.rows * size.columns);
         }

@@ -41,14 +41,13 @@ enum vitlrp_status vit_batch_open(const struct vit_model *model,
 /* NULL is ignored. */
 void vit_batch_close(struct vit_batch *batch);
 
-/* logits [count, classes] of inputs [count, 3, input_height, input_width], for any count. An
- * input's logits do not depend on its neighbours' values. NUMERIC if logits are not finite. */
+/* logits [count, classes] of inputs [count, channels, height, width], for any count. An input's
+ * logits do not depend on its neighbours' values. NUMERIC if logits are not finite. */
 enum vitlrp_status vit_batch_forward(struct vit_batch *batch, size_t count, const float *inputs,
                                      float *logits, struct vitlrp_error *err);
 
 /* Perturbed versions of one input: version i shows the patches p of `original` where masks[i *
- * patches + p] is 0, and those of `replacement` where it is 1. Both [3, input_height, input_width].
- */
+ * patches + p] is 0, and those of `replacement` where it is 1. Both [channels, height, width]. */
 struct vit_mixture {
     const float *original, *replacement;
     const uint8_t *masks;

@@ -34,7 +34,7 @@ size_t vit_batch_crossing(const struct program *program, size_t cut,
 
 size_t vit_batch_classes(const struct vit_batch *batch);
 
-/* Puts `count` inputs [3, height, width] where the program begins. */
+/* Puts `count` inputs [channels, height, width] where the program begins. */
 void vit_batch_unfold(struct vit_batch *batch, size_t count, const float *inputs);
 
 /* The operations from part->first on, over part->images <= capacity inputs, to their logits; the

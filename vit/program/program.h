@@ -38,8 +38,8 @@ struct program_request {
     bool keeps_totals;                 /* of the gamma rules in the MLPs */
 };
 
-/* *out is owned: program_close. The model must outlive it. MISMATCH
- * if the input is no multiple of the patch. */
+/* *out is owned: program_close. The model must outlive it. MISMATCH if the input is no multiple of
+ * the patch. */
 enum vitlrp_status program_open(const struct vit_model *model,
                                 const struct program_request *request, struct program **out,
                                 struct vitlrp_error *err);

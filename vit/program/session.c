@@ -54,7 +54,7 @@ static struct runner_request request_of(struct vit_session *session,
 /* The width of what q, k and v of the last block are made of. */
 static size_t norm1_width(const struct program *program) {
     size_t qkv = program_find(program, &OP_QKV, (int32_t) program->depth - 1);
-    return qkv == OP_NONE ? 0 : program->values[program->ops[qkv].in[0]].width;
+    return program->values[program->ops[qkv].in[0]].width;
 }
 
 static bool size_of(const struct runner *runner, struct vit_session_size *size) {

@@ -70,8 +70,8 @@ double vit_session_forward_flops(const struct vit_session *session);
 /* As work_forward counts them, with what the softmax takes. */
 double vit_session_work(const struct vit_session *session);
 
-/* input [3, input_height, input_width] -> logits [classes] (NULL: not wanted). NUMERIC if either is
- * not finite. */
+/* input [channels, input_height, input_width] -> logits [classes] (NULL: not wanted). NUMERIC if
+ * either is not finite. */
 enum vitlrp_status vit_forward(struct vit_session *session, const float *input, float *logits,
                                struct vitlrp_error *err);
 
@@ -141,11 +141,11 @@ struct vit_inside {
 
 /* Output arrays are the caller's; NULL ones are skipped. */
 struct vit_relevance {
-    float *pixels;         /* [3, input_height, input_width] */
-    float *patches;        /* [grid_height, grid_width] */
-    float *input_g;        /* [3, input_height, input_width]: G, so that pixels = input * G */
-    float *neurons;        /* [tokens, mlp_dim] of neurons_block */
-    int32_t neurons_block; /* 0 to depth - 1 */
+    float *pixels;                      /* [channels, input_height, input_width] */
+    float *patches;                     /* [grid_height, grid_width] */
+    float *input_g;                     /* as pixels: G, so that pixels = input * G */
+    float *neurons;                     /* [tokens, mlp_dim] of neurons_block */
+    int32_t neurons_block;              /* 0 to depth - 1 */
     struct vitlrp_ledger_entry *ledger; /* [vit_ledger_length] */
     float *norm1;   /* [tokens, norm1_width]: what the last block makes q, k and v of */
     float *norm1_g; /* [tokens, norm1_width]: its G */

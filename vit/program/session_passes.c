@@ -46,8 +46,7 @@ static enum vitlrp_status forward_pass(struct vit_session *session, const float 
     TRY(engine_check(&runner->engine, err));
     if (!values_are_finite(made, class_count(program))) {
         return fail(err, VITLRP_NUMERIC,
-                    "the logits are not finite: the weights do not suit this "
-                    "input");
+                    "the logits are not finite: the weights do not suit this input");
     }
     if (logits != NULL) {
         memcpy(logits, made, class_count(program) * sizeof *logits);
@@ -109,8 +108,8 @@ enum vitlrp_status vit_block_output(const struct vit_session *session, int32_t b
     return VITLRP_OK;
 }
 
-/* What follows the blocks, of the stream that lies where they leave it. Short, and
- * what it makes stays in the session: it is not interrupted. */
+/* What follows the blocks, of the stream that lies where they leave it. Short, and what it makes
+ * stays in the session: it is not interrupted. */
 static void run_tail(struct runner *runner, size_t end) {
     const struct forward_pass pass = {
         .runner = runner, .images = 1, .first = runner->program->tail, .end = end};
@@ -191,6 +190,11 @@ void session_seed_output(const struct vit_session *session, const struct objecti
                    class_count(runner->program));
 }
 
+static enum vitlrp_status fail_relevance(struct vitlrp_error *err) {
+    return fail(err, VITLRP_NUMERIC,
+                "the relevance is not finite: try another rule (a positive gamma has no pole)");
+}
+
 /* From G of the input to the maps. */
 enum vitlrp_status session_make_maps(const struct vit_session *session,
                                      struct vit_relevance *relevance, struct vitlrp_error *err) {
@@ -207,8 +211,7 @@ enum vitlrp_status session_make_maps(const struct vit_session *session,
     }
     kernels->multiply(g, g, input, count);
     if (!values_are_finite(g, count)) {
-        return fail(err, VITLRP_NUMERIC,
-                    "the relevance is not finite: try another rule (a positive gamma has no pole)");
+        return fail_relevance(err);
     }
     if (relevance->pixels != NULL) {
         embed_fold(grid, g, relevance->pixels);
@@ -300,11 +303,7 @@ static enum vitlrp_status leave_maps(const struct vit_session *session,
     if (relevance->patches != NULL) {
         memset(relevance->patches, 0, program->tokens.patches * sizeof *relevance->patches);
     }
-    return values_are_finite(in->g, in->rows * in->width)
-               ? VITLRP_OK
-               : fail(err, VITLRP_NUMERIC,
-                      "the relevance is not finite: try another rule (a positive gamma has no "
-                      "pole)");
+    return values_are_finite(in->g, in->rows * in->width) ? VITLRP_OK : fail_relevance(err);
 }
 
 enum vitlrp_status vit_relevance(struct vit_session *session, const struct vitlrp_target *targets,

@@ -2,10 +2,12 @@
  * short texts computes no padding. */
 #include "vit/program/text_tower.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/checked.h"
 #include "base/mem.h"
+#include "vit/model/derived_model.h"
 #include "vit/program/change.h"
 
 /* Texts of one pass, at most, and how many tokens each has room for on average: a prompt has about
@@ -190,14 +192,11 @@ static enum vitlrp_status take_texts(struct vit_text *text, const struct vit_ids
 static enum vitlrp_status check_embeddings(const float *embeddings, size_t count, size_t width,
                                            struct vitlrp_error *err) {
     for (size_t i = 0; i < count; i++) {
-        double sum = 0.0;
-        for (size_t d = 0; d < width; d++) {
-            sum += (double) embeddings[i * width + d] * embeddings[i * width + d];
-        }
-        if (!(sum > 0.0) || !values_are_finite(embeddings + i * width, width)) {
+        double length = row_norm(embeddings + i * width, width);
+        if (!(length > 0.0) || isinf(length)) {
             return fail(err, VITLRP_NUMERIC,
                         "the embedding of a text is %s: the weights do not suit it",
-                        sum == 0.0 ? "zero" : "not finite");
+                        length == 0.0 ? "zero" : "not finite");
         }
     }
     return VITLRP_OK;
