@@ -241,13 +241,17 @@ static enum vitlrp_status check_picture(const struct record_picture *picture, si
                                         struct vitlrp_error *err) {
     char name[32];
     struct image image = {0};
-    enum vitlrp_status status = record_picture_open(picture, &image, err);
+    struct vitlrp_error detail = {0};
+    enum vitlrp_status status = record_picture_open(picture, &image, &detail);
     image_free(&image);
-    snprintf(name, sizeof name, "gallery[%zu]", place);
-    if (status == VITLRP_UNSUPPORTED) { /* a kind of JPEG that no record has */
-        status = err->status = VITLRP_FORMAT;
+    if (status == VITLRP_OK) {
+        return VITLRP_OK;
     }
-    return error_prefix(err, status, name);
+    if (status == VITLRP_UNSUPPORTED) { /* a kind of JPEG that no record has */
+        detail.status = VITLRP_FORMAT;
+    }
+    snprintf(name, sizeof name, "gallery[%zu]", place);
+    return error_prefix(err, error_forward(err, &detail), name);
 }
 
 static enum vitlrp_status read_gallery(struct reading *reading, struct vitlrp_error *err) {

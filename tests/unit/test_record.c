@@ -340,6 +340,31 @@ static void test_damage(void **unused) {
     record_free(&record);
 }
 
+/* A picture of 12 bits is a kind of JPEG that no record has. Whoever reads one may want no message.
+ */
+static void test_picture_of_another_kind(void **unused) {
+    static const unsigned char FRAME[] = {0xFF, 0xC0, 0x00, 0x11, 8};
+    struct sample_shape shape = SMALL;
+    struct record record = sample_record(&shape);
+    struct bytes *jpeg = &record.pictures[0].jpeg;
+    struct record read = {0};
+    struct vitlrp_error err = {0};
+    size_t at = 0;
+    (void) unused;
+    while (at + sizeof FRAME < jpeg->size && memcmp(jpeg->data + at, FRAME, sizeof FRAME) != 0) {
+        at++;
+    }
+    assert_true(at + sizeof FRAME < jpeg->size);
+    jpeg->data[at + sizeof FRAME - 1] = 12;
+    struct text json = sample_json(&record);
+    assert_int_equal(record_read(json.data, json.length, &read, &err), VITLRP_FORMAT);
+    assert_int_equal(err.status, VITLRP_FORMAT);
+    assert_non_null(strstr(err.message, "gallery[0]: a picture of the gallery: "));
+    assert_int_equal(record_read(json.data, json.length, &read, NULL), VITLRP_FORMAT);
+    text_free(&json);
+    record_free(&record);
+}
+
 /* f03 (kind): each method of a record takes time, whether it has results or not. */
 static void test_f03_methods_of_a_record(void **unused) {
     struct sample_shape shape = SMALL;
@@ -560,6 +585,7 @@ int main(void) {
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_keys_of_the_audit),
         cmocka_unit_test(test_damage),
+        cmocka_unit_test(test_picture_of_another_kind),
         cmocka_unit_test(test_damage_of_several),
         cmocka_unit_test(test_f03_methods_of_a_record),
         cmocka_unit_test(test_mutants),
