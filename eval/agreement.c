@@ -9,6 +9,9 @@
 #include "eval/statistics.h"
 #include "vit/methods/shapley.h"
 
+/* Fewest coalitions of an image. */
+#define AGREEMENT_LEAST 1024
+
 enum vitlrp_status agreement_check(const struct eval_protocol *protocol, struct vitlrp_error *err) {
     return protocol->coalitions == 0 || protocol->coalitions >= AGREEMENT_LEAST
                ? VITLRP_OK
@@ -41,10 +44,6 @@ struct vitlrp_method_options agreement_options(const struct run *run,
             VIT_MAX_SAMPLES, shapley_coalitions(patch_count(run), (size_t) protocol->coalitions));
     }
     return options;
-}
-
-size_t agreement_passes(const struct run *run) {
-    return patch_count(run) + (size_t) agreement_options(run, &SHAPLEY_VALUES).samples;
 }
 
 /* What is done for one image. */

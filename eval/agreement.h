@@ -9,10 +9,7 @@
 #include "base/status.h"
 #include "eval/eval_run_private.h"
 
-/* Fewest coalitions of an image. */
-#define AGREEMENT_LEAST 1024
-
-/* USAGE for a number of coalitions between 0 and the least. */
+/* USAGE for a number of coalitions above 0 that is too small to tell anything. */
 enum vitlrp_status agreement_check(const struct eval_protocol *protocol, struct vitlrp_error *err);
 
 /* True if a run has maps to compare. */
@@ -24,9 +21,6 @@ const struct vit_method *agreement_method_at(size_t place);
 /* What they are run with on an image, but for its seed. */
 struct vitlrp_method_options agreement_options(const struct run *run,
                                                const struct vit_method *method);
-
-/* Forward passes of an image. */
-size_t agreement_passes(const struct run *run);
 
 /* Correlations of all valid maps of the image, and how exact the Shapley values are. What befalls
  * the two methods on this image alone leaves NaN. NOMEM, CANCELLED and the like are returned. */

@@ -23,16 +23,6 @@ bool audit_covers(const struct evaluation *evaluation, size_t index) {
            audit_chooses(index, evaluation->manifest_count, evaluation->protocol.seed);
 }
 
-size_t audit_images(const struct evaluation *evaluation) {
-    size_t count = 0;
-    for (size_t i = 0; i < evaluation->image_count; i++) {
-        const struct eval_image *image = &evaluation->images[i];
-        bool is_audited = image->status == VITLRP_OK && audit_covers(evaluation, image->index);
-        count += is_audited ? 1 : 0;
-    }
-    return count;
-}
-
 /* The metric from the areas in float32. */
 static double value_of_areas(const double areas[EVAL_AREAS], enum eval_metric metric) {
     switch (metric) {
@@ -81,15 +71,4 @@ void audit_end(struct vitlrp_audit *audit, const struct vitlrp_statistic *interv
     audit->mean /= (double) audit->n;
     audit->mean_abs /= (double) audit->n;
     audit->per_half_width = half_width > 0.0 ? fabs(audit->mean) / half_width : NAN;
-}
-
-struct vitlrp_audit audit_measure(const struct evaluation *evaluation, size_t method,
-                                  struct eval_measure measure,
-                                  const struct vitlrp_statistic *interval) {
-    struct vitlrp_audit audit = {0};
-    for (size_t i = 0; i < evaluation->image_count; i++) {
-        audit_add(&audit, audit_difference(evaluation, &evaluation->images[i], method, measure));
-    }
-    audit_end(&audit, interval);
-    return audit;
 }

@@ -24,9 +24,6 @@ bool audit_chooses(size_t index, size_t count, uint64_t seed);
 /* True if the image of that index has areas in float32 beside its curves. */
 bool audit_covers(const struct evaluation *evaluation, size_t index);
 
-/* Images in memory that were audited and did not fail. */
-size_t audit_images(const struct evaluation *evaluation);
-
 /* Metric of the curves as they are - that in float32; NaN where either is missing. */
 double audit_difference(const struct evaluation *evaluation, const struct eval_image *image,
                         size_t method, struct eval_measure measure);
@@ -36,10 +33,5 @@ double audit_difference(const struct evaluation *evaluation, const struct eval_i
  * images. */
 void audit_add(struct vitlrp_audit *audit, double difference);
 void audit_end(struct vitlrp_audit *audit, const struct vitlrp_statistic *interval);
-
-/* Of images in memory. */
-struct vitlrp_audit audit_measure(const struct evaluation *evaluation, size_t method,
-                                  struct eval_measure measure,
-                                  const struct vitlrp_statistic *interval);
 
 #endif

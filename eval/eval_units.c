@@ -268,7 +268,8 @@ void eval_units_begin(struct worker *worker) {
     }
 }
 
-bool eval_units_has_map(const struct vit_method *method) {
+/* False for methods of hidden units alone. */
+static bool has_map(const struct vit_method *method) {
     return method != &UNIT_ACTIVATION && !method->has_conductance;
 }
 
@@ -358,7 +359,7 @@ enum vitlrp_status eval_units_attribute(const struct run *run, struct worker *wo
         return failure_is_systemic(status, err) ? status : VITLRP_OK;
     }
     memcpy(scores, worker->units->values + skipped, units * sizeof *scores);
-    if (!eval_units_has_map(options->methods[method].method)) {
+    if (!has_map(options->methods[method].method)) {
         mem_free(result->patches);
         result->patches = NULL;
     }

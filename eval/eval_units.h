@@ -32,9 +32,6 @@ void eval_units_close(struct worker *worker);
 /* Begins an image. */
 void eval_units_begin(struct worker *worker);
 
-/* False for methods of hidden units alone. */
-bool eval_units_has_map(const struct vit_method *method);
-
 /* The scores of the method's units, and its map into request->patches. A failure that is the
  * method's own leaves the result invalid. */
 enum vitlrp_status eval_units_attribute(const struct run *run, struct worker *worker,

@@ -43,7 +43,7 @@ static int compare_paths(const void *left, const void *right) {
     return strcmp(*(char *const *) left, *(char *const *) right);
 }
 
-void path_list_sort(struct path_list *list) {
+static void path_list_sort(struct path_list *list) {
     if (list->count > 1) {
         qsort(list->items, list->count, sizeof *list->items, compare_paths);
     }

@@ -39,7 +39,6 @@ enum vitlrp_status path_list_add(struct path_list *list, char *path, size_t limi
 enum vitlrp_status folder_walk(const char *root, size_t limit, struct path_list *out,
                                struct folder_notes *notes, struct vitlrp_error *err);
 
-void path_list_sort(struct path_list *list);
 void path_list_free(struct path_list *list);
 
 #endif

@@ -66,6 +66,7 @@ static struct joined *joined_make(struct record *parts, size_t count) {
     return joined;
 }
 
+/* Takes the parts over; those that it takes are zeroed. */
 static enum vitlrp_status join(struct record *parts, size_t count, bool unfinished,
                                struct record *out, struct vitlrp_error *err) {
     struct record record = {0};
@@ -93,15 +94,6 @@ static enum vitlrp_status join(struct record *parts, size_t count, bool unfinish
     return VITLRP_OK;
 }
 
-enum vitlrp_status record_join(struct record *parts, size_t count, bool unfinished,
-                               struct record *out, struct vitlrp_error *err) {
-    enum vitlrp_status status = join(parts, count, unfinished, out, err);
-    for (size_t i = 0; i < count; i++) {
-        record_free(&parts[i]);
-    }
-    return status;
-}
-
 enum vitlrp_status record_join_paths(const char *const *paths, size_t count, struct record *out,
                                      struct vitlrp_error *err) {
     enum vitlrp_status status = VITLRP_OK;
@@ -118,7 +110,7 @@ enum vitlrp_status record_join_paths(const char *const *paths, size_t count, str
                             : record_open(paths[opened], &parts[opened], err);
     }
     if (status == VITLRP_OK) {
-        status = record_join(parts, count, unfinished, out, err);
+        status = join(parts, count, unfinished, out, err);
     }
     for (size_t i = 0; i < opened; i++) {
         record_free(&parts[i]);

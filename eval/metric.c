@@ -2,7 +2,6 @@
 
 #include <math.h>
 
-#include "base/mem.h"
 #include "eval/protocol.h"
 #include "eval/unit_order.h"
 
@@ -229,41 +228,4 @@ double eval_metric_value(const struct evaluation *evaluation, const struct eval_
     return result->curves == NULL /* maps only */
                ? NAN
                : curve_value(&extent, &result->curves[measure.place], measure.metric);
-}
-
-void eval_metric_gather(const struct evaluation *evaluation, size_t method,
-                        struct eval_measure measure, double *values) {
-    for (size_t i = 0; i < evaluation->image_count; i++) {
-        values[i] = eval_metric_value(evaluation, &evaluation->images[i], method, measure);
-    }
-}
-
-enum vitlrp_status eval_metric_mean(const struct evaluation *evaluation, size_t method,
-                                    struct eval_measure measure, struct vitlrp_statistic *out,
-                                    struct vitlrp_error *err) {
-    double *values = mem_calloc(evaluation->image_count, sizeof *values);
-    if (values == NULL) {
-        return fail(err, VITLRP_NOMEM, "out of memory for statistics");
-    }
-    eval_metric_gather(evaluation, method, measure, values);
-    enum vitlrp_status status =
-        statistics_mean(values, evaluation->image_count, evaluation->protocol.seed, out, err);
-    mem_free(values);
-    return status;
-}
-
-enum vitlrp_status eval_metric_paired(const struct evaluation *evaluation, size_t method,
-                                      size_t other, struct eval_measure measure,
-                                      struct vitlrp_statistic *out, struct vitlrp_error *err) {
-    size_t count = evaluation->image_count;
-    double *values = mem_calloc(count, 2 * sizeof *values);
-    if (values == NULL) {
-        return fail(err, VITLRP_NOMEM, "out of memory for statistics");
-    }
-    eval_metric_gather(evaluation, method, measure, values);
-    eval_metric_gather(evaluation, other, measure, values + count);
-    enum vitlrp_status status =
-        statistics_paired(values, values + count, count, evaluation->protocol.seed, out, err);
-    mem_free(values);
-    return status;
 }

@@ -1,13 +1,11 @@
-/* One number per image and method from an evaluation's record, and its mean over the images. */
+/* One number per image and method from an evaluation's record. */
 #ifndef EVAL_METRIC_H
 #define EVAL_METRIC_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/status.h"
 #include "eval/eval_results.h"
-#include "eval/statistics.h"
 
 enum eval_metric {
     EVAL_DELTA_LOGIT, /* AUC(LeRF) - AUC(MoRF) */
@@ -66,19 +64,5 @@ double eval_share(const struct evaluation *evaluation, size_t place, size_t poin
 /* NaN if the image or the method failed, or the metric is not defined there. */
 double eval_metric_value(const struct evaluation *evaluation, const struct eval_image *image,
                          size_t method, struct eval_measure measure);
-
-/* The values of all images: values [image_count]. */
-void eval_metric_gather(const struct evaluation *evaluation, size_t method,
-                        struct eval_measure measure, double *values);
-
-/* Over all images; bootstrap seeded by the protocol's seed. */
-enum vitlrp_status eval_metric_mean(const struct evaluation *evaluation, size_t method,
-                                    struct eval_measure measure, struct vitlrp_statistic *out,
-                                    struct vitlrp_error *err);
-
-/* Mean difference method - other over the images where both have the metric. */
-enum vitlrp_status eval_metric_paired(const struct evaluation *evaluation, size_t method,
-                                      size_t other, struct eval_measure measure,
-                                      struct vitlrp_statistic *out, struct vitlrp_error *err);
 
 #endif

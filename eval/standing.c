@@ -174,7 +174,8 @@ static enum vitlrp_status correct_tests(struct standing *standing, struct vitlrp
     return VITLRP_OK;
 }
 
-bool standing_passes(const struct standing_test *test) {
+/* True if the leader is called better by this test. */
+static bool test_passes(const struct standing_test *test) {
     return test->n >= STANDING_LEAST && test->difference > 0.0 && test->holm < STANDING_LEVEL;
 }
 
@@ -182,7 +183,7 @@ const struct standing_test *standing_worst(const struct standing *standing) {
     const struct standing_test *worst = NULL;
     for (size_t i = 0; i < standing->test_count; i++) {
         const struct standing_test *test = &standing->tests[i];
-        if (!standing_passes(test) && (worst == NULL || test->difference < worst->difference)) {
+        if (!test_passes(test) && (worst == NULL || test->difference < worst->difference)) {
             worst = test;
         }
     }
@@ -265,7 +266,6 @@ static enum vitlrp_status make_agreement(const struct sums *sums, struct standin
             }
         }
     }
-    out->agreement_count = pairs;
     mem_free(taus);
     return VITLRP_OK;
 }

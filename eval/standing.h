@@ -36,13 +36,9 @@ struct standing {
      * than STANDING_LEAST images; n counts the images on which every method was measured, which
      * alone count here. Owned. */
     struct vitlrp_statistic *agreement;
-    size_t agreement_count;
 };
 
 struct summary;
-
-/* True if the leader is called better by this test. */
-bool standing_passes(const struct standing_test *test);
 
 /* The test that speaks most against the leader; NULL if it passes all, or there is none. */
 const struct standing_test *standing_worst(const struct standing *standing);

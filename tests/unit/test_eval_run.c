@@ -6,9 +6,9 @@
 #include "base/mem.h"
 #include "eval/eval_run.h"
 #include "eval/load_input.h"
-#include "eval/metric.h"
 #include "eval/protocol.h"
 #include "eval/protocol_table.h"
+#include "eval/summary.h"
 #include "support/attribution.h"
 #include "support/golden.h"
 #include "support/photo_set.h"
@@ -23,6 +23,15 @@ static struct evaluation run(const struct eval_run_options *options, const struc
         fail_msg("%s", err.message);
     }
     return out;
+}
+
+static struct summary summary_of(const struct evaluation *evaluation, const char *reference) {
+    struct summary summary;
+    struct vitlrp_error err = {0};
+    if (summary_make(evaluation, reference, 1, &summary, &err) != VITLRP_OK) {
+        fail_msg("%s", err.message);
+    }
+    return summary;
 }
 
 /* ---- One image, step by step ---- */
@@ -131,8 +140,6 @@ static void test_threads_and_shards_change_no_bit(void **unused) {
 static void test_bad_images_are_recorded(void **unused) {
     const char *const methods[] = {"attnlrp", "random", NULL};
     struct photo_set set;
-    struct vitlrp_statistic found;
-    struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, 5);
     struct eval_run_options options = photo_set_options(&set, methods);
@@ -147,10 +154,9 @@ static void test_bad_images_are_recorded(void **unused) {
     assert_non_null(evaluation.images[1].message);
     assert_null(evaluation.images[1].methods);
     assert_int_equal(evaluation.images[3].status, VITLRP_IO);
-    assert_int_equal(
-        eval_metric_mean(&evaluation, 0, eval_measure_first(EVAL_DELTA_LOGIT), &found, &err),
-        VITLRP_OK);
-    assert_int_equal(found.n, 3);
+    struct summary summary = summary_of(&evaluation, NULL);
+    assert_int_equal(summary.methods[0].metrics[EVAL_DELTA_LOGIT].n, 3);
+    summary_free(&summary);
     evaluation_free(&evaluation);
     photo_set_close(&set);
 }
@@ -293,17 +299,14 @@ static void test_cancelled_within_an_image(void **unused) {
 static void test_no_images(void **unused) {
     const char *const methods[] = {"random", NULL};
     struct photo_set set;
-    struct vitlrp_statistic found;
-    struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, 0);
     struct eval_run_options options = photo_set_options(&set, methods);
     struct evaluation evaluation = run(&options, NULL, 0);
     assert_int_equal(evaluation.image_count, 0);
-    assert_int_equal(
-        eval_metric_mean(&evaluation, 0, eval_measure_first(EVAL_DELTA_LOGIT), &found, &err),
-        VITLRP_OK);
-    assert_int_equal(found.n, 0);
+    struct summary summary = summary_of(&evaluation, NULL);
+    assert_int_equal(summary.methods[0].metrics[EVAL_DELTA_LOGIT].n, 0);
+    summary_free(&summary);
     evaluation_free(&evaluation);
     photo_set_close(&set);
 }
@@ -313,10 +316,6 @@ static void test_no_images(void **unused) {
 static void test_random_scores_have_no_delta(void **unused) {
     const char *const methods[] = {"random", "attnlrp", NULL};
     struct photo_set set;
-    struct vitlrp_statistic random;
-    struct vitlrp_statistic attnlrp;
-    struct vitlrp_statistic paired;
-    struct vitlrp_error err = {0};
     (void) unused;
     photo_set_open(&set, PHOTO_SET_MOST);
     struct eval_run_options options = photo_set_options(&set, methods);
@@ -325,20 +324,16 @@ static void test_random_scores_have_no_delta(void **unused) {
     assert_true(memcmp(evaluation.images[0].methods[0].patches,
                        evaluation.images[1].methods[0].patches,
                        PARITY_PATCHES * sizeof(float)) != 0);
-    assert_int_equal(
-        eval_metric_mean(&evaluation, 0, eval_measure_first(EVAL_DELTA_LOGIT), &random, &err),
-        VITLRP_OK);
-    assert_int_equal(
-        eval_metric_mean(&evaluation, 1, eval_measure_first(EVAL_DELTA_LOGIT), &attnlrp, &err),
-        VITLRP_OK);
-    assert_int_equal(
-        eval_metric_paired(&evaluation, 1, 0, eval_measure_first(EVAL_DELTA_LOGIT), &paired, &err),
-        VITLRP_OK);
-    assert_int_equal(random.n, PHOTO_SET_MOST);
-    assert_true(random.lo < 0.0 && random.hi > 0.0);
-    assert_true(attnlrp.lo > 0.0);
-    assert_true(paired.lo > 0.0);
-    assert_true(fabs(paired.mean - (attnlrp.mean - random.mean)) < 1e-9);
+    struct summary summary = summary_of(&evaluation, "random");
+    const struct vitlrp_statistic *random = &summary.methods[0].metrics[EVAL_DELTA_LOGIT];
+    const struct vitlrp_statistic *attnlrp = &summary.methods[1].metrics[EVAL_DELTA_LOGIT];
+    const struct vitlrp_statistic *paired = &summary.methods[1].paired[SUMMARY_PAIR_LOGIT];
+    assert_int_equal(random->n, PHOTO_SET_MOST);
+    assert_true(random->lo < 0.0 && random->hi > 0.0);
+    assert_true(attnlrp->lo > 0.0);
+    assert_true(paired->lo > 0.0);
+    assert_true(fabs(paired->mean - (attnlrp->mean - random->mean)) < 1e-9);
+    summary_free(&summary);
     evaluation_free(&evaluation);
     photo_set_close(&set);
 }

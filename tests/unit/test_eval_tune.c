@@ -4,7 +4,7 @@
 
 #include "base/mem.h"
 #include "eval/eval_timing.h"
-#include "eval/metric.h"
+#include "eval/summary.h"
 #include "eval/tune.h"
 #include "support/attribution.h"
 #include "support/photo_set.h"
@@ -44,18 +44,18 @@ static double delta_alone(const struct eval_run_options *evaluate, const struct 
     struct eval_run_options options = *evaluate;
     struct eval_run_method method = {.name = "attnlrp", .method = vit_method_find("attnlrp")};
     struct evaluation evaluation;
-    struct vitlrp_statistic found;
+    struct summary summary;
     struct vitlrp_error err = {0};
     method.options = defaults_of("attnlrp");
     method.options.rules = *rules;
     options.methods = &method;
     options.method_count = 1;
     assert_int_equal(eval_run(&options, items, count, &evaluation, &err), VITLRP_OK);
-    assert_int_equal(
-        eval_metric_mean(&evaluation, 0, eval_measure_first(EVAL_DELTA_LOGIT), &found, &err),
-        VITLRP_OK);
+    assert_int_equal(summary_make(&evaluation, NULL, 1, &summary, &err), VITLRP_OK);
+    double mean = summary.methods[0].metrics[EVAL_DELTA_LOGIT].mean;
+    summary_free(&summary);
     evaluation_free(&evaluation);
-    return found.mean;
+    return mean;
 }
 
 static void check_trials(const struct tune_result *result, const struct eval_run_options *evaluate,

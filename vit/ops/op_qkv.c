@@ -83,7 +83,15 @@ void op_qkv_complete(const struct op_call *call) {
     }
 }
 
-struct qkv_parts op_qkv_parts(const struct op_call *call, const struct op_array *qkv) {
+/* The stacked parts that carry relevance, and for how many tokens each. */
+struct qkv_parts {
+    size_t count;
+    struct {
+        size_t first, parts, rows;
+    } part[2];
+};
+
+static struct qkv_parts parts_of(const struct op_call *call, const struct op_array *qkv) {
     if (op_is_constant(call)) {
         return (struct qkv_parts){1, {{2, 1, qkv->rows}}};
     }
@@ -94,7 +102,7 @@ struct qkv_parts op_qkv_parts(const struct op_call *call, const struct op_array 
 }
 
 double op_qkv_relevance_of(const struct op_call *call, const struct op_array *qkv) {
-    struct qkv_parts parts = op_qkv_parts(call, qkv);
+    struct qkv_parts parts = parts_of(call, qkv);
     size_t dim = qkv->width / 3;
     double sum = 0.0;
     for (size_t i = 0; i < parts.count; i++) {
@@ -120,7 +128,7 @@ static struct linear_step step_of(const struct op_call *call, const struct linea
 }
 
 static void relevance(const struct op_call *call) {
-    struct qkv_parts parts = op_qkv_parts(call, &call->out);
+    struct qkv_parts parts = parts_of(call, &call->out);
     double received = op_qkv_relevance_of(call, &call->out);
     for (size_t i = 0; i < parts.count; i++) {
         struct linear layer = part_of(call, parts.part[i].first, parts.part[i].parts);
@@ -142,7 +150,7 @@ static double flops(const struct op_call *call) {
 }
 
 static double flops_relevance(const struct op_call *call) {
-    struct qkv_parts parts = op_qkv_parts(call, &call->out);
+    struct qkv_parts parts = parts_of(call, &call->out);
     double sum = 0.0;
     for (size_t i = 0; i < parts.count; i++) {
         struct linear layer = part_of(call, parts.part[i].first, parts.part[i].parts);
