@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "vit/model/weights.h"
+
 static const struct eval_setting SETTINGS[] = {
 #define WHOLE(type, member, name, lowest, highest, first, when, where, text)                       \
     {.key = name,                                                                                  \

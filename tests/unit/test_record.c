@@ -238,6 +238,7 @@ static const struct {
     {"\"steps\": 4", "\"steps\": 4.0", "steps"},
     {"\"steps\": 4", "\"steps\": 2147483648", "steps"},
     {"\"seed\": 9", "\"seed\": -9", "seed"},
+    {"\"block_count\": 0", "\"block_count\": 1025", "block_count"}, /* no model has so many */
     {"\"zero\"", "\"zeros\"", "replace"},
     {"\"predicted\"", "\"foretold\"", "target"},
     {"\"precision\": \"bf16\"", "\"precision\": \"bf17\"", "precision"},

@@ -16,6 +16,8 @@
 #define VIT_MAX_CLASSES 100000
 #define VIT_MAX_DEPTH 1024
 
+#define VIT_MAX_DEPTH 1024 /* blocks */
+
 enum slot {
 #define EMBEDDING_WEIGHT(constant, ...) SLOT_##constant,
 #define BLOCK_WEIGHT(constant, ...) SLOT_##constant,
