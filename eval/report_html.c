@@ -508,11 +508,13 @@ static void append_unit(const struct report_page *page) {
     } else {
         text_printf(out, "Regions of %zu × %zu patches", regions.side, regions.side);
     }
-    text_printf(out,
-                " of the model’s %zu × %zu grid; by descending %s index. Least relevant first is "
-                "exactly the reverse.</dd></div>\n",
-                regions.rows, regions.columns,
-                is_patch ? "score, equal scores by patch" : "mean score, equal ones by region");
+    text_printf(
+        out,
+        " of the model’s %zu × %zu grid; by descending %s index. Least relevant first is "
+        "exactly the reverse. With equal scores, a curve is the mean of two: of this order, "
+        "and of one in which those stand the other way round.</dd></div>\n",
+        regions.rows, regions.columns,
+        is_patch ? "score, equal scores by patch" : "mean score, equal ones by region");
     text_printf(out,
                 "<div><dt>Points</dt><dd>k = 0 to K = %d; at point k, floor(k T / K + ½) of the "
                 "T = %zu %s are replaced by ",

@@ -417,9 +417,10 @@ static void append_value_table(const struct report_page *page, const struct curv
     const struct summary *summary = page->summary;
     const size_t *ranking = summary_ranking(summary, series->place);
     struct text *out = page->out;
-    text_append_string(out, "<details><summary>Values as a table</summary><div class=\"scroll\" "
-                            "tabindex=\"0\"><table class=\"values\"><thead><tr><th "
-                            "scope=\"col\">Replaced</th>");
+    text_printf(out,
+                "<details><summary>Values as a table</summary><div class=\"scroll\" "
+                "tabindex=\"0\"><table class=\"values\"><thead><tr><th scope=\"col\">%s</th>",
+                page->record->evaluation.unit_count > 0 ? "Off" : "Replaced");
     for (size_t i = 0; i < summary->method_count; i++) {
         text_append_string(out, "<th class=\"num\" scope=\"col\">");
         report_escape(out, page->record->evaluation.methods[ranking[i]]);

@@ -44,8 +44,8 @@ static const struct column UNITS[] = {
     {EVAL_DROP_1, "Drop at 1 %", "logit, higher", 2},
     {EVAL_MEAN_DROP_10, "Mean drop to 10 %", "logit, higher", 2},
     {EVAL_UNITS_TO_LOSE, "Units to lose", "the class, lower", 1},
-    {EVAL_RHO_SINGLE, "Single units", "rank correlation", 2},
-    {EVAL_PEARSON_SINGLE, "Single units", "Pearson’s", 2},
+    {EVAL_RHO_SINGLE, "Single units, by rank", "Spearman’s correlation", 2},
+    {EVAL_PEARSON_SINGLE, "Single units, by value", "Pearson’s correlation", 2},
 };
 
 /* Rank correlations with what the patches are worth. */

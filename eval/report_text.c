@@ -30,14 +30,20 @@ static void append_value(struct text *out, const struct vitlrp_statistic *statis
     text_append_string(out, statistic->n > 1 ? "]" : "");
 }
 
-/* Likewise in so many columns; "?" for one that is too long. */
+/* A text of CELL_LIMIT in so many columns, and frees it; "?" for one that is too long. Without
+ * memory for it, there is none for the table. */
+static void append_columns(struct text *out, int columns, struct text *cell) {
+    out->failed |= cell->data == NULL;
+    text_printf(out, "  %-*s", columns, cell->failed ? "?" : cell->data);
+    text_free(cell);
+}
+
+/* A value in so many columns. */
 static void append_cell(struct text *out, int columns, const struct vitlrp_statistic *statistic,
                         int decimals, const char *sign) {
-    struct text text = {.limit = CELL_LIMIT};
-    append_value(&text, statistic, decimals, sign);
-    out->failed |= text.data == NULL;
-    text_printf(out, "  %-*s", columns, text.failed ? "?" : text.data);
-    text_free(&text);
+    struct text cell = {.limit = CELL_LIMIT};
+    append_value(&cell, statistic, decimals, sign);
+    append_columns(out, columns, &cell);
 }
 
 /* The settings that the heading has no words for. */
@@ -108,21 +114,21 @@ static int name_width(const struct evaluation *evaluation) {
 }
 
 static void append_audit_cell(struct text *out, const struct vitlrp_audit *audit, int decimals) {
-    struct text text = {.limit = CELL_LIMIT};
-    if (audit->n > 0) {
-        number_fixed(&text, audit->mean_abs, decimals);
-        text_append_string(&text, " (");
-        number_fixed(&text, audit->max_abs, decimals);
-        text_append_string(&text, ")");
+    struct text cell = {.limit = CELL_LIMIT};
+    if (audit->n == 0) {
+        text_append_string(&cell, "-");
+    } else {
+        number_fixed(&cell, audit->mean_abs, decimals);
+        text_append_string(&cell, " (");
+        number_fixed(&cell, audit->max_abs, decimals);
+        text_append_string(&cell, ")");
     }
     if (isfinite(audit->per_half_width)) {
-        text_append_string(&text, ", ");
-        number_fixed(&text, 100.0 * audit->per_half_width, 1);
-        text_append_string(&text, " %");
+        text_append_string(&cell, ", ");
+        number_fixed(&cell, 100.0 * audit->per_half_width, 1);
+        text_append_string(&cell, " %");
     }
-    const char *cell = text.failed ? "?" : audit->n == 0 ? "-" : text.data;
-    text_printf(out, "  %-24s", cell);
-    text_free(&text);
+    append_columns(out, 24, &cell);
 }
 
 /* What the curves' fewer bits have changed. */
@@ -174,6 +180,21 @@ static bool are_blocks(const struct record *record) {
     return eval_places_are_blocks(&record->evaluation.protocol);
 }
 
+/* "3.77 (1)" */
+static void append_rank(struct text *out, const struct summary *summary, size_t method,
+                        size_t place) {
+    const struct vitlrp_statistic *delta =
+        &summary_row(summary, method, place)->metrics[EVAL_DELTA_LOGIT];
+    struct text cell = {.limit = CELL_LIMIT};
+    if (delta->n == 0) {
+        text_append_string(&cell, "-");
+    } else {
+        number_fixed(&cell, delta->mean, 2);
+        text_printf(&cell, " (%zu)", summary_rank(summary, method, place) + 1);
+    }
+    append_columns(out, 10, &cell);
+}
+
 static void append_ranks(struct text *out, const struct record *record,
                          const struct summary *summary, int width) {
     char name[NAME_LIMIT];
@@ -189,14 +210,23 @@ static void append_ranks(struct text *out, const struct record *record,
         text_escape_name(name, sizeof name, record->evaluation.methods[method]);
         text_printf(out, "%-*s", width, name);
         for (size_t r = 0; r < summary->place_count; r++) {
-            struct text cell = {.limit = CELL_LIMIT};
-            number_fixed(&cell, summary_row(summary, method, r)->metrics[EVAL_DELTA_LOGIT].mean, 2);
-            text_printf(&cell, " (%zu)", summary_rank(summary, method, r) + 1);
-            text_printf(out, "  %-10s", cell.failed ? "?" : cell.data);
-            text_free(&cell);
+            append_rank(out, summary, method, r);
         }
         text_append_string(out, "\n");
     }
+}
+
+/* "+0.12 *" */
+static void append_pair(struct text *out, const struct vitlrp_statistic *pair) {
+    struct text cell = {.limit = CELL_LIMIT};
+    if (pair->n == 0) {
+        text_append_string(&cell, "-");
+    } else {
+        text_append_string(&cell, pair->mean > 0.0 ? "+" : "");
+        number_fixed(&cell, pair->mean, 2);
+        text_append_string(&cell, pair->n > 1 && summary_is_clear(pair) ? " *" : "");
+    }
+    append_columns(out, 10, &cell);
 }
 
 /* Of blocks, the differences from the reference too: they are what a choice of method needs. */
@@ -221,12 +251,7 @@ static void append_block_pairs(struct text *out, const struct record *record,
         for (size_t p = 0; method != summary->reference && p < summary->place_count; p++) {
             const struct vitlrp_statistic *pair =
                 &summary_row(summary, method, p)->paired[SUMMARY_PAIR_LOGIT];
-            struct text cell = {.limit = CELL_LIMIT};
-            text_append_string(&cell, pair->mean > 0.0 ? "+" : "");
-            number_fixed(&cell, pair->mean, 2);
-            text_append_string(&cell, pair->n > 1 && summary_is_clear(pair) ? " *" : "");
-            text_printf(out, "  %-10s", cell.failed || pair->n == 0 ? "-" : cell.data);
-            text_free(&cell);
+            append_pair(out, pair);
         }
         text_append_string(out, method == summary->reference ? "" : "\n");
     }
@@ -298,7 +323,7 @@ static void append_units(struct text *out, const struct record *record,
     for (size_t k = 0; k < columns; k++) {
         text_printf(out, "  %-24s", COLUMNS[k].title);
     }
-    text_append_string(out, "n\n");
+    text_append_string(out, "  n\n");
     for (size_t i = 0; i < summary->method_count; i++) {
         const struct summary_method *row = &summary->methods[summary->ranking[i]];
         text_escape_name(name, sizeof name, record->evaluation.methods[summary->ranking[i]]);
@@ -306,7 +331,7 @@ static void append_units(struct text *out, const struct record *record,
         for (size_t k = 0; k < columns; k++) {
             append_cell(out, 24, &row->metrics[COLUMNS[k].metric], COLUMNS[k].decimals, "");
         }
-        text_printf(out, "%zu\n", row->metrics[EVAL_UNITS_TO_LOSE].n);
+        text_printf(out, "  %zu\n", row->metrics[EVAL_UNITS_TO_LOSE].n);
     }
 }
 

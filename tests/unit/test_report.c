@@ -406,6 +406,50 @@ static void test_table(void **unused) {
     record_free(&record);
 }
 
+/* A method that failed on every image has no place in a ranking. */
+static void test_table_of_an_unmeasured_method(void **unused) {
+    struct sample_shape shape = SHAPE;
+    struct summary summary;
+    struct vitlrp_error err = {0};
+    struct text table = {.limit = (size_t) 1 << 20};
+    (void) unused;
+    shape.replacements =
+        VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_ZERO) | VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_BLUR);
+    struct record record = sample_record(&shape);
+    for (size_t i = 0; i < record.evaluation.image_count; i++) {
+        if (record.evaluation.images[i].methods != NULL) {
+            record.evaluation.images[i].methods[5].valid = false;
+        }
+    }
+    assert_int_equal(summary_make(&record.evaluation, "rollout", 1, &summary, &err), VITLRP_OK);
+    report_table(&record, &summary, &table);
+    assert_non_null(
+        strstr(table.data, "\nthe table above is under zero; delta logit, and the rank"));
+    assert_null(strstr(table.data, "nan"));
+    text_free(&table);
+    summary_free(&summary);
+    record_free(&record);
+}
+
+/* The number of images stands apart from the longest interval that counts of units have. */
+static void test_table_of_units(void **unused) {
+    struct record record = sample_record(&SHAPE);
+    struct summary summary;
+    struct vitlrp_error err = {0};
+    struct text table = {.limit = (size_t) 1 << 20};
+    (void) unused;
+    assert_int_equal(summary_make(&record.evaluation, "rollout", 1, &summary, &err), VITLRP_OK);
+    record.evaluation.protocol.units = VITLRP_UNITS_FC1;
+    record.evaluation.unit_count = 36864;
+    summary.methods[0].metrics[EVAL_UNITS_TO_LOSE] =
+        (struct vitlrp_statistic){.mean = 36864.0, .lo = 36864.0, .hi = 36864.0, .n = 20};
+    report_table(&record, &summary, &table);
+    assert_non_null(strstr(table.data, "36864.0 [36864.0, 36864.0]  20\n"));
+    text_free(&table);
+    summary_free(&summary);
+    record_free(&record);
+}
+
 static struct text table_of(const struct sample_shape *shape) {
     struct record record = sample_record(shape);
     struct summary summary;
@@ -456,6 +500,8 @@ int main(void) {
         cmocka_unit_test(test_bad_picture),
         cmocka_unit_test(test_csv),
         cmocka_unit_test(test_table),
+        cmocka_unit_test(test_table_of_an_unmeasured_method),
+        cmocka_unit_test(test_table_of_units),
         cmocka_unit_test(test_agreement),
         cmocka_unit_test(test_audit),
         cmocka_unit_test(test_f21_csv_of_any_spreadsheet),
