@@ -179,8 +179,9 @@ static void say_work(const struct run *run) {
     const struct eval_run_options *options = run->options;
     struct vit_attributor *attributor = run->workers[0].attributor;
     double pass = vit_session_work(vit_attributor_session(attributor));
-    double curves = 2.0 * (options->protocol.steps - 1) * (double) options->method_count;
-    double operations = pass * (options->maps_only ? 1.0 : curves + 2.0);
+    double points = 2.0 * (options->protocol.steps - 1) * (double) options->method_count + 2.0;
+    double curves = points * (double) eval_replacement_count(&options->protocol);
+    double operations = pass * (options->maps_only ? 1.0 : curves);
     for (size_t m = 0; m < options->method_count; m++) {
         operations += vit_attributor_work(attributor, options->methods[m].method,
                                           &options->methods[m].options);

@@ -1,6 +1,7 @@
 /* Evaluations over images: what is recorded, what fails, and that threads change no bit. */
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/mem.h"
@@ -311,6 +312,39 @@ static void test_no_images(void **unused) {
     photo_set_close(&set);
 }
 
+/* What a run says of the time that an image takes. */
+static void keep_message(void *user, int level, const char *message) {
+    (void) level;
+    snprintf(user, sizeof(char[256]), "%s", message);
+}
+
+static double told_seconds(struct eval_run_options *options, uint32_t replacements) {
+    char message[256] = "";
+    options->log = (struct vitlrp_log){.write = keep_message, .user = message};
+    options->protocol.replacements = replacements;
+    struct evaluation evaluation = run(options, NULL, 0);
+    evaluation_free(&evaluation);
+    const char *words = strstr(message, " operations: ");
+    assert_non_null(words);
+    return strtod(words + strlen(" operations: "), NULL);
+}
+
+/* Curves under two replacements take twice the time of those under one. */
+static void test_told_time(void **unused) {
+    const char *const methods[] = {"attnlrp", "random", NULL};
+    const uint32_t zero = VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_ZERO);
+    struct photo_set set;
+    (void) unused;
+    photo_set_open(&set, 0);
+    struct eval_run_options options = photo_set_options(&set, methods);
+    options.protocol.steps = 100000;
+    double one = told_seconds(&options, zero);
+    double two = told_seconds(&options, zero | VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_BLUR));
+    assert_true(one >= 4.0);
+    assert_true(fabs(two / one - 2.0) < 0.3);
+    photo_set_close(&set);
+}
+
 /* ---- Controls ---- */
 
 static void test_random_scores_have_no_delta(void **unused) {
@@ -349,6 +383,7 @@ int main(void) {
         cmocka_unit_test(test_progress_and_cancelling),
         cmocka_unit_test(test_cancelled_within_an_image),
         cmocka_unit_test(test_no_images),
+        cmocka_unit_test(test_told_time),
         cmocka_unit_test(test_random_scores_have_no_delta),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
