@@ -49,6 +49,35 @@ bool report_has_interval(const struct vitlrp_statistic *statistic) {
     return statistic->n >= REPORT_INTERVAL_LEAST;
 }
 
+void report_mean(struct text *out, const struct vitlrp_statistic *statistic, int decimals) {
+    report_number(out, statistic->mean, decimals);
+    if (report_has_interval(statistic)) {
+        text_append_string(out, " (");
+        report_number(out, statistic->lo, decimals);
+        text_append_string(out, " to ");
+        report_number(out, statistic->hi, decimals);
+        text_append_string(out, ")");
+    }
+}
+
+void report_interval(struct text *out, const struct vitlrp_statistic *statistic, int decimals,
+                     bool is_signed) {
+    void (*append)(struct text *, double, int) = is_signed ? report_signed_number : report_number;
+    if (!report_has_interval(statistic)) {
+        return;
+    }
+    text_append_string(out, "<small>");
+    append(out, statistic->lo, decimals);
+    text_append_string(out, " to ");
+    append(out, statistic->hi, decimals);
+    text_append_string(out, "</small>");
+}
+
+const char *report_verdict(const struct vitlrp_statistic *pair) {
+    bool is_clear = report_has_interval(pair) && summary_is_clear(pair);
+    return !is_clear ? "level" : pair->lo > 0.0 ? "ahead" : "behind";
+}
+
 bool report_leader_is_best(const struct report_page *page) {
     return page->summary->standing.leads;
 }

@@ -99,18 +99,6 @@ static void append_track(const struct report_page *page, const struct axis *axis
     text_append_string(out, "</svg>");
 }
 
-/* "3.80 (3.61 to 3.98)" */
-static void append_value(struct text *out, const struct vitlrp_statistic *delta) {
-    report_number(out, delta->mean, 2);
-    if (report_has_interval(delta)) {
-        text_append_string(out, " (");
-        report_number(out, delta->lo, 2);
-        text_append_string(out, " to ");
-        report_number(out, delta->hi, 2);
-        text_append_string(out, ")");
-    }
-}
-
 /* The intervals in a place, the best first. */
 static void append_forest(const struct report_page *page, const struct axis *axis, size_t which) {
     const struct summary *summary = page->summary;
@@ -127,7 +115,7 @@ static void append_forest(const struct report_page *page, const struct axis *axi
         text_append_string(out, "</a></div><div>");
         append_track(page, axis, method, delta);
         text_append_string(out, "</div><div class=\"value\">");
-        append_value(out, delta);
+        report_mean(out, delta, 2);
         text_append_string(out, "</div>\n");
     }
     text_append_string(out, "<div class=\"axis\"></div><div class=\"axis\">");

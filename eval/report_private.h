@@ -57,6 +57,17 @@ const char *report_replacement(enum vitlrp_replacement replacement);
 
 bool report_has_interval(const struct vitlrp_statistic *statistic);
 
+/* "3.80 (3.61 to 3.98)"; of too few images the mean alone. */
+void report_mean(struct text *out, const struct vitlrp_statistic *statistic, int decimals);
+
+/* The interval by itself, below a mean, with signs if asked; nothing of too few images. */
+void report_interval(struct text *out, const struct vitlrp_statistic *statistic, int decimals,
+                     bool is_signed);
+
+/* The class of a paired difference: "ahead" or "behind" where its interval leaves out 0, else
+ * "level". */
+const char *report_verdict(const struct vitlrp_statistic *pair);
+
 /* True if the leader is better than every other method under every replacement (eval/standing.h).
  */
 bool report_leader_is_best(const struct report_page *page);

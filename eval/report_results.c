@@ -104,25 +104,11 @@ static void append_head_row(const struct report_page *page, const struct columns
     text_append_string(out, "<th class=\"num\" scope=\"col\">Images</th></tr></thead>\n");
 }
 
-static void append_interval(const struct report_page *page,
-                            const struct vitlrp_statistic *statistic, int decimals,
-                            bool is_signed) {
-    void (*append)(struct text *, double, int) = is_signed ? report_signed_number : report_number;
-    if (!report_has_interval(statistic)) {
-        return;
-    }
-    text_append_string(page->out, "<small>");
-    append(page->out, statistic->lo, decimals);
-    text_append_string(page->out, " to ");
-    append(page->out, statistic->hi, decimals);
-    text_append_string(page->out, "</small>");
-}
-
 static void append_delta(const struct report_page *page, const struct vitlrp_statistic *delta) {
     text_append_string(page->out, "<td class=\"num\" data-of=\"Δ logit\"><b>");
     report_number(page->out, delta->mean, 2);
     text_append_string(page->out, "</b>");
-    append_interval(page, delta, 2, false);
+    report_interval(page->out, delta, 2, false);
     text_append_string(page->out, "</td>");
 }
 
@@ -130,9 +116,7 @@ static void append_pair(const struct report_page *page, size_t method) {
     const struct vitlrp_statistic *pair =
         &page->summary->methods[method].paired[SUMMARY_PAIR_LOGIT];
     struct text *out = page->out;
-    bool is_clear = report_has_interval(pair) && summary_is_clear(pair);
-    const char *verdict = !is_clear ? "level" : pair->lo > 0.0 ? "ahead" : "behind";
-    text_printf(out, "<td class=\"num %s\" data-of=\"", verdict);
+    text_printf(out, "<td class=\"num %s\" data-of=\"", report_verdict(pair));
     append_against(page);
     text_append_string(out, "\">");
     if (method == page->summary->reference) {
@@ -140,7 +124,7 @@ static void append_pair(const struct report_page *page, size_t method) {
         return;
     }
     report_signed_number(out, pair->mean, 2);
-    append_interval(page, pair, 2, true);
+    report_interval(out, pair, 2, true);
     text_append_string(out, "</td>");
 }
 
@@ -182,7 +166,7 @@ static void append_row(const struct report_page *page, const struct columns *col
         if (has_metric(page, column->metric)) {
             text_printf(out, "<td class=\"num\" data-of=\"%s\">", column->title);
             report_number(out, row->metrics[column->metric].mean, column->decimals);
-            append_interval(page, &row->metrics[column->metric], column->decimals, false);
+            report_interval(out, &row->metrics[column->metric], column->decimals, false);
             text_append_string(out, "</td>");
         }
     }
@@ -225,19 +209,6 @@ static void append_others(const struct report_page *page, const struct columns *
     text_append_string(page->out, "</section>\n");
 }
 
-/* A mean of a sentence, with its interval where there is one. */
-static void append_mean(const struct report_page *page, const struct vitlrp_statistic *statistic,
-                        int decimals) {
-    report_number(page->out, statistic->mean, decimals);
-    if (report_has_interval(statistic)) {
-        text_append_string(page->out, " (");
-        report_number(page->out, statistic->lo, decimals);
-        text_append_string(page->out, " to ");
-        report_number(page->out, statistic->hi, decimals);
-        text_append_string(page->out, ")");
-    }
-}
-
 static void append_agreement(const struct report_page *page, const struct columns *columns) {
     struct text *out = page->out;
     text_append_string(out,
@@ -249,9 +220,9 @@ static void append_agreement(const struct report_page *page, const struct column
     text_append_string(out,
                        ". Nothing can agree better with the Shapley values than they are known: "
                        "their standard error is ");
-    append_mean(page, &page->summary->shapley_error, 3);
+    report_mean(out, &page->summary->shapley_error, 3);
     text_append_string(out, ", and the rank correlation of two halves of their samples ");
-    append_mean(page, &page->summary->shapley_split_half, 2);
+    report_mean(out, &page->summary->shapley_split_half, 2);
     text_append_string(out, ".</p>\n");
     append_table(page, columns);
     text_append_string(out, "</section>\n");

@@ -78,17 +78,10 @@ static void append_pair(const struct report_page *page, size_t method, size_t pl
     struct text *out = page->out;
     const struct vitlrp_statistic *pair =
         &summary_row(page->summary, method, place)->paired[SUMMARY_PAIR_LOGIT];
-    bool is_clear = report_has_interval(pair) && summary_is_clear(pair);
-    const char *verdict = !is_clear ? "level" : pair->lo > 0.0 ? "ahead" : "behind";
-    text_printf(out, "<td class=\"num %s\" data-of=\"%s\">", verdict, word(page, place).text);
+    text_printf(out, "<td class=\"num %s\" data-of=\"%s\">", report_verdict(pair),
+                word(page, place).text);
     report_signed_number(out, pair->mean, 2);
-    if (report_has_interval(pair)) {
-        text_append_string(out, "<small>");
-        report_signed_number(out, pair->lo, 2);
-        text_append_string(out, " to ");
-        report_signed_number(out, pair->hi, 2);
-        text_append_string(out, "</small>");
-    }
+    report_interval(out, pair, 2, true);
     text_append_string(out, "</td>");
 }
 
