@@ -4,12 +4,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-
-static int compare_sizes(const void *left, const void *right) {
-    double a = *(const double *) left;
-    double b = *(const double *) right;
-    return (a > b) - (a < b);
-}
+#include "base/order.h"
 
 enum vitlrp_status concentration_of(const float *scores, size_t count, struct concentration *out,
                                     struct vitlrp_error *err) {
@@ -24,7 +19,7 @@ enum vitlrp_status concentration_of(const float *scores, size_t count, struct co
         sizes[i] = fabs((double) scores[i]);
         sum += sizes[i];
     }
-    qsort(sizes, count, sizeof *sizes, compare_sizes);
+    qsort(sizes, count, sizeof *sizes, order_doubles);
     for (size_t i = 0; i < count; i++) {
         double share = sizes[i] / sum;
         weighted += (2.0 * (double) (i + 1) - (double) count - 1.0) * share;

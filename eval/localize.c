@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/order.h"
 #include "eval/protocol.h"
 #include "eval/sweep.h"
 
@@ -28,12 +29,6 @@ static struct eval_box clipped(const struct eval_box *box, const struct eval_box
                              .top = fmax(box->top, to->top),
                              .right = fmin(box->right, to->right),
                              .bottom = fmin(box->bottom, to->bottom)};
-}
-
-static int compare_doubles(const void *left, const void *right) {
-    double a = *(const double *) left;
-    double b = *(const double *) right;
-    return (a > b) - (a < b);
 }
 
 static int compare_tops(const void *left, const void *right) {
@@ -65,7 +60,7 @@ static double union_area(const struct eval_box *boxes, size_t count, double *edg
         edges[2 * i] = boxes[i].left;
         edges[2 * i + 1] = boxes[i].right;
     }
-    qsort(edges, 2 * count, sizeof *edges, compare_doubles);
+    qsort(edges, 2 * count, sizeof *edges, order_doubles);
     for (size_t i = 0; i + 1 < 2 * count; i++) {
         double width = edges[i + 1] - edges[i];
         if (width > 0.0) {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "base/order.h"
 #include "base/random.h"
 #include "eval/metric.h"
 #include "eval/significance.h"
@@ -222,12 +223,6 @@ static double agreement_of(const struct sums *sums, const double *values, size_t
                             sums->competing);
 }
 
-static int compare_doubles(const void *left, const void *right) {
-    double a = *(const double *) left;
-    double b = *(const double *) right;
-    return (a > b) - (a < b);
-}
-
 /* taus [RESAMPLES]: scratch. Samples in which all methods are level have no agreement, and do not
  * count. */
 static void give_interval(const struct sums *sums, size_t a, size_t b, double *taus,
@@ -241,7 +236,7 @@ static void give_interval(const struct sums *sums, size_t a, size_t b, double *t
     }
     if (count > 0) {
         size_t tail = (size_t) (TAIL * (double) (count - 1));
-        qsort(taus, count, sizeof *taus, compare_doubles);
+        qsort(taus, count, sizeof *taus, order_doubles);
         out->lo = taus[tail];
         out->hi = taus[count - 1 - tail];
     }

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
+#include "base/order.h"
 
 /* Where the line stops: a box begins or ends, or only a column does. */
 struct edge {
@@ -29,12 +30,6 @@ struct sweep {
     struct node *nodes;
     size_t edge_count, height_count;
 };
-
-static int compare_doubles(const void *left, const void *right) {
-    double a = *(const double *) left;
-    double b = *(const double *) right;
-    return (a > b) - (a < b);
-}
 
 static int compare_edges(const void *left, const void *right) {
     const struct edge *a = left;
@@ -139,7 +134,7 @@ static void add_heights(struct sweep *sweep, const struct eval_box *boxes, size_
     for (size_t row = 0; row <= grid->rows; row++) {
         sweep->heights[sweep->height_count++] = (double) (row * grid->patch_height);
     }
-    qsort(sweep->heights, sweep->height_count, sizeof *sweep->heights, compare_doubles);
+    qsort(sweep->heights, sweep->height_count, sizeof *sweep->heights, order_doubles);
     for (size_t row = 0; row <= grid->rows; row++) {
         sweep->rows[row] = place_of(sweep, (double) (row * grid->patch_height));
     }

@@ -3,15 +3,10 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/order.h"
 #include "vit/math/operand.h"
 
 enum { REPETITIONS = 9 };
-
-static int compare_doubles(const void *a, const void *b) {
-    double x = *(const double *) a;
-    double y = *(const double *) b;
-    return (x > y) - (x < y);
-}
 
 struct rate_job {
     const struct engine *engine;
@@ -46,6 +41,6 @@ double gemm_rate(const struct engine *engine, const struct linear *layer, size_t
         seconds[i] = clock_seconds() - start;
     }
     engine->backend->leave(&saved);
-    qsort(seconds, REPETITIONS, sizeof seconds[0], compare_doubles);
+    qsort(seconds, REPETITIONS, sizeof seconds[0], order_doubles);
     return flops / seconds[REPETITIONS / 2] * 1e-9;
 }
