@@ -17,10 +17,6 @@
 #include "eval/road.h"
 #include "vit/model/weights.h"
 
-/* Points whose logits are held at once: many batches' worth, so that what a call to the batch costs
- * beside its points does not show. */
-#define POINTS_AT_ONCE 256
-
 enum direction { MORF, LERF, DIRECTIONS };
 
 /* Of regions with equal scores: row by row from above, and the reverse. A curve is the mean of
@@ -73,7 +69,8 @@ static void lay_out(struct curve_evaluator *evaluator, struct arena *arena) {
     b->imputed = is_road ? arena_take_floats(arena, e->capacity, e->pixels) : NULL;
 }
 
-/* Sizes, from the options. LIMIT if they make no sense together. */
+/* Sizes, from the options. USAGE for regions of which there is only one, LIMIT for more points than
+ * can be numbered. */
 static enum vitlrp_status evaluator_size(struct curve_evaluator *e, struct vitlrp_error *err) {
     const struct curve_options *options = &e->options;
     const struct vit_config *config = &options->model->config;
@@ -88,7 +85,7 @@ static enum vitlrp_status evaluator_size(struct curve_evaluator *e, struct vitlr
     e->pixels =
         vit_channels(config) * (size_t) options->input_height * (size_t) options->input_width;
     e->capacity = capacity;
-    e->at_once = capacity < POINTS_AT_ONCE ? POINTS_AT_ONCE / capacity * capacity : capacity;
+    e->at_once = points_at_once(capacity);
     if (e->region_count < 2 && e->regions.side > 1) {
         return fail(err, VITLRP_USAGE,
                     "regions of %zu x %zu patches: the grid of %zu x %zu is a single one, which "
@@ -285,9 +282,7 @@ static enum vitlrp_status compute_points(struct curve_evaluator *e, const struct
 
 static void read_curve(const struct curve_evaluator *e, size_t method, enum eval_curve curve,
                        float *out) {
-    bool is_morf = curve == EVAL_CURVE_MORF_LOGIT || curve == EVAL_CURVE_MORF_PROB ||
-                   curve == EVAL_CURVE_MORF_TOP1;
-    enum direction direction = is_morf ? MORF : LERF;
+    enum direction direction = eval_curve_is_morf(curve) ? MORF : LERF;
     const uint32_t *forth = points_of_curve(e, method, TIES_FORTH, direction);
     const uint32_t *back = points_of_curve(e, method, TIES_BACK, direction);
     for (size_t k = 0; k <= e->steps; k++) {

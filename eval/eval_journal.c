@@ -275,16 +275,9 @@ enum vitlrp_status eval_journal_store(const struct eval_journal *journal, struct
 
 /* ---- From outside ---- */
 
-/* Images of the shard that the head states. */
-static size_t shard_images(const struct evaluation *head) {
-    size_t shards = (size_t) head->shards;
-    size_t rest = head->manifest_count % shards;
-    return head->manifest_count / shards + (rest > (size_t) head->shard ? 1 : 0);
-}
-
 static enum vitlrp_status look(struct eval_journal *journal, struct record *head,
                                struct vitlrp_error *err) {
-    const struct journal_shard shard = {.count = shard_images(&head->evaluation),
+    const struct journal_shard shard = {.count = evaluation_shard_images(&head->evaluation),
                                         .shard = head->evaluation.shard,
                                         .shards = head->evaluation.shards};
     size_t count = 0;

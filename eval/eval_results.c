@@ -67,6 +67,11 @@ struct eval_place_name eval_place_title(const struct eval_protocol *protocol, si
     return name_place(protocol, place, "all blocks", "block ");
 }
 
+bool eval_curve_is_morf(enum eval_curve curve) {
+    return curve == EVAL_CURVE_MORF_LOGIT || curve == EVAL_CURVE_MORF_PROB ||
+           curve == EVAL_CURVE_MORF_TOP1;
+}
+
 static size_t points_of(const struct eval_protocol *protocol) {
     return (size_t) protocol->steps + 1;
 }
@@ -130,6 +135,21 @@ size_t evaluation_units(const struct evaluation *evaluation, size_t place) {
     return eval_place_block(&evaluation->protocol, place) < 0
                ? all
                : all / (size_t) evaluation->protocol.block_count;
+}
+
+size_t evaluation_shard_images(const struct evaluation *evaluation) {
+    size_t shards = (size_t) evaluation->shards;
+    size_t rest = evaluation->manifest_count % shards;
+    return evaluation->manifest_count / shards + (rest > (size_t) evaluation->shard ? 1 : 0);
+}
+
+size_t evaluation_find_method(const struct evaluation *evaluation, const char *name) {
+    for (size_t i = 0; name != NULL && i < evaluation->method_count; i++) {
+        if (strcmp(evaluation->methods[i], name) == 0) {
+            return i;
+        }
+    }
+    return evaluation->method_count;
 }
 
 static enum vitlrp_status visit_images(const struct evaluation *evaluation, size_t only,

@@ -13,7 +13,7 @@
 #include "vit/math/packs.h"
 
 /* Methods of one evaluation: each takes some milliseconds of statistics, however few images there
- * are. The table of methods has 23. */
+ * are. The table of methods has fewer. */
 #define EVAL_METHOD_LIMIT ((size_t) 64)
 
 /* Fixed for a whole evaluation and printed with its results: the settings of eval/settings.def.
@@ -68,6 +68,8 @@ enum eval_curve {
     EVAL_CURVE_LERF_TOP1,
     EVAL_CURVES
 };
+
+bool eval_curve_is_morf(enum eval_curve curve);
 
 /* One method on one image in one place. */
 struct eval_curves {
@@ -153,6 +155,12 @@ struct eval_store {
 
 /* Hidden units of the ranking in a place; 0: curves are over patches. */
 size_t evaluation_units(const struct evaluation *evaluation, size_t place);
+
+/* Images of its manifest that belong to its shard. */
+size_t evaluation_shard_images(const struct evaluation *evaluation);
+
+/* The method of that name; method_count if there is none, or for NULL. */
+size_t evaluation_find_method(const struct evaluation *evaluation, const char *name);
 
 /* Shows every image, by ascending index. The first visit that fails is the last, and its status is
  * returned. */

@@ -141,11 +141,6 @@ enum vitlrp_status record_difference(const struct record *first, const struct re
     return VITLRP_OK;
 }
 
-/* Images of shard i of n in a manifest of `count`. */
-static size_t shard_size(size_t count, size_t shard, size_t shards) {
-    return count / shards + (count % shards > shard ? 1 : 0);
-}
-
 /* Of one run with the first? */
 static enum vitlrp_status check_part(const struct record *const *parts, size_t place,
                                      struct vitlrp_error *err) {
@@ -172,7 +167,7 @@ static enum vitlrp_status check_shard(const struct record *const *parts, size_t 
                         place + 1, part->shard, part->shards);
         }
     }
-    size_t wanted = shard_size(part->manifest_count, (size_t) part->shard, (size_t) part->shards);
+    size_t wanted = evaluation_shard_images(part);
     if (part->image_count != wanted && !unfinished) {
         return fail(err, VITLRP_MISMATCH, "record %zu (shard %d/%d) has %zu of its %zu image%s%s",
                     place + 1, part->shard, part->shards, part->image_count, wanted,

@@ -2,6 +2,10 @@
 
 #include "base/probability.h"
 
+size_t points_at_once(size_t capacity) {
+    return capacity < POINTS_AT_ONCE ? POINTS_AT_ONCE / capacity * capacity : capacity;
+}
+
 static struct point read_output(const struct vit_model *model, const float *logits,
                                 int32_t output) {
     size_t classes = (size_t) model->config.classes;

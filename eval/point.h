@@ -3,6 +3,7 @@
 #define EVAL_POINT_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "eval/eval_results.h"
@@ -20,6 +21,12 @@ struct point_question {
     bool has_versus;  /* what is measured is the difference to this output */
     int32_t versus;
 };
+
+/* Points whose logits are held at once: many batches' worth, so that what a call to the batch costs
+ * beside its points does not show. points_at_once: the most of them that are whole batches of so
+ * many, one batch at least. */
+#define POINTS_AT_ONCE ((size_t) 256)
+size_t points_at_once(size_t capacity);
 
 /* logits [classes]. Of equal logits the first is the largest. */
 struct point point_read(const struct vit_model *model, const float *logits,

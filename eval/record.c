@@ -63,15 +63,6 @@ const struct record_class *record_class_of(const struct record *record, int32_t 
                : bsearch(&key, record->classes, record->class_count, sizeof key, compare_outputs);
 }
 
-size_t record_find_method(const struct record *record, const char *name) {
-    size_t i = 0;
-    while (i < record->evaluation.method_count &&
-           strcmp(record->evaluation.methods[i], name) != 0) {
-        i++;
-    }
-    return i;
-}
-
 char *record_text(const char *text) {
     size_t length = strlen(text);
     if (text_is_utf8(text, length)) {

@@ -64,9 +64,6 @@ bool record_shows(const struct record *record, size_t index);
 /* The class of an output, or NULL; output -1 has none. */
 const struct record_class *record_class_of(const struct record *record, int32_t output);
 
-/* The method of that name; method_count if there is none. */
-size_t record_find_method(const struct record *record, const char *name);
-
 /* A copy of the text in which bytes that are not UTF-8 (and then backslashes too) became \xNN;
  * NULL if memory is short. Owned: mem_free. */
 char *record_text(const char *text);

@@ -300,15 +300,6 @@ static enum vitlrp_status summary_count(const struct evaluation *evaluation,
     return VITLRP_OK;
 }
 
-static size_t find_method(const struct evaluation *evaluation, const char *name) {
-    for (size_t i = 0; name != NULL && i < evaluation->method_count; i++) {
-        if (strcmp(evaluation->methods[i], name) == 0) {
-            return i;
-        }
-    }
-    return evaluation->method_count;
-}
-
 enum vitlrp_status summary_make(const struct evaluation *evaluation, const char *reference,
                                 size_t threads, struct summary *out, struct vitlrp_error *err) {
     return summary_make_within(evaluation, reference, threads, SUMMARY_MEMORY, out, err);
@@ -324,7 +315,7 @@ enum vitlrp_status summary_make_within(const struct evaluation *evaluation, cons
         .place_count = places,
         .methods = mem_calloc(count, places * sizeof *summary.methods),
         .ranking = mem_calloc(count, places * sizeof *summary.ranking),
-        .reference = find_method(evaluation, reference),
+        .reference = evaluation_find_method(evaluation, reference),
     };
     struct batch batch = {.evaluation = evaluation,
                           .summary = &summary,

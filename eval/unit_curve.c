@@ -11,9 +11,6 @@
 #include "eval/protocol.h"
 #include "eval/statistics.h"
 
-/* Points whose logits are held at once, and which share their beginning. */
-#define POINTS_AT_ONCE 256
-
 /* Points of a method's curves that no other has: all but the whole input and the one without any
  * unit. */
 #define INNER_POINTS ((size_t) DIRECTIONS * (UNIT_POINTS - 2))
@@ -84,7 +81,6 @@ static enum vitlrp_status check_blocks(const struct unit_evaluator *e, size_t fi
 static enum vitlrp_status evaluator_size(struct unit_evaluator *e, struct vitlrp_error *err) {
     const struct unit_curve_options *options = &e->options;
     const struct vit_config *config = &options->model->config;
-    size_t capacity = vit_batch_capacity(options->batch);
     if (options->site != VITLRP_SITE_FC1 && options->site != VITLRP_SITE_HEAD) {
         return fail(err, VITLRP_USAGE, "curves are over hidden neurons (fc1) or heads (head)");
     }
@@ -96,7 +92,7 @@ static enum vitlrp_status evaluator_size(struct unit_evaluator *e, struct vitlrp
     e->width = (size_t) (options->site == VITLRP_SITE_FC1 ? config->mlp_dim : config->heads);
     e->most_units = options->blocks * e->width;
     e->classes = (size_t) config->classes;
-    e->at_once = capacity < POINTS_AT_ONCE ? POINTS_AT_ONCE / capacity * capacity : capacity;
+    e->at_once = points_at_once(vit_batch_capacity(options->batch));
     e->early_count = count_early(e->most_units);
     return point_set_measure(&e->points, e->most_units,
                              most_points(e->most_units, options->method_count))
@@ -239,15 +235,11 @@ static enum vitlrp_status compute_points(struct unit_evaluator *e,
     return VITLRP_OK;
 }
 
-static bool is_morf(enum eval_curve curve) {
-    return curve == EVAL_CURVE_MORF_LOGIT || curve == EVAL_CURVE_MORF_PROB ||
-           curve == EVAL_CURVE_MORF_TOP1;
-}
-
 static void give_curves(const struct unit_evaluator *e, size_t method, struct unit_curves *out) {
     for (int c = 0; c < EVAL_CURVES; c++) {
         enum eval_curve curve = (enum eval_curve) c;
-        const uint32_t *point_of = points_of_curve(e, method, is_morf(curve) ? MORF : LERF);
+        const uint32_t *point_of =
+            points_of_curve(e, method, eval_curve_is_morf(curve) ? MORF : LERF);
         for (size_t k = 0; k < UNIT_POINTS; k++) {
             out->of[c][k] = point_value(&e->buffers.points[point_of[k]], curve);
         }

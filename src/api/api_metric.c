@@ -82,7 +82,7 @@ static enum vitlrp_status answer(const struct vitlrp_evaluation *evaluation,
     if (query->method == NULL) {
         found = find_own(summary, query->metric);
     } else {
-        size_t method = record_find_method(&evaluation->record, query->method);
+        size_t method = evaluation_find_method(&evaluation->record.evaluation, query->method);
         if (method >= summary->method_count) {
             return fail(err, VITLRP_USAGE, "no such method was run: %.60s", query->method);
         }
@@ -127,7 +127,7 @@ enum vitlrp_status vitlrp_evaluation_audit(const struct vitlrp_evaluation *evalu
                                            const char *method, const char *metric,
                                            struct vitlrp_audit *audit, struct vitlrp_error *error) {
     API_NEEDS(evaluation != NULL && method != NULL && metric != NULL && audit != NULL, error);
-    size_t row = record_find_method(&evaluation->record, method);
+    size_t row = evaluation_find_method(&evaluation->record.evaluation, method);
     if (row >= evaluation->summary.method_count) {
         return fail(error, VITLRP_USAGE, "no such method was run: %.60s", method);
     }
