@@ -40,12 +40,8 @@ static size_t packed_numbers(size_t length, size_t tokens, size_t size) {
     return size_max(along, bf16_packed(tokens, size, 1));
 }
 
-static size_t matrices_floats(size_t rows, size_t tokens, bool differential) {
-    return (differential ? 3 : 2) * block_length(rows, tokens) * row_stride(tokens);
-}
-
 size_t attention_thread_scratch(size_t rows, size_t tokens, bool differential) {
-    return matrices_floats(rows, tokens, differential);
+    return (differential ? 3 : 2) * block_length(rows, tokens) * row_stride(tokens);
 }
 
 size_t attention_operand_scratch(size_t rows, size_t tokens, size_t size, size_t pieces) {
@@ -132,7 +128,8 @@ static struct block block_of(const struct attention *attention, size_t index, fl
     size_t count = block_count(attention->rows, attention->tokens);
     size_t length = block_length(attention->rows, attention->tokens);
     size_t first = index % count * length;
-    size_t matrices = matrices_floats(attention->rows, attention->tokens, attention->differential);
+    size_t matrices =
+        attention_thread_scratch(attention->rows, attention->tokens, attention->differential);
     return (struct block){.head = index / count,
                           .at = index / count * head_size(attention),
                           .first = first,

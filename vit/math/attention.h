@@ -20,8 +20,8 @@ struct attention {
     size_t dim;       /* heads * head size */
     const float *qkv; /* [tokens, 3 dim]: q, k, v; of q only the first `rows` rows are read */
     struct attention_bias bias; /* added to the scaled scores; table NULL: none */
-    const uint8_t *absent;      /* [images, tokens] in a forward pass: 1 where a token is not there;
-                                   NULL:      all are. Its own row is of no meaning */
+    const uint8_t *absent;      /* [images, tokens] in a forward pass: 1 where a token is not there,
+                                   and its own row of no meaning; NULL: all are there */
     const size_t *starts; /* [images + 1]: rows of qkv and out where images of different lengths
                              begin, all of whose rows have queries; `rows` and `tokens` are then the
                              longest's. NULL: all are as long as the first */

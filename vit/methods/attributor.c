@@ -7,6 +7,7 @@
 #include "base/probability.h"
 #include "vit/methods/method_private.h"
 #include "vit/model/objective.h"
+#include "vit/tokens/pooling.h"
 
 /* ---- Opening ---- */
 
@@ -466,6 +467,10 @@ double attributor_probability(const struct vit_attributor *attributor, const flo
         sum += (double) targets[i].weight * value;
     }
     return sum;
+}
+
+void attributor_read_shares(const struct vit_attributor *attributor, double *out) {
+    pool_shares(pool_of(attributor->model->config.pool), &attributor->layout, out);
 }
 
 void attributor_patch_sums(struct vit_attributor *attributor, const float *map, float *patches) {

@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "vit/methods/method_private.h"
-#include "vit/tokens/pooling.h"
 
 /* A row vector on its way through the blocks: row <- row (M + I), M made line by line. */
 struct chain {
@@ -20,14 +19,9 @@ struct chain {
                  double *out); /* out [tokens] = one row of M */
 };
 
-/* out [tokens]: what of each token the head reads. */
-static void read_shares(const struct vit_attributor *attributor, double *out) {
-    pool_shares(pool_of(attributor->model->config.pool), &attributor->layout, out);
-}
-
 static struct chain chain_begin(const struct vit_attributor *attributor,
                                 const struct vit_method_request *request) {
-    read_shares(attributor, attributor->scratch.row);
+    attributor_read_shares(attributor, attributor->scratch.row);
     return (struct chain){.scratch = &attributor->scratch,
                           .options = request->options,
                           .tokens = attributor->tokens,
@@ -310,7 +304,7 @@ static void raw_attention_block(void *user, const struct vit_attention_view *vie
 enum vitlrp_status method_raw_attention(struct vit_attributor *attributor,
                                         const struct vit_method_request *request,
                                         struct vitlrp_error *err) {
-    read_shares(attributor, attributor->scratch.row);
+    attributor_read_shares(attributor, attributor->scratch.row);
     struct block_map map = {.block = attributor->model->config.depth - 1,
                             .shares = attributor->scratch.row,
                             .patches = request->patches,
@@ -346,7 +340,7 @@ enum vitlrp_status vit_attributor_attention(struct vit_attributor *attributor, f
         return fail(err, VITLRP_USAGE,
                     "the session was opened for no method that reads attention, as raw-attention");
     }
-    read_shares(attributor, attributor->scratch.row);
+    attributor_read_shares(attributor, attributor->scratch.row);
     struct attention_rows rows = {attributor->scratch.row, attention};
     struct vit_attention_visitor visitor = {keep_rows, &rows};
     return vit_visit_attention(attributor->session, &visitor, err);
@@ -394,7 +388,7 @@ static void attention_gradcam_block(void *user, const struct vit_attention_view 
 enum vitlrp_status method_attention_gradcam(struct vit_attributor *attributor,
                                             const struct vit_method_request *request,
                                             struct vitlrp_error *err) {
-    read_shares(attributor, attributor->scratch.row);
+    attributor_read_shares(attributor, attributor->scratch.row);
     struct block_map map = {.shares = attributor->scratch.row,
                             .patches = request->patches,
                             .first = attributor->layout.prefix};

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "vit/methods/method_private.h"
-#include "vit/tokens/pooling.h"
 
 struct daam {
     const double *shares; /* [tokens]: of what the head reads */
@@ -51,7 +50,7 @@ enum vitlrp_status method_daam(struct vit_attributor *attributor,
                         .sum = scratch->next,
                         .first = attributor->layout.prefix};
     struct vit_relevance relevance = {.visitor = {daam_block, &daam}};
-    pool_shares(pool_of(attributor->model->config.pool), &attributor->layout, scratch->row);
+    attributor_read_shares(attributor, scratch->row);
     memset(daam.sum, 0, attributor->tokens * sizeof *daam.sum);
     TRY(vit_relevance(attributor->session, request->seed, request->seed_count, NULL, &relevance,
                       err));

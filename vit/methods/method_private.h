@@ -97,6 +97,9 @@ void attributor_seed(struct vit_attributor *attributor, const float *logits,
 double attributor_probability(const struct vit_attributor *attributor, const float *logits,
                               const struct vitlrp_target *targets, size_t target_count);
 
+/* out [tokens]: what of each token the head reads. */
+void attributor_read_shares(const struct vit_attributor *attributor, double *out);
+
 /* patches [grid] = the sums of a pixel map [3, height, width] over each patch; uses unfolded. */
 void attributor_patch_sums(struct vit_attributor *attributor, const float *map, float *patches);
 
