@@ -16,11 +16,11 @@ struct box_list {
     size_t count;
 };
 
-/* Reads the file. A header names the columns (path, image, file, filename, name or ImageId; xmin,
- * ymin, xmax, ymax); without one they are the first and the next four that are numbers. Numbers are
- * pixels of the upright photograph and both ends lie in the box, as in ImageNet's annotations, so
- * that "3,.,5,." is three pixels wide. One row for each box. FORMAT, with the line, for a row that
- * is no box. *out is owned: boxes_close. */
+/* Reads the file. A header names the columns (path, image, image_id, file, filename, name or
+ * ImageId; xmin, ymin, xmax, ymax); without one they are the first and the next four that are
+ * numbers. Numbers are pixels of the upright photograph and both ends lie in the box, as in
+ * ImageNet's annotations, so that "3,.,5,." is three pixels wide. One row for each box. FORMAT,
+ * with the line, for a row that is no box. *out is owned: boxes_close. */
 enum vitlrp_status boxes_open(const char *path, struct box_list *out, struct vitlrp_error *err);
 
 /* The boxes of an image, by its whole id or else by its file name; NULL and 0 if it has none. They

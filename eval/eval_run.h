@@ -78,10 +78,10 @@ enum vitlrp_status eval_run_describe(const struct eval_run_options *options, str
  * would befall every image (no memory, no file descriptors) ends the run and is returned, as is
  * USAGE for methods, preprocessing or protocol that make no sense. A cancelled run is VITLRP_OK
  * with out->cancelled and the images that were finished; those at work end within an operation and
- * are left out. Results are in the order of the items,
- * whose indices must ascend, and have the same bits for any number of threads. The caller sets
- * names, hashes, settings and the shard, which is 0 of 1. All maps of folders are read once before
- * the work begins: what is wrong with one ends the run. */
+ * are left out. Results are in the order of the items, whose indices must ascend, and have the same
+ * bits for any number of threads. The caller sets names, hashes, settings and the shard, which is 0
+ * of 1. All maps of folders are read once before the work begins: what is wrong with one ends the
+ * run. */
 enum vitlrp_status eval_run(const struct eval_run_options *options, const struct eval_item *items,
                             size_t count, struct evaluation *out, struct vitlrp_error *err);
 

@@ -40,10 +40,10 @@ static enum vitlrp_status load_bytes(const struct input_source *source, const st
                                              .ignore_exif = source->ignore_exif};
     TRY(sha256_bytes(bytes->data, bytes->size, out->sha256, err));
     TRY(photograph_load(bytes->data, bytes->size, &wishes, &loaded, err));
-    out->warning = loaded.photograph.warning;
-    out->plan = loaded.plan;
     enum vitlrp_status status = check_size(source, &loaded.plan.resize, err);
     if (status == VITLRP_OK) {
+        out->warning = loaded.photograph.warning;
+        out->plan = loaded.plan;
         preprocess_normalise(source->preprocess, &loaded.seen, input);
     }
     photograph_loaded_free(&loaded);

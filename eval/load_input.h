@@ -36,7 +36,8 @@ struct loaded_input {
 enum vitlrp_status load_input(const struct input_source *source, const char *path, float *input,
                               struct loaded_input *out, struct vitlrp_error *err);
 
-/* True for a failure that the next file would meet as well: no memory, no descriptors, a bug. */
+/* True for a failure that ends a run: the next file would meet it as well (no memory, no
+ * descriptors, options that make no sense, a bug), or nobody wants the rest. */
 bool failure_is_systemic(enum vitlrp_status status, const struct vitlrp_error *err);
 
 #endif

@@ -58,11 +58,9 @@ static enum vitlrp_status open_batch(struct removal *r, const struct removal_opt
     size_t bytes = 0;
     TRY(vit_batch_bytes(r->model, &batch, &bytes, err));
     if (options->max_bytes > 0 && bytes > options->max_bytes) {
-        enum vitlrp_status status =
-            fail(err, VITLRP_LIMIT,
-                 "forward passes without patches need %.1f MB of memory, the limit is %.1f MB",
-                 (double) bytes / MEGABYTE, (double) options->max_bytes / MEGABYTE);
-        return error_topic(err, status, VITLRP_TOPIC_LIMITS);
+        return fail_limit(
+            err, "forward passes without patches need %.1f MB of memory, the limit is %.1f MB",
+            (double) bytes / MEGABYTE, (double) options->max_bytes / MEGABYTE);
     }
     TRY(vit_batch_open(r->model, &batch, &r->batch, err));
     r->at_once = vit_batch_capacity(r->batch);

@@ -30,9 +30,9 @@ enum vitlrp_status road_open(const struct road_shape *shape, struct road **out,
 /* NULL is ignored. */
 void road_close(struct road *road);
 
-/* out [3, height, width] = input with the patches of mask [patches] imputed, and noise [3, height,
- * width] added there. If every patch is removed, the input's mean colour stands for the neighbours
- * that are not there. */
+/* out [channels, height, width] = input with the patches of mask [patches] imputed, and noise
+ * [channels, height, width] added there. If every patch is removed, the input's mean colour stands
+ * for the neighbours that are not there. */
 void road_impute(struct road *road, const float *input, const uint8_t *mask, const float *noise,
                  float *out);
 

@@ -1,5 +1,5 @@
-/* What is known of the images of a dataset from files beside them: their labels and the boxes of
- * their objects. Names are matched with images; pixels are not looked at. */
+/* The labels of a dataset's images from a file beside them. Names are matched with images; pixels
+ * are not looked at. */
 #ifndef EVAL_TRUTH_H
 #define EVAL_TRUTH_H
 

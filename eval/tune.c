@@ -177,7 +177,7 @@ static enum vitlrp_status score_trial(const struct search *search, const struct 
     return VITLRP_OK;
 }
 
-/* Adds the trials [first, trial_count + added) to the table: their rules are already there. */
+/* Measures the `added` trials behind the table's, whose rules are already there, and adds them. */
 static enum vitlrp_status measure_trials(struct search *search, size_t added,
                                          struct vitlrp_error *err) {
     struct tune_result *result = search->result;

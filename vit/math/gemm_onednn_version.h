@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* A matrix in memory, or one whose arrangement the library shall choose. Released by layout_free.
- */
+/* A matrix in memory, or one whose arrangement the library shall choose. Released by
+ * onednn_layout_free. */
 struct onednn_layout {
     dnnl_memory_desc_t desc;
     bool set;

@@ -9,11 +9,11 @@
  * out. */
 #define MOST_PARTS ((size_t) 32)
 #define PART_WIDTH ((size_t) 192)
+#define NARROW_PARTS ((size_t) 4)
+
 /* Below this, a product is bound by reading the weights, and compiling it takes longer than running
  * it for a while. */
 #define FEW_ROWS ((size_t) 8)
-
-#define NARROW_PARTS ((size_t) 4)
 
 struct gemm_parts gemm_parts_of(size_t columns) {
     size_t wide = size_min(MOST_PARTS, columns / PART_WIDTH);
