@@ -66,7 +66,7 @@ void console_log(void *console, int level, const char *message) {
     }
 }
 
-enum exit_code exit_code_of(enum vitlrp_status status, enum exit_code stage) {
+static enum exit_code exit_code_of(enum vitlrp_status status, enum exit_code stage) {
     switch (status) {
     case VITLRP_OK:
         return CODE_DONE;

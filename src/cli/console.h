@@ -51,14 +51,11 @@ enum vitlrp_status console_write(const struct text *text, struct vitlrp_error *e
 /* A vitlrp_log callback over a const struct console. */
 void console_log(void *console, int level, const char *message);
 
-/* The exit code of a failure: its own for usage, limits and bugs, else `stage` (CODE_INPUT or
- * CODE_OUTPUT). */
-enum exit_code exit_code_of(enum vitlrp_status status, enum exit_code stage);
-
 /* Of two steps that are both taken: the code of the first that failed. */
 enum exit_code exit_code_first(enum exit_code first, enum exit_code second);
 
-/* CODE_DONE for VITLRP_OK; otherwise prints the error and returns its exit code. */
+/* CODE_DONE for VITLRP_OK; otherwise prints the error and returns its exit code: its own for usage,
+ * limits and bugs, else `stage` (CODE_INPUT or CODE_OUTPUT). */
 enum exit_code console_check(enum vitlrp_status status, enum exit_code stage,
                              const struct vitlrp_error *err);
 

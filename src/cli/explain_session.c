@@ -229,6 +229,19 @@ const struct prediction *explain_before(const struct explain_session *state) {
     return state->unedited.model == NULL ? NULL : &state->unedited.prediction;
 }
 
+struct explanation explain_begin(const struct explain_session *state, const char *path,
+                                 const struct photo *photo, const char *sha256) {
+    return (struct explanation){.image_path = path,
+                                .photo = photo,
+                                .model = state->model,
+                                .preprocess = &state->preprocess,
+                                .settings = state->settings,
+                                .prediction = &state->prediction,
+                                .before = explain_before(state),
+                                .record = state->record,
+                                .image_sha256 = sha256};
+}
+
 struct class_image explain_class_image(const struct explain_session *state, int32_t label) {
     const struct settings *settings = state->settings;
     const struct prediction *before = explain_before(state);
@@ -553,32 +566,28 @@ enum vitlrp_status explain_render(const struct explain_session *state,
     struct text comment = {.limit = 512};
     struct vitlrp_render_options options = state->settings->render;
     const struct vitlrp_map map = map_of(state, explanation);
-    TRY(compose_caption(explanation, &caption, err));
+    enum vitlrp_status status = VITLRP_OK;
+    TRY_GOTO(status, compose_caption(explanation, &caption, err), cleanup);
     append_comment(&comment, explanation);
+    TRY_GOTO(status, text_check_memory(&comment, "the comment of a picture", err), cleanup);
     options.format = outputs_format(&state->outputs, explanation->image_path);
     options.caption = state->settings->caption == CAPTION_NONE ? NULL : caption.data;
     options.unit = explanation_unit(explanation);
     options.comment = comment.failed ? NULL : comment.data;
     double start = clock_ms();
-    enum vitlrp_status status = text_check_memory(&comment, "the comment of a picture", err);
-    bool shows_edits = state->unedited.map != NULL && state->outputs.figure != FIGURE_APNG;
-    if (status == VITLRP_OK && shows_edits) {
+    if (state->unedited.map != NULL && state->outputs.figure != FIGURE_APNG) {
         status = render_edited(state, explanation, &options, data, size, err);
-    } else if (status == VITLRP_OK) {
+    } else {
         status = state->outputs.figure == FIGURE_NONE
                      ? vitlrp_render(explanation->photo->image, &map, &options, data, size, err)
                      : render_figure(state, explanation, &options, data, size, err);
     }
     explanation->timing.render = clock_ms() - start;
+
+cleanup:
     text_free(&comment);
     text_free(&caption);
     return status;
-}
-
-static void report_written(struct text *report, const char *path) {
-    char shown[240];
-    text_escape_name(shown, sizeof shown, path);
-    text_printf(report, "wrote %s\n", strcmp(path, "-") == 0 ? "standard output" : shown);
 }
 
 enum vitlrp_status explain_write_array(const struct explain_session *state, enum output_kind kind,
@@ -596,7 +605,7 @@ enum vitlrp_status explain_write_array(const struct explain_session *state, enum
     TRY_GOTO(status, npy_encode_float32(array->values, array->rank, array->shape, &bytes, err),
              cleanup);
     TRY_GOTO(status, output_write(path.data, bytes.data, bytes.size, err), cleanup);
-    report_written(place->report, path.data);
+    output_append_written(place->report, path.data);
 
 cleanup:
     text_free(&path);
@@ -614,7 +623,7 @@ enum vitlrp_status explain_write_bytes(const struct explain_session *state, enum
         status = output_write(path.data, bytes->data, bytes->size, err);
     }
     if (status == VITLRP_OK) {
-        report_written(place->report, path.data);
+        output_append_written(place->report, path.data);
     }
     text_free(&path);
     return status;

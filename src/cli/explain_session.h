@@ -94,6 +94,11 @@ enum vitlrp_status explain_forward(struct explain_session *state, const float *i
 /* What the model says of the image at hand before edits; NULL: it has none. */
 const struct prediction *explain_before(const struct explain_session *state);
 
+/* What is known of an image when its explanation begins: all but its class. The pointers outlive
+ * it; sha256 is of the file's bytes, "" where nobody asks. */
+struct explanation explain_begin(const struct explain_session *state, const char *path,
+                                 const struct photo *photo, const char *sha256);
+
 /* The image at hand, to choose a class for. Where units are edited and no class is asked for, it is
  * the likeliest one before that. label: its output, or -1. */
 struct class_image explain_class_image(const struct explain_session *state, int32_t label);

@@ -326,7 +326,7 @@ enum vitlrp_status json_sink_add(struct json_sink *sink, const char *path, const
     }
     TRY(text_check(&sink->text, "the JSON report", err));
     /* Readers of a pipe get every object as soon as it is there. */
-    return strcmp(path, "-") == 0 ? json_sink_finish(sink, err) : VITLRP_OK;
+    return output_is_stdout(path) ? json_sink_finish(sink, err) : VITLRP_OK;
 }
 
 void json_sink_free(struct json_sink *sink) {

@@ -91,8 +91,8 @@ static void apply_changes(const struct vitlrp_rule_changes *changes, struct vitl
     }
 }
 
-enum vitlrp_status rule_settings_apply(const struct args *args, struct vitlrp_rules *rules,
-                                       struct vitlrp_error *err) {
+static enum vitlrp_status apply_settings(const struct args *args, struct vitlrp_rules *rules,
+                                         struct vitlrp_error *err) {
     struct vitlrp_rule_changes changes;
     if (args->value[OPTION_SETTINGS] == NULL) {
         return VITLRP_OK;
@@ -182,7 +182,7 @@ static enum vitlrp_status read_share_option(const struct args *args, struct vitl
 enum vitlrp_status method_rules(const struct args *args, struct vitlrp_rules *rules,
                                 struct vitlrp_error *err) {
     float linear = -1.0F;
-    TRY(rule_settings_apply(args, rules, err));
+    TRY(apply_settings(args, rules, err));
     TRY(read_gamma(args, OPTION_GAMMA_LINEAR, &linear, err));
     if (linear >= 0.0F) {
         rules->gamma[VITLRP_ROLE_FC1] = linear;
@@ -210,13 +210,14 @@ enum vitlrp_status method_fail_name(const char *option, const char *name,
     return error_prefix(err, vitlrp_method_describe(name, &info, err), option);
 }
 
-static enum vitlrp_status find_method(const char *name, struct vitlrp_method_info *info,
+static enum vitlrp_status find_method(const char *option, const char *name,
+                                      struct vitlrp_method_info *info,
                                       struct vitlrp_method_options *options,
                                       struct vitlrp_error *err) {
     vitlrp_method_info_init(info);
     if (vitlrp_method_describe(name, info, NULL) != VITLRP_OK ||
         vitlrp_method_options_init(options, name, NULL) != VITLRP_OK) {
-        return method_fail_name("--method", name, err);
+        return method_fail_name(option, name, err);
     }
     return VITLRP_OK;
 }
@@ -269,7 +270,8 @@ enum vitlrp_status method_choose(const struct args *args, struct vitlrp_method_i
                                                "a number from 0 to below 1"};
     static const struct option_range NOISES = {0.0, MAX_NOISE, "a number from 0 to 1000"};
     const char *name = args->value[OPTION_METHOD];
-    TRY(find_method(name == NULL ? vitlrp_method_name(0) : name, info, options, err));
+    name = name == NULL ? vitlrp_method_name(0) : name;
+    TRY(find_method("--method", name, info, options, err));
     TRY(check_particular(args, info, err));
     TRY(method_rules(args, &options->rules, err));
     TRY(option_number(args, OPTION_DISCARD_RATIO, &RATIOS, &options->discard_ratio, err));
@@ -289,7 +291,7 @@ enum vitlrp_status method_choose_named(const struct args *args, const char *name
                                        struct vitlrp_error *err) {
     struct args one = *args;
     one.value[OPTION_METHOD] = name;
-    TRY(find_method(name, info, options, err));
+    TRY(find_method("--methods", name, info, options, err));
     for (enum option_id i = 0; i < OPTION_COUNT; i++) {
         one.value[i] = method_reads_option(info, i) ? one.value[i] : NULL;
     }
@@ -307,12 +309,7 @@ static enum vitlrp_status add_method(const struct args *args, const char *name,
             return fail(err, VITLRP_USAGE, "--methods names '%s' twice", name);
         }
     }
-    vitlrp_method_info_init(&list->info[place]);
-    if (vitlrp_method_describe(name, &list->info[place], NULL) != VITLRP_OK) {
-        return method_fail_name("--methods", name, err);
-    }
-    TRY(method_choose_named(args, list->info[place].name, &list->info[place], &list->options[place],
-                            err));
+    TRY(method_choose_named(args, name, &list->info[place], &list->options[place], err));
     list->count++;
     return VITLRP_OK;
 }
@@ -382,10 +379,6 @@ enum vitlrp_status method_list_open(const struct args *args, struct method_list 
     return VITLRP_OK;
 }
 
-const char *method_fusion_name(enum vitlrp_head_fusion fusion) {
-    return word_of(WORDS_HEAD_FUSION, fusion);
-}
-
 /* What a rule method adds to its name. */
 static void append_rules(struct text *out, const struct vitlrp_rules *rules) {
     if (rules->attention == VITLRP_ATTENTION_SHARE) {
@@ -406,7 +399,7 @@ void method_append(struct text *out, const struct vitlrp_method_info *info,
     }
     if ((info->reads & VITLRP_READS_HEAD_FUSION) != 0) {
         text_printf(out, ", %s of heads, discard ratio %g",
-                    method_fusion_name(options->head_fusion), options->discard_ratio);
+                    word_of(WORDS_HEAD_FUSION, options->head_fusion), options->discard_ratio);
     }
     if ((info->reads & VITLRP_READS_SCORE) != 0 && options->score != VITLRP_SCORE_LOGIT) {
         text_printf(out, ", score %s", word_of(WORDS_SCORE, options->score));

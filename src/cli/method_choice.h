@@ -13,11 +13,6 @@
 enum vitlrp_status rule_changes_read(const struct args *args, struct vitlrp_rule_changes *changes,
                                      struct vitlrp_error *err);
 
-/* The file of --settings over *rules; they stay as they are without one. The file is one that
- * `vitlrp tune` wrote, or an object like it: "format", and any of the gammas and epsilon. */
-enum vitlrp_status rule_settings_apply(const struct args *args, struct vitlrp_rules *rules,
-                                       struct vitlrp_error *err);
-
 /* USAGE: a name of no method, with the one that was meant, or with all. */
 enum vitlrp_status method_fail_name(const char *option, const char *name, struct vitlrp_error *err);
 
@@ -28,13 +23,15 @@ enum vitlrp_status method_choose(const struct args *args, struct vitlrp_method_i
 /* Whether a method reads an option that only some methods read; true for all other options. */
 bool method_reads_option(const struct vitlrp_method_info *info, enum option_id option);
 
-/* As method_choose, of a method among several: what it does not read is passed over. */
+/* As method_choose, of a method among those of --methods: what it does not read is passed over. */
 enum vitlrp_status method_choose_named(const struct args *args, const char *name,
                                        struct vitlrp_method_info *info,
                                        struct vitlrp_method_options *options,
                                        struct vitlrp_error *err);
 
-/* The file of --settings over *rules, and the --gamma and --epsilon options over that. */
+/* The file of --settings over *rules, and the --gamma and --epsilon options over that. The file is
+ * one that `vitlrp tune` wrote, or an object like it: "format", and any of the gammas and epsilon.
+ */
 enum vitlrp_status method_rules(const struct args *args, struct vitlrp_rules *rules,
                                 struct vitlrp_error *err);
 
@@ -52,9 +49,6 @@ struct method_list {
  * what it knows; an option that none of them reads is USAGE. *list is owned: mem_free. */
 enum vitlrp_status method_list_open(const struct args *args, struct method_list **list,
                                     struct vitlrp_error *err);
-
-/* "mean", "max" or "min". */
-const char *method_fusion_name(enum vitlrp_head_fusion fusion);
 
 /* The method and what it reads, in words. */
 void method_append(struct text *out, const struct vitlrp_method_info *info,

@@ -12,11 +12,14 @@
 
 #include "base/file.h"
 #include "base/folder.h"
+#include "base/json.h"
 #include "base/mem.h"
 #include "base/picture_file.h"
 #include "base/text.h"
 #include "console.h"
 #include "names.h"
+
+#define JSON_LIMIT ((size_t) 1 << 30)
 
 /* What is particular to each kind of output. */
 struct kind {
@@ -38,8 +41,8 @@ static const struct kind KINDS[OUTPUT_KINDS] = {
     [OUTPUT_JSON] = {OPTION_JSON, "--json", "{stem}.json", false},
 };
 
-static bool is_stdout(const char *pattern) {
-    return strcmp(pattern, "-") == 0;
+bool output_is_stdout(const char *path) {
+    return path != NULL && strcmp(path, "-") == 0;
 }
 
 static bool is_folder(const char *path) {
@@ -88,7 +91,7 @@ static enum vitlrp_status create_folder(const char *path, struct vitlrp_error *e
 /* True without a value, and of a folder. */
 static bool names_no_picture(const char *value) {
     return value == NULL ||
-           (!is_stdout(value) && (is_folder(value) || *name_extension(value) == '\0'));
+           (!output_is_stdout(value) && (is_folder(value) || *name_extension(value) == '\0'));
 }
 
 /* One option's value as a pattern: a folder gets a name, several classes get {class}. */
@@ -104,13 +107,14 @@ static enum vitlrp_status make_pattern(const struct args *args, const char *valu
     }
     TRY(name_check(value, err));
     bool new_folder = args->operand_count > 1 && kind == OUTPUT_PICTURE &&
-                      *name_extension(value) == '\0' && !name_has_stem(value) && !is_stdout(value);
-    if (!is_stdout(value) && (is_folder(value) || new_folder)) {
+                      *name_extension(value) == '\0' && !name_has_stem(value) &&
+                      !output_is_stdout(value);
+    if (!output_is_stdout(value) && (is_folder(value) || new_folder)) {
         append_in_folder(&named, value, own_name(args->verb, kind));
     } else {
         text_append_string(&named, value);
     }
-    if (KINDS[kind].of_class && several_classes && !named.failed && !is_stdout(value) &&
+    if (KINDS[kind].of_class && several_classes && !named.failed && !output_is_stdout(value) &&
         !name_tells_classes(named.data)) {
         name_add_class(named.data, &classed);
         status = name_keep(&classed, out, err);
@@ -125,7 +129,7 @@ static enum vitlrp_status make_pattern(const struct args *args, const char *valu
 static enum vitlrp_status check_extension(struct outputs *outputs, struct vitlrp_error *err) {
     const char *pattern = outputs->pattern[OUTPUT_PICTURE];
     outputs->picture_format = VITLRP_PICTURE_PNG;
-    if (pattern == NULL || is_stdout(pattern)) {
+    if (pattern == NULL || output_is_stdout(pattern)) {
         return VITLRP_OK;
     }
     const char *extension = name_extension(pattern);
@@ -224,7 +228,7 @@ static enum vitlrp_status check_several(const struct outputs *outputs, bool seve
                         "%s: several images need a folder, or {stem} in the name",
                         KINDS[i].spelled);
         }
-        if (several_classes && KINDS[i].of_class && is_stdout(pattern)) {
+        if (several_classes && KINDS[i].of_class && output_is_stdout(pattern)) {
             return fail(err, VITLRP_USAGE, "%s: several classes cannot go to standard output",
                         KINDS[i].spelled);
         }
@@ -235,7 +239,7 @@ static enum vitlrp_status check_several(const struct outputs *outputs, bool seve
 static enum vitlrp_status check_stdout(struct outputs *outputs, struct vitlrp_error *err) {
     int taken_by = -1;
     for (int i = 0; i < OUTPUT_KINDS; i++) {
-        if (outputs->pattern[i] == NULL || !is_stdout(outputs->pattern[i])) {
+        if (!output_is_stdout(outputs->pattern[i])) {
             continue;
         }
         if (taken_by >= 0) {
@@ -371,7 +375,7 @@ static enum vitlrp_status claim_outputs(struct claims *claims, struct outputs *o
     for (int i = 0; i < OUTPUT_KINDS; i++) {
         const char *pattern = outputs->pattern[i];
         struct text path = {.limit = NAME_LIMIT};
-        if (pattern == NULL || is_stdout(pattern) || (!first && !name_has_stem(pattern))) {
+        if (pattern == NULL || output_is_stdout(pattern) || (!first && !name_has_stem(pattern))) {
             continue;
         }
         enum vitlrp_status status =
@@ -455,7 +459,7 @@ enum vitlrp_status outputs_plan(const struct args *args, const struct settings *
     TRY(check_stdout(outputs, err));
     const char *folder = value_of(args, OUTPUT_PICTURE);
     const char *pattern = outputs->pattern[OUTPUT_PICTURE];
-    if (folder != NULL && !is_stdout(folder) && strcmp(folder, pattern) != 0 &&
+    if (folder != NULL && !output_is_stdout(folder) && strcmp(folder, pattern) != 0 &&
         *name_extension(folder) == '\0') {
         TRY(create_folder(folder, err));
     }
@@ -476,7 +480,7 @@ void outputs_free(struct outputs *outputs) {
 
 enum vitlrp_status output_claim(struct guard *guard, const char *option, const char *path,
                                 struct vitlrp_error *err) {
-    if (path == NULL || is_stdout(path)) {
+    if (path == NULL || output_is_stdout(path)) {
         return VITLRP_OK;
     }
     if (path[0] == '\0') {
@@ -552,7 +556,7 @@ enum vitlrp_status output_piece(int descriptor, const void *data, size_t size,
 
 enum vitlrp_status output_fill(const char *path, file_fill *fill, void *user,
                                struct vitlrp_error *err) {
-    if (!is_stdout(path)) {
+    if (!output_is_stdout(path)) {
         return file_fill_atomic(path, fill, user, err);
     }
     enum vitlrp_status status = fill(user, STDOUT_FILENO, err);
@@ -574,4 +578,23 @@ enum vitlrp_status output_write(const char *path, const void *data, size_t size,
                                 struct vitlrp_error *err) {
     struct span span = {data, size};
     return output_fill(path, fill_span, &span, err);
+}
+
+enum vitlrp_status output_write_json(const char *path, const json_t *object,
+                                     struct vitlrp_error *err) {
+    struct text text = {.limit = JSON_LIMIT};
+    json_append(&text, object, 2);
+    text_append_string(&text, "\n");
+    enum vitlrp_status status = text_check(&text, "the JSON report", err);
+    if (status == VITLRP_OK) {
+        status = output_write(path, text.data, text.length, err);
+    }
+    text_free(&text);
+    return status;
+}
+
+void output_append_written(struct text *out, const char *path) {
+    char shown[240];
+    text_escape_name(shown, sizeof shown, path);
+    text_printf(out, "wrote %s\n", output_is_stdout(path) ? "standard output" : shown);
 }

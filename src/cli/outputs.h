@@ -9,6 +9,7 @@
 
 #include "args.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/status.h"
 #include "base/text.h"
 #include "figure_format.h"
@@ -58,6 +59,9 @@ enum vitlrp_status outputs_path(const struct outputs *outputs, enum output_kind 
  * is a tenth as large, and any other a PNG. */
 enum vitlrp_picture_format outputs_format(const struct outputs *outputs, const char *image_path);
 
+/* True of "-"; NULL is no output. */
+bool output_is_stdout(const char *path);
+
 /* Finds out whether a file of that name can be written. IO for a folder in its place, or one around
  * it that is missing or not writable. */
 enum vitlrp_status output_check(const char *path, struct vitlrp_error *err);
@@ -86,5 +90,12 @@ enum vitlrp_status output_fill(const char *path, file_fill *fill, void *user,
                                struct vitlrp_error *err);
 enum vitlrp_status output_piece(int descriptor, const void *data, size_t size,
                                 struct vitlrp_error *err);
+
+/* The object as indented text with a newline, whole, as output_write. LIMIT beyond 1 GiB. */
+enum vitlrp_status output_write_json(const char *path, const json_t *object,
+                                     struct vitlrp_error *err);
+
+/* "wrote NAME", a line of a report. */
+void output_append_written(struct text *out, const char *path);
 
 #endif

@@ -82,15 +82,6 @@ enum vitlrp_status prediction_rank(struct prediction *prediction, const struct v
     return status;
 }
 
-void prediction_append(struct text *out, const struct prediction *prediction, int32_t output) {
-    double probability = prediction->probability[output];
-    if (isnan(probability)) {
-        text_printf(out, "%.4g", (double) prediction->logits[output]);
-    } else {
-        text_printf(out, "%.1f %%", 100.0 * probability);
-    }
-}
-
 void class_append(struct text *out, const struct vitlrp_class *found) {
     class_name_append(out, found->label, found->index);
 }

@@ -34,9 +34,6 @@ void prediction_close(struct prediction *prediction);
 enum vitlrp_status prediction_rank(struct prediction *prediction, const struct vitlrp_model *model,
                                    struct vitlrp_error *err);
 
-/* "87.4 %", or the output itself where it is no probability. */
-void prediction_append(struct text *out, const struct prediction *prediction, int32_t output);
-
 /* "goldfish (1)" or "class 1", escaped for a terminal. */
 void class_append(struct text *out, const struct vitlrp_class *found);
 

@@ -264,7 +264,8 @@ enum vitlrp_status batch_config_read(const char *path, json_t **out, struct vitl
     return VITLRP_OK;
 }
 
-bool batch_config_is_upgraded(const json_t *config) {
+/* True if it was read from a file of an older format. */
+static bool is_upgraded(const json_t *config) {
     return json_object_get(config, UPGRADED) != NULL;
 }
 
@@ -357,8 +358,7 @@ enum vitlrp_status batch_config_compare(const json_t *a, const json_t *b, const 
                                         const char *second, struct vitlrp_error *err) {
     struct differences differences = {.first = first,
                                       .second = second,
-                                      .with_older = batch_config_is_upgraded(a) ||
-                                                    batch_config_is_upgraded(b),
+                                      .with_older = is_upgraded(a) || is_upgraded(b),
                                       .model = {.limit = 1024},
                                       .list = {.limit = (size_t) 1 << 16}};
     const struct json_comparison comparison = {

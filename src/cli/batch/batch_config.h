@@ -34,9 +34,6 @@ enum vitlrp_status batch_config_check(const json_t *config, struct vitlrp_error 
 enum vitlrp_status batch_config_choice(const json_t *config, struct batch_choice *choice,
                                        bool *several, struct vitlrp_error *err);
 
-/* True if it was read from a file of an older format. */
-bool batch_config_is_upgraded(const json_t *config);
-
 /* Its file. */
 enum vitlrp_status batch_config_write(const json_t *config, struct text *out,
                                       struct vitlrp_error *err);

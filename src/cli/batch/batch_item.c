@@ -287,17 +287,7 @@ static enum vitlrp_status explain_bytes(struct passage *passage, struct vitlrp_e
     TRY(photo_decode(item->bytes.data, item->bytes.size, &state->preprocess,
                      &state->settings->image, &passage->photo, err));
     bytes_free(&item->bytes);
-    passage->explanation = (struct explanation){
-        .image_path = item->image.id,
-        .photo = &passage->photo,
-        .model = state->model,
-        .preprocess = &state->preprocess,
-        .settings = state->settings,
-        .prediction = &state->prediction,
-        .before = explain_before(state),
-        .record = state->record,
-        .image_sha256 = item->sha256,
-    };
+    passage->explanation = explain_begin(state, item->image.id, &passage->photo, item->sha256);
     passage->further = json_array();
     if (state->settings->wants_label) {
         passage->explanation.has_label = true;

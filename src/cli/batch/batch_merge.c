@@ -386,15 +386,15 @@ static enum vitlrp_status merge_check_old_run(const struct batch_store *store, c
     struct stat info;
     json_t *old = NULL;
     batch_append_name(&path, store->folder, "run", ".json", 0, 1);
-    enum vitlrp_status status = VITLRP_OK;
-    *there = stat(path.data, &info) == 0;
+    enum vitlrp_status status = text_check(&path, "the name of the run's record", err);
+    *there = status == VITLRP_OK && stat(path.data, &info) == 0;
     if (*there) {
         status = batch_config_read(path.data, &old, err);
         if (status == VITLRP_OK) {
             status = batch_config_compare(old, config, "the run that is there", "the shards", err);
         }
         error_prefix(err, status, path.data);
-    } else {
+    } else if (status == VITLRP_OK) {
         status = batch_check_page(store, err);
     }
     json_decref(old);
@@ -435,9 +435,11 @@ static enum vitlrp_status merge_write(const struct batch_shards *shards,
     struct text path = {.limit = 2 * NAME_LIMIT};
     struct merging merging = {.store = store, .from = -1};
     json_t *config = NULL;
-    enum vitlrp_status status = VITLRP_OK;
     batch_append_name(&path, store->folder, "results", ".jsonl", 0, 1);
-    status = merge_check_old_run(store, shards->parts[0].config, &merging.resumes, err);
+    enum vitlrp_status status = text_check(&path, "the name of the run's results", err);
+    if (status == VITLRP_OK) {
+        status = merge_check_old_run(store, shards->parts[0].config, &merging.resumes, err);
+    }
     for (size_t i = 0; i < shards->count && status == VITLRP_OK; i++) {
         if (!same_folder(shards->parts[i].folder, store->folder)) {
             status = copy_part(&merging, &shards->parts[i], err);

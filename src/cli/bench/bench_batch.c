@@ -125,6 +125,9 @@ static enum vitlrp_status measure_whole(struct batch_bench *bench, double *rate,
     enum vitlrp_status status =
         batch_store_open(bench->folder.path, 0, 1, &bench->silent, &store, err);
     if (status == VITLRP_OK) {
+        status = text_check(&path, "the name of the results", err);
+    }
+    if (status == VITLRP_OK) {
         status = journal_open(path.data, &(struct journal_shard){bench->plan.count, 0, 1, NULL},
                               true, &journal, err);
     }

@@ -26,8 +26,6 @@ double samples_median(const double *values, const double *against, size_t count,
 
 /* ---- The machine ---- */
 
-#define JSON_LIMIT ((size_t) 1 << 20)
-
 enum vitlrp_status bench_open_model(const struct settings *settings, const char *fallback,
                                     const struct console *console, struct vitlrp_model **model,
                                     struct vitlrp_error *err) {
@@ -68,32 +66,22 @@ void bench_fill_input(float *input, size_t count) {
     }
 }
 
-double bench_peak_memory(void) {
+/* Bytes resident at most so far, of the whole process; 0 if unknown. */
+static double peak_memory(void) {
     struct rusage usage;
     return getrusage(RUSAGE_SELF, &usage) == 0 ? (double) usage.ru_maxrss * 1024.0 : 0.0;
 }
 
 static enum vitlrp_status write_json(const json_t *object, const char *path,
                                      struct vitlrp_error *err) {
-    struct text text = {.limit = JSON_LIMIT};
-    if (object != NULL) {
-        json_append(&text, object, 2);
-        text_append_string(&text, "\n");
-    }
-    enum vitlrp_status status = object == NULL
-                                    ? fail(err, VITLRP_NOMEM, "out of memory for the JSON report")
-                                    : text_check(&text, "the JSON report", err);
-    if (status == VITLRP_OK) {
-        status = output_write(path, text.data, text.length, err);
-    }
-    text_free(&text);
-    return status;
+    return object == NULL ? fail(err, VITLRP_NOMEM, "out of memory for the JSON report")
+                          : output_write_json(path, object, err);
 }
 
 enum vitlrp_status bench_write(json_t *object, const char *json_path, const struct text *table,
                                const struct console *console, struct vitlrp_error *err) {
     enum vitlrp_status status = json_path != NULL ? write_json(object, json_path, err) : VITLRP_OK;
-    bool shown = console->verbosity > 0 && (json_path == NULL || strcmp(json_path, "-") != 0);
+    bool shown = console->verbosity > 0 && !output_is_stdout(json_path);
     json_decref(object);
     if (shown) {
         struct vitlrp_error unsaid;
@@ -436,7 +424,7 @@ enum vitlrp_status bench_measure(const struct args *args, const struct settings 
         lane_conclude(bench, lane);
     }
     machine_cpu(result->cpu, sizeof result->cpu);
-    result->peak_memory = bench_peak_memory();
+    result->peak_memory = peak_memory();
     return VITLRP_OK;
 }
 

@@ -104,9 +104,6 @@ enum vitlrp_status bench_session_options(const struct settings *settings,
 /* A picture of no meaning, the same every time, in which no value is special. */
 void bench_fill_input(float *input, size_t count);
 
-/* Bytes resident at most so far, of the whole process; 0 if unknown. */
-double bench_peak_memory(void);
-
 /* Writes the object (which it takes; NULL: out of memory) to the file json_path (NULL: none, "-":
  * standard output), and the table to standard output unless JSON went there or the console is
  * quiet. */

@@ -15,7 +15,6 @@
 #define DEFAULT_STEPS 8
 #define MAX_STEPS 1000
 #define REPORT_LIMIT ((size_t) 1 << 20)
-#define RECORD_LIMIT ((size_t) 1 << 28)
 
 /* A comparison from its options to its file. */
 struct comparison {
@@ -40,11 +39,10 @@ static enum vitlrp_status claim_files(struct comparison *comparison, struct vitl
     comparison->cells.wants_one_size = comparison->maps != NULL;
     const char *const paths[] = {comparison->path, comparison->json, comparison->maps};
     TRY(output_check_array("--raw", comparison->maps, err));
-    if (comparison->maps != NULL && strcmp(comparison->maps, "-") == 0) {
+    if (output_is_stdout(comparison->maps)) {
         return fail(err, VITLRP_USAGE, "--raw of a comparison needs a file name");
     }
-    comparison->console->stdout_taken =
-        comparison->json != NULL && strcmp(comparison->json, "-") == 0;
+    comparison->console->stdout_taken = output_is_stdout(comparison->json);
     TRY(guard_words(&comparison->guard, comparison->args, comparison->settings.model_path, err));
     return output_claim_each(&comparison->guard, OPTIONS, paths, 3, err);
 }
@@ -111,18 +109,11 @@ static enum vitlrp_status write_figure(const struct comparison *comparison,
 
 static enum vitlrp_status write_record(const struct comparison *comparison,
                                        struct vitlrp_error *err) {
-    struct text text = {.limit = RECORD_LIMIT};
     const struct compare_files files = {comparison->path, comparison->maps};
     json_t *record = NULL;
     TRY(compare_record(&comparison->cells, &comparison->record, &files, &record, err));
-    json_append(&text, record, 2);
-    text_append_string(&text, "\n");
+    enum vitlrp_status status = output_write_json(comparison->json, record, err);
     json_decref(record);
-    enum vitlrp_status status = text_check(&text, "the record of a comparison", err);
-    if (status == VITLRP_OK) {
-        status = output_write(comparison->json, text.data, text.length, err);
-    }
-    text_free(&text);
     return status;
 }
 
@@ -141,22 +132,18 @@ static enum exit_code write_files(const struct comparison *comparison) {
     return code;
 }
 
-static void append_written(struct text *out, const char *path) {
-    char name[240];
-    if (path != NULL) {
-        text_escape_name(name, sizeof name, path);
-        text_printf(out, "wrote %s\n", name);
-    }
-}
-
 static enum vitlrp_status report(const struct comparison *comparison, struct vitlrp_error *err) {
     struct text text = {.limit = REPORT_LIMIT};
     const struct console *console = comparison->console;
     model_line_append(&text, comparison->model, comparison->settings.model_path == NULL);
     compare_report_append(&comparison->cells, &text);
-    append_written(&text, comparison->path);
-    append_written(&text, comparison->maps);
-    append_written(&text, comparison->json);
+    output_append_written(&text, comparison->path);
+    if (comparison->maps != NULL) {
+        output_append_written(&text, comparison->maps);
+    }
+    if (comparison->json != NULL) {
+        output_append_written(&text, comparison->json);
+    }
     enum vitlrp_status status =
         console->verbosity == 0 || console->stdout_taken ? VITLRP_OK : console_write(&text, err);
     text_free(&text);

@@ -126,9 +126,6 @@ void gallery_close(struct gallery *gallery);
 bool gallery_may_test(const struct gallery *gallery, const struct gallery_unit *unit,
                       uint32_t image);
 
-/* The output of a class; -1 for one that the model does not have. */
-int32_t gallery_output(const struct gallery *gallery, uint32_t target);
-
 /* "4-fc1-65.relevance.12.jpg" of the unit "4:fc1:65". */
 void gallery_crop_name(const char *unit, enum unit_index_kind kind, uint32_t image,
                        struct text *out);

@@ -40,7 +40,8 @@ void gallery_close(struct gallery *gallery) {
     *gallery = (struct gallery){0};
 }
 
-int32_t gallery_output(const struct gallery *gallery, uint32_t target) {
+/* The output of a class; -1 for one that the model does not have. */
+static int32_t output_of(const struct gallery *gallery, uint32_t target) {
     const struct gallery_class *classes = gallery->classes;
     if (target < gallery->class_count && classes[target].index == (int32_t) target) {
         return (int32_t) target;
@@ -160,7 +161,7 @@ static void fill_row(const struct gallery *gallery, enum unit_index_kind kind,
         }
         row->entries[row->count++] = (struct gallery_entry){
             .of = {best->score[place], best->image[place], best->target[place], best->token[place]},
-            .output = gallery_output(gallery, best->target[place]),
+            .output = output_of(gallery, best->target[place]),
             .drop = NAN};
     }
 }

@@ -69,7 +69,7 @@ static enum vitlrp_status read_methods(const struct args *args, struct eval_choi
     for (size_t i = 0; i < count; i++) {
         choice->methods[i] = take_part(&next);
         if (choice->methods[i][0] == '\0') {
-            return option_fail("--methods", value, "names, separated by commas", err);
+            return option_fail(option, value, "names, separated by commas", err);
         }
         if (!is_method(args, choice->methods[i])) {
             return method_fail_name(option, choice->methods[i], err);

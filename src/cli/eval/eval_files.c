@@ -19,8 +19,7 @@ enum vitlrp_status eval_files_plan(const struct args *args, const char *model_pa
     }
     TRY(guard_words(&files->guard, args, model_path, err));
     for (int i = 0; i < EVAL_FILES; i++) {
-        const char *path = files->path[i];
-        files->stdout_taken = files->stdout_taken || (path != NULL && strcmp(path, "-") == 0);
+        files->stdout_taken = files->stdout_taken || output_is_stdout(files->path[i]);
     }
     return output_claim_each(&files->guard, SPELLED, files->path, EVAL_FILES, err);
 }

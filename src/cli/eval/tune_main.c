@@ -67,35 +67,27 @@ static enum vitlrp_status tuning_search(struct tuning *tuning, struct vitlrp_err
     return status;
 }
 
-/* Writes one JSON object to the files of -o and --json; both are tried. */
-static enum exit_code write_settings(const struct tuning *tuning, const struct text *text) {
+/* The settings as the files of -o and --json; both are tried. */
+static enum exit_code write_settings(const struct tuning *tuning,
+                                     const struct tune_report *report) {
     const char *const paths[] = {tuning->args->value[OPTION_OUTPUT],
                                  tuning->args->value[OPTION_JSON]};
-    enum exit_code code = CODE_DONE;
-    for (int i = 0; i < 2; i++) {
-        struct vitlrp_error err;
+    struct vitlrp_error err;
+    json_t *object = NULL;
+    enum exit_code code = console_check(tune_settings(report, &object, &err), CODE_OUTPUT, &err);
+    for (int i = 0; i < 2 && object != NULL; i++) {
         if (paths[i] != NULL) {
-            enum vitlrp_status status = output_write(paths[i], text->data, text->length, &err);
+            enum vitlrp_status status = output_write_json(paths[i], object, &err);
             code = console_check_also(code, status, CODE_OUTPUT, &err);
         }
     }
-    return code;
-}
-
-static enum vitlrp_status make_settings(const struct tune_report *report, struct text *out,
-                                        struct vitlrp_error *err) {
-    json_t *object = NULL;
-    TRY(tune_settings(report, &object, err));
-    json_append(out, object, 2);
-    text_append_string(out, "\n");
     json_decref(object);
-    return text_check(out, "the settings", err);
+    return code;
 }
 
 static enum exit_code tuning_report(struct tuning *tuning) {
     struct vitlrp_error err;
     struct vitlrp_model_info info;
-    struct text settings = {.limit = TEXT_LIMIT};
     struct text text = {.limit = TEXT_LIMIT};
     vitlrp_model_info_init(&info);
     vitlrp_model_describe(tuning->model, &info);
@@ -106,33 +98,25 @@ static enum exit_code tuning_report(struct tuning *tuning) {
                                        .dataset = tuning->choice.options.dataset,
                                        .options = &tuning->choice.options,
                                        .settings = &tuning->settings};
-    enum exit_code code = console_check(make_settings(&report, &settings, &err), CODE_OUTPUT, &err);
-    code = code == CODE_DONE ? write_settings(tuning, &settings) : code;
+    enum exit_code code = write_settings(tuning, &report);
     if (!tuning->console->stdout_taken && tuning->console->verbosity > 0) {
         tune_append_report(&text, &report);
         code = console_check_also(code, console_write(&text, &err), CODE_OUTPUT, &err);
     }
-    text_free(&settings);
     text_free(&text);
     return code;
 }
 
 /* Whether what comes out can be written is found out before the work. */
 static enum vitlrp_status check_outputs(struct tuning *tuning, struct vitlrp_error *err) {
-    static const enum option_id OPTIONS[] = {OPTION_OUTPUT, OPTION_JSON};
-    static const char *const SPELLED[] = {"-o", "--json"};
+    static const char *const OPTIONS[] = {"-o", "--json"};
+    const char *const *value = tuning->args->value;
+    const char *const paths[] = {value[OPTION_OUTPUT], value[OPTION_JSON]};
     TRY(guard_words(&tuning->guard, tuning->args, tuning->settings.model_path, err));
-    for (int i = 0; i < 2; i++) {
-        const char *path = tuning->args->value[OPTIONS[i]];
-        TRY(output_claim(&tuning->guard, SPELLED[i], path, err));
-        if (path != NULL && strcmp(path, "-") == 0) {
-            tuning->console->stdout_taken = true;
-        }
-    }
+    TRY(output_claim_each(&tuning->guard, OPTIONS, paths, 2, err));
+    tuning->console->stdout_taken = output_is_stdout(paths[0]) || output_is_stdout(paths[1]);
     tuning->settings.inputs = tuning->choice.options.inputs = guard_inputs(&tuning->guard);
-    const char *settings = tuning->args->value[OPTION_OUTPUT];
-    return run_journal_choose(tuning->args,
-                              settings != NULL ? settings : tuning->args->value[OPTION_JSON],
+    return run_journal_choose(tuning->args, paths[0] != NULL ? paths[0] : paths[1],
                               &tuning->journal, err);
 }
 

@@ -321,17 +321,7 @@ static struct outcome explain_image(struct explain_session *state, const char *p
     struct outcome outcome = {0};
     struct photo photo = {0};
     char sha256[SHA256_TEXT] = "";
-    struct explanation explanation = {
-        .image_path = path,
-        .photo = &photo,
-        .model = state->model,
-        .preprocess = &state->preprocess,
-        .settings = state->settings,
-        .prediction = &state->prediction,
-        .before = explain_before(state),
-        .record = state->record,
-        .image_sha256 = sha256,
-    };
+    struct explanation explanation = explain_begin(state, path, &photo, sha256);
     enum vitlrp_status status = operand_check_image(path, &err);
     if (status == VITLRP_OK) {
         status = photo_open(path, &state->preprocess, &state->settings->image,
@@ -396,10 +386,11 @@ static void measure_image(struct explain_session *state, const char *path,
                           struct vitlrp_render_options *render) {
     struct vitlrp_error err;
     struct photo photo = {0};
-    struct explanation explanation = {.photo = &photo, .settings = state->settings};
-    int32_t classes = state->settings->top > 0 ? state->settings->top : 1;
+    struct explanation explanation = explain_begin(state, path, &photo, "");
+    int32_t classes = class_choice_ranks(&state->choice);
     bool works = photo_open(path, &state->preprocess, &state->settings->image, NULL, &photo,
                             &err) == VITLRP_OK &&
+                 choose_label(state, &explanation, &err) == VITLRP_OK &&
                  run_forward(state, &photo, &explanation.timing, &err) == VITLRP_OK;
     for (int32_t rank = 0; works && rank < classes; rank++) {
         bool skip = false;

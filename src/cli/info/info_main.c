@@ -100,9 +100,8 @@ static void append_facts(struct text *out, const struct facts *facts, int verbos
                 facts->labelled);
     text_append_string(out, "preprocess    ");
     model_input_append(out, &facts->preprocess);
-    text_printf(out, "\n              (%s)",
+    text_printf(out, "\n              (%s)\n",
                 origin == NULL ? "a guess: nothing states it" : origin);
-    text_append_string(out, "\n");
     if (facts->tensors != NULL) {
         info_tensors_append(out, facts->tensors, false, verbosity);
     }
@@ -210,19 +209,6 @@ static json_t *json_classes(const struct facts *facts) {
     return list;
 }
 
-static enum vitlrp_status write_object(const json_t *object, const char *path,
-                                       struct vitlrp_error *err) {
-    struct text text = {.limit = REPORT_LIMIT};
-    json_append(&text, object, 2);
-    text_append_string(&text, "\n");
-    enum vitlrp_status status = text_check(&text, "the JSON report", err);
-    if (status == VITLRP_OK) {
-        status = output_write(path, text.data, text.length, err);
-    }
-    text_free(&text);
-    return status;
-}
-
 static enum vitlrp_status write_json(const struct facts *facts, const char *path, bool with_classes,
                                      struct vitlrp_error *err) {
     json_t *object = json_facts(facts);
@@ -231,7 +217,7 @@ static enum vitlrp_status write_json(const struct facts *facts, const char *path
         (with_classes && json_object_set_new(object, "class_list", json_classes(facts)) != 0)) {
         status = fail(err, VITLRP_NOMEM, "out of memory for the JSON report");
     } else {
-        status = write_object(object, path, err);
+        status = output_write_json(path, object, err);
     }
     json_decref(object);
     return status;
@@ -251,7 +237,7 @@ static enum exit_code facts_report(const struct args *args, const struct console
         enum vitlrp_status status = text_prompts_save(facts->rows_of, facts->model, &err);
         code = console_check_also(code, status, CODE_OUTPUT, &err);
     }
-    if (console->verbosity == 0 || (json_path != NULL && strcmp(json_path, "-") == 0)) {
+    if (console->verbosity == 0 || output_is_stdout(json_path)) {
         return code;
     }
     struct text text = {.limit = REPORT_LIMIT};
@@ -266,9 +252,7 @@ static enum exit_code facts_report(const struct args *args, const struct console
         append_classes(&text, facts);
     }
     if (facts->rows_of != NULL && code == CODE_DONE) {
-        char name[240];
-        text_escape_name(name, sizeof name, facts->rows_of->save_rows_path);
-        text_printf(&text, "wrote %s\n", name);
+        output_append_written(&text, facts->rows_of->save_rows_path);
     }
     code = console_check_also(code, console_write(&text, &err), CODE_OUTPUT, &err);
     text_free(&text);
@@ -343,10 +327,10 @@ static enum exit_code refused_report(const struct args *args, const struct conso
     }
     if (json_path != NULL) {
         enum vitlrp_status status = info_refused_json(settings, refusal, tensors, &object, &err);
-        status = status == VITLRP_OK ? write_object(object, json_path, &err) : status;
+        status = status == VITLRP_OK ? output_write_json(json_path, object, &err) : status;
         code = console_check(status, CODE_OUTPUT, &err);
     }
-    if (console->verbosity > 0 && (json_path == NULL || strcmp(json_path, "-") != 0)) {
+    if (console->verbosity > 0 && !output_is_stdout(json_path)) {
         info_tensors_append(&text, tensors, true, console->verbosity);
         info_tensors_append_list(&text, tensors, console->verbosity);
         code = console_check_also(code, console_write(&text, &err), CODE_OUTPUT, &err);

@@ -337,15 +337,7 @@ static enum exit_code explain_image(struct neurons *neurons, const char *path, b
     struct neurons_references references = {0};
     char sha256[SHA256_TEXT] = "";
     struct explain_session *state = &neurons->state;
-    struct explanation explanation = {.image_path = path,
-                                      .photo = &photo,
-                                      .model = state->model,
-                                      .preprocess = &state->preprocess,
-                                      .settings = &neurons->settings,
-                                      .prediction = &state->prediction,
-                                      .before = explain_before(state),
-                                      .record = state->record,
-                                      .image_sha256 = sha256};
+    struct explanation explanation = explain_begin(state, path, &photo, sha256);
     enum vitlrp_status status = operand_check_image(path, &err);
     if (status == VITLRP_OK) {
         status = photo_open(path, &state->preprocess, &neurons->settings.image,

@@ -93,33 +93,24 @@ static enum vitlrp_status compare_results(struct rerun *rerun, struct vitlrp_err
 }
 
 static enum vitlrp_status write_json(const struct rerun *rerun, struct vitlrp_error *err) {
-    struct text text = {.limit = REPORT_LIMIT};
     json_t *object = NULL;
     const char *path = rerun->args->value[OPTION_JSON];
     if (path == NULL) {
         return VITLRP_OK;
     }
     TRY(rerun_report_json(&rerun->record, &rerun->comparison, &object, err));
-    json_append(&text, object, 2);
-    text_append_string(&text, "\n");
+    enum vitlrp_status status = output_write_json(path, object, err);
     json_decref(object);
-    enum vitlrp_status status = text_check(&text, "the report of a rerun", err);
-    if (status == VITLRP_OK) {
-        status = output_write(path, text.data, text.length, err);
-    }
-    text_free(&text);
     return status;
 }
 
 static enum vitlrp_status report(const struct rerun *rerun, struct vitlrp_error *err) {
-    const char *json = rerun->args->value[OPTION_JSON];
-    bool taken = json != NULL && json[0] == '-' && json[1] == '\0';
     struct text text = {.limit = REPORT_LIMIT};
     if (rerun->comparison.failed) {
         return fail(err, VITLRP_NOMEM, "out of memory for the comparison of two records");
     }
     TRY(write_json(rerun, err));
-    if (rerun->console->verbosity == 0 || taken) {
+    if (rerun->console->verbosity == 0 || output_is_stdout(rerun->args->value[OPTION_JSON])) {
         return VITLRP_OK;
     }
     rerun_report_append(&rerun->record, &rerun->comparison, &text);
