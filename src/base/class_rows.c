@@ -15,8 +15,8 @@
 #include "base/npy.h"
 #include "base/sha256.h"
 
-#define WORK "classes.bin"
-#define MOST_NAME ((size_t) 64)
+#define WORK CLASS_ROWS_WORK
+#define MOST_NAME UNIT_INDEX_MOST_NAME
 
 enum place { PLACE_UNKNOWN, PLACE_NONE, PLACE_FIRST, PLACE_SECOND, PLACE_WHOLE };
 

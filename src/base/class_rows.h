@@ -15,6 +15,8 @@
 #include "base/status.h"
 #include "base/unit_index.h"
 
+#define CLASS_ROWS_WORK "classes.bin"
+
 struct class_rows {
     struct unit_index *index; /* the caller's: what the state knows of the rows */
     int folder;               /* the caller's; -1: rows are in memory */

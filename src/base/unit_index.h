@@ -138,8 +138,13 @@ enum vitlrp_status unit_index_read(int folder, const char *name, char settings[S
  * units are, [blocks, width, parts, 2]: `count` of them from `first` on; 0 without images. */
 void unit_index_means(const struct unit_index *index, size_t first, size_t count, float *out);
 
-/* Writes SITE.relevance.{score,image,token,class}.npy, SITE.activation.*, SITE.sums.npy and
- * SITE.mean.npy into the folder, each whole; no arrays of a kind that is not kept. */
+/* SITE.relevance.{score,image,token,class}.npy, SITE.activation.*, SITE.sums.npy, SITE.mean.npy,
+ * and SITE.classes.npy, which base/class_rows writes. */
+#define UNIT_INDEX_ARRAYS ((size_t) 4 * UNIT_INDEX_KINDS + 3)
+#define UNIT_INDEX_MOST_NAME ((size_t) 64)
+void unit_index_array_names(const char *site, char names[UNIT_INDEX_ARRAYS][UNIT_INDEX_MOST_NAME]);
+
+/* Writes all but the last into the folder, each whole; no arrays of a kind that is not kept. */
 enum vitlrp_status unit_index_write_arrays(const struct unit_index *index, const char *site,
                                            int folder, struct vitlrp_error *err);
 

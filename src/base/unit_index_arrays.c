@@ -7,7 +7,9 @@
 #include "base/unit_index.h"
 #include "base/words.h"
 
-#define MOST_NAME ((size_t) 64)
+/* Of each image that a unit keeps, and of all. */
+static const char *const OF_BEST[] = {"score", "image", "token", "class"};
+static const char *const OF_ALL[] = {"sums", "mean", "classes"};
 
 struct out {
     const char *site;
@@ -16,7 +18,7 @@ struct out {
 
 static enum vitlrp_status write_array(const struct out *out, const char *what,
                                       const struct npy_array *array, struct vitlrp_error *err) {
-    char name[MOST_NAME];
+    char name[UNIT_INDEX_MOST_NAME];
     struct bytes bytes = {0};
     struct draft draft;
     snprintf(name, sizeof name, "%s.%s.npy", out->site, what);
@@ -32,25 +34,32 @@ static enum vitlrp_status write_array(const struct out *out, const char *what,
     return error_prefix(err, status, name);
 }
 
+void unit_index_array_names(const char *site, char names[UNIT_INDEX_ARRAYS][UNIT_INDEX_MOST_NAME]) {
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof OF_ALL / sizeof OF_ALL[0]; i++) {
+        snprintf(names[count++], UNIT_INDEX_MOST_NAME, "%s.%s.npy", site, OF_ALL[i]);
+    }
+    for (size_t i = 0; i < UNIT_INDEX_KINDS * (sizeof OF_BEST / sizeof OF_BEST[0]); i++) {
+        snprintf(names[count++], UNIT_INDEX_MOST_NAME, "%s.%s.%s.npy", site,
+                 word_of(WORDS_CONCEPT_KIND, (int64_t) (i % UNIT_INDEX_KINDS)),
+                 OF_BEST[i / UNIT_INDEX_KINDS]);
+    }
+}
+
 /* What the units keep of one kind. */
 static enum vitlrp_status write_best(const struct unit_index *index, size_t kind,
                                      const struct out *out, struct vitlrp_error *err) {
     const struct topk *best = &index->best[kind];
     const size_t shape[] = {index->shape.blocks, index->shape.width, index->shape.keep};
-    const struct {
-        const char *name;
-        struct npy_array array;
-    } arrays[] = {
-        {"score", {'f', sizeof *best->score, best->score, 3, shape}},
-        {"image", {'u', sizeof *best->image, best->image, 3, shape}},
-        {"token", {'u', sizeof *best->token, best->token, 3, shape}},
-        {"class", {'u', sizeof *best->target, best->target, 3, shape}},
-    };
+    const struct npy_array arrays[] = {{'f', sizeof *best->score, best->score, 3, shape},
+                                       {'u', sizeof *best->image, best->image, 3, shape},
+                                       {'u', sizeof *best->token, best->token, 3, shape},
+                                       {'u', sizeof *best->target, best->target, 3, shape}};
     for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) {
-        char what[MOST_NAME / 2];
+        char what[UNIT_INDEX_MOST_NAME / 2];
         snprintf(what, sizeof what, "%s.%s", word_of(WORDS_CONCEPT_KIND, (int64_t) kind),
-                 arrays[i].name);
-        TRY(write_array(out, what, &arrays[i].array, err));
+                 OF_BEST[i]);
+        TRY(write_array(out, what, &arrays[i], err));
     }
     return VITLRP_OK;
 }

@@ -86,9 +86,15 @@ class Foreign(unittest.TestCase):
             for words in runs:
                 self.assertIn("no run has written it", self.refused(*words))
             os.remove(self.path("there", name))
-        for name in ("index.html", "gallery.json"):
+        self.run_program("concepts", "list.txt", "-m", "tiny", "--class-sums", "-o", "whole")
+        for i in range(2):
+            self.run_program(*runs[0][:4], "-o", f"half{i}", "--shard", f"{i}/2", "--class-sums")
+        written = set(os.listdir(self.path("whole"))) - {"run.json", "results.jsonl", "lock"}
+        self.assertLess({"index.html", "crops", "state.bin", "fc1.mean.npy", "fc1.classes.npy"}, written)
+        for name in sorted(written | {"classes.bin"}):
             self.write(f"there/{name}", "mine")
-            self.assertIn(f"{name} exists without run.json", self.refused(*runs[0]))
+            for words in (runs[0], ["merge", "half0", "half1", "-o", "there"]):
+                self.assertIn(f"{name} exists without run.json", self.refused(*words))
             os.remove(self.path("there", name))
         self.run_program(*runs[0])
 

@@ -321,6 +321,14 @@ class Changes(Folder):
         self.assertRegex(self.rerun("r.json", "--input-root", "new", expect=INPUT), "tiny")
         self.rerun("r.json", "--input-root", "new", "-m", "new/small")
 
+    def test_names_that_are_not_utf8(self):
+        """Records have no such bytes."""
+        for name in ("images", "tiny"):
+            shutil.copytree(self.path(name), self.path(name + "\udce9"))
+        for i, words in enumerate((["images\udce9", "-m", "tiny"], ["images", "-m", "tiny\udce9"])):
+            self.run_program("batch", *words, "-o", f"maps{i}", "-q")
+            self.assertIn("a name that is not UTF-8", self.rerun(f"maps{i}", expect=INPUT))
+
 
 class Hostile(Folder):
     """Records are read from anywhere: nothing is written, and what is refused is said in a line."""

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/class_rows.h"
 #include "base/formats.h"
 #include "base/unit_index_image.h"
 #include "base/unit_index_run.h"
@@ -119,21 +120,6 @@ enum vitlrp_status concepts_config_parse(const char *bytes, size_t size, json_t 
     return VITLRP_OK;
 }
 
-enum vitlrp_status concepts_config_write(const json_t *config, struct text *out,
-                                         struct vitlrp_error *err) {
-    return batch_config_write(config, out, err);
-}
-
-enum vitlrp_status concepts_config_hash(const json_t *config, char digest[SHA256_TEXT],
-                                        struct vitlrp_error *err) {
-    return unit_index_run_identity(config, digest, err);
-}
-
-enum vitlrp_status concepts_config_shard(const json_t *config, int32_t *shard, int32_t *shards,
-                                         struct vitlrp_error *err) {
-    return unit_index_run_shard(config, shard, shards, err);
-}
-
 const char *concepts_config_site(const json_t *config) {
     const json_t *units = json_object_get(json_object_get(config, "settings"), "units");
     const char *word = json_get_string(units, "site");
@@ -144,6 +130,20 @@ const char *concepts_config_site(const json_t *config) {
         }
     }
     return NULL;
+}
+
+void concepts_files(const char *site, struct concepts_files *out) {
+    static const char *const OTHERS[] = {UNIT_INDEX_STATE, CLASS_ROWS_WORK, GALLERY_PAGE,
+                                         GALLERY_RECORD, GALLERY_CROPS};
+    size_t count = 0;
+    *out = (struct concepts_files){0};
+    unit_index_array_names(site, out->arrays);
+    for (size_t i = 0; i < sizeof OTHERS / sizeof OTHERS[0]; i++) {
+        out->names[count++] = OTHERS[i];
+    }
+    for (size_t i = 0; i < UNIT_INDEX_ARRAYS; i++) {
+        out->names[count++] = out->arrays[i];
+    }
 }
 
 enum vitlrp_status concepts_line_check(const json_t *line, struct vitlrp_error *err) {

@@ -7,9 +7,8 @@
 #include <stdint.h>
 
 #include "base/json.h"
-#include "base/sha256.h"
 #include "base/status.h"
-#include "base/text.h"
+#include "base/unit_index.h"
 #include "cli/args.h"
 #include "cli/batch/batch_plan.h"
 #include "cli/explain_session.h"
@@ -46,20 +45,17 @@ enum vitlrp_status concepts_config_make(const struct concepts_choice *choice,
 enum vitlrp_status concepts_config_parse(const char *bytes, size_t size, json_t **out,
                                          struct vitlrp_error *err);
 
-/* Its file. */
-enum vitlrp_status concepts_config_write(const json_t *config, struct text *out,
-                                         struct vitlrp_error *err);
-
-/* Of all that decides about the values, so that it is that of every shard of the run. */
-enum vitlrp_status concepts_config_hash(const json_t *config, char digest[SHA256_TEXT],
-                                        struct vitlrp_error *err);
-
-/* Its shard; 0 of 1 of a whole run. FORMAT for none. */
-enum vitlrp_status concepts_config_shard(const json_t *config, int32_t *shard, int32_t *shards,
-                                         struct vitlrp_error *err);
-
 /* The word of its site; NULL if it states none. */
 const char *concepts_config_site(const json_t *config);
+
+/* All that a run at a site writes beside what any run writes (base/run_folder), up to NULL; they
+ * are the names of nothing else. */
+struct concepts_files {
+    char arrays[UNIT_INDEX_ARRAYS][UNIT_INDEX_MOST_NAME];
+    const char *names[UNIT_INDEX_ARRAYS + 6];
+};
+
+void concepts_files(const char *site, struct concepts_files *out);
 
 /* FORMAT for a line of results that is of another format. */
 enum vitlrp_status concepts_line_check(const json_t *line, struct vitlrp_error *err);

@@ -1,7 +1,7 @@
-#include <sys/stat.h>
-
 #include "base/checked.h"
 #include "base/clock.h"
+#include "base/folder.h"
+#include "base/unit_index_run.h"
 #include "cli/batch/batch_config.h"
 #include "cli/batch/batch_run.h"
 #include "cli/guard.h"
@@ -59,7 +59,7 @@ static enum vitlrp_status open_run(const struct args *args, struct concepts *run
     TRY(batch_session_open(&run->settings, &run->plan, run->model, console, &run->first, err));
     run->first.record = &run->record;
     TRY(concepts_config_make(&run->choice, &run->plan, &run->first, &run->config, err));
-    TRY(concepts_config_hash(run->config, run->identity, err));
+    TRY(unit_index_run_identity(run->config, run->identity, err));
     return open_index(run, err);
 }
 
@@ -86,25 +86,24 @@ static enum vitlrp_status compare_runs(void *user, const char *bytes, size_t siz
 
 static enum vitlrp_status look_folder(struct concepts *run, const struct journal_shard *images,
                                       struct vitlrp_error *err) {
-    struct stat info;
-    if (stat(run->choice.images.folder, &info) != 0) {
-        return run_folder_look_results(&run->folder, images, err);
+    if (path_is_there(run->choice.images.folder)) {
+        TRY(run_folder_look(run->choice.images.folder, &run->folder, err));
     }
-    TRY(run_folder_look(run->choice.images.folder, &run->folder, err));
     return run_folder_look_results(&run->folder, images, err);
 }
 
 static enum vitlrp_status open_folder(struct concepts *run, struct vitlrp_error *err) {
     const struct batch_choice *choice = &run->choice.images;
     struct text text = {.limit = (size_t) 1 << 24};
-    static const char *const MADE[] = GALLERY_FILES;
+    struct concepts_files files;
+    concepts_files(concepts_config_site(run->config), &files);
     struct run_folder_run own = {
-        .made = MADE,
+        .made = files.names,
         .images = {run->plan.count, choice->shard, choice->shards, concepts_line_check},
         .text = &text,
         .compare = compare_runs,
         .user = run->config};
-    enum vitlrp_status status = concepts_config_write(run->config, &text, err);
+    enum vitlrp_status status = batch_config_write(run->config, &text, err);
     if (status == VITLRP_OK) {
         status = choice->dry_run ? look_folder(run, &own.images, err)
                                  : run_folder_open(choice->folder, &own, &run->folder, err);

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/run_folder.h"
 #include "base/unit_index.h"
+#include "base/unit_index_run.h"
 #include "cli/batch/batch_config.h"
 #include "concepts_config.h"
 #include "concepts_page.h"
@@ -25,6 +26,7 @@ struct part {
 struct merging {
     struct part *parts; /* owned: [count], by shard */
     size_t count, images;
+    const char *site;        /* its word */
     struct unit_index index; /* of all */
     char identity[SHA256_TEXT];
     struct run_folder folder; /* that gets the run */
@@ -37,7 +39,7 @@ static enum vitlrp_status read_run(const char *path, struct part *part, struct v
     enum vitlrp_status status =
         concepts_config_parse((const char *) bytes.data, bytes.size, &part->config, err);
     if (status == VITLRP_OK) {
-        status = concepts_config_shard(part->config, &part->shard, &part->shards, err);
+        status = unit_index_run_shard(part->config, &part->shard, &part->shards, err);
     }
     bytes_free(&bytes);
     return run_folder_prefix(&part->folder, status, err);
@@ -109,8 +111,8 @@ static enum vitlrp_status check_state(const struct merging *merging, const struc
     }
     return same ? VITLRP_OK
                 : fail(err, VITLRP_MISMATCH,
-                       CONCEPTS_STATE " is not of the images of " RUN_FOLDER_RESULTS
-                                      " (run it again)");
+                       UNIT_INDEX_STATE " is not of the images of " RUN_FOLDER_RESULTS
+                                        " (run it again)");
 }
 
 static enum vitlrp_status add_state(struct merging *merging, struct part *part,
@@ -118,7 +120,7 @@ static enum vitlrp_status add_state(struct merging *merging, struct part *part,
     char settings[SHA256_TEXT];
     struct unit_index index;
     enum vitlrp_status status =
-        unit_index_read(part->folder.folder, CONCEPTS_STATE, settings, &index, err);
+        unit_index_read(part->folder.folder, UNIT_INDEX_STATE, settings, &index, err);
     if (status == VITLRP_OK) {
         status = check_state(merging, part, &index, settings, err);
     }
@@ -151,8 +153,13 @@ static enum vitlrp_status open_parts(const struct args *args, struct merging *me
     }
     qsort(merging->parts, merging->count, sizeof *merging->parts, compare_parts);
     TRY(check_parts(merging, err));
+    merging->site = concepts_config_site(merging->parts[0].config);
+    if (merging->site == NULL) {
+        return fail(err, VITLRP_FORMAT, "%s/run.json states no site",
+                    merging->parts[0].folder.path);
+    }
     TRY(batch_config_images(merging->parts[0].config, &merging->images, err));
-    TRY(concepts_config_hash(merging->parts[0].config, merging->identity, err));
+    TRY(unit_index_run_identity(merging->parts[0].config, merging->identity, err));
     for (size_t i = 0; i < merging->count; i++) {
         TRY(open_results(merging, &merging->parts[i], err));
         TRY(add_state(merging, &merging->parts[i], err));
@@ -173,19 +180,20 @@ static enum vitlrp_status compare_texts(void *user, const char *bytes, size_t si
 
 static enum vitlrp_status open_target(const char *path, struct merging *merging,
                                       struct vitlrp_error *err) {
-    static const char *const MADE[] = GALLERY_FILES;
+    struct concepts_files files;
     struct text text = {.limit = RUN_LIMIT};
     json_t *config = json_copy(merging->parts[0].config);
     if (config == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for the run's settings");
     }
     json_object_del(config, "shard");
+    concepts_files(merging->site, &files);
     const struct run_folder_run run = {.images = {merging->images, 0, 1, concepts_line_check},
-                                       .made = MADE,
+                                       .made = files.names,
                                        .text = &text,
                                        .compare = compare_texts,
                                        .user = &text};
-    enum vitlrp_status status = concepts_config_write(config, &text, err);
+    enum vitlrp_status status = batch_config_write(config, &text, err);
     if (status == VITLRP_OK) {
         status = run_folder_open(path, &run, &merging->folder, err);
     }
@@ -212,13 +220,12 @@ static enum vitlrp_status write_results(const struct merging *merging, struct vi
 
 static enum vitlrp_status join_classes(struct merging *merging, struct class_rows *rows,
                                        struct class_rows *out, struct vitlrp_error *err) {
-    const char *site = concepts_config_site(merging->parts[0].config);
     for (size_t i = 0; i < merging->count; i++) {
         struct part *part = &merging->parts[i];
-        TRY(class_rows_open(&part->index, part->folder.folder, site, &rows[i], err));
+        TRY(class_rows_open(&part->index, part->folder.folder, merging->site, &rows[i], err));
         rows[i].path = part->folder.path;
     }
-    TRY(class_rows_open(&merging->index, merging->folder.folder, site, out, err));
+    TRY(class_rows_open(&merging->index, merging->folder.folder, merging->site, out, err));
     return class_rows_join(rows, merging->count, out, err);
 }
 
@@ -241,16 +248,11 @@ static enum vitlrp_status write_classes(struct merging *merging, struct vitlrp_e
 /* The lines come last: with them the folder is a run that is complete. */
 static enum vitlrp_status write_run(struct merging *merging, struct vitlrp_error *err) {
     int folder = merging->folder.folder;
-    const char *site = concepts_config_site(merging->parts[0].config);
-    if (site == NULL) {
-        return fail(err, VITLRP_FORMAT, "%s/run.json states no site",
-                    merging->parts[0].folder.path);
-    }
     if (merging->index.shape.classes > 0) {
         TRY(write_classes(merging, err));
     }
-    TRY(unit_index_write(&merging->index, merging->identity, folder, CONCEPTS_STATE, err));
-    TRY(unit_index_write_arrays(&merging->index, site, folder, err));
+    TRY(unit_index_write(&merging->index, merging->identity, folder, UNIT_INDEX_STATE, err));
+    TRY(unit_index_write_arrays(&merging->index, merging->site, folder, err));
     return write_results(merging, err);
 }
 

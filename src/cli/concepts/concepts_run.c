@@ -8,6 +8,7 @@
 #include "base/folder.h"
 #include "base/mem.h"
 #include "base/thread.h"
+#include "base/unit_index_run.h"
 #include "concepts_item.h"
 
 /* ---- State ---- */
@@ -16,7 +17,7 @@ static enum vitlrp_status write_state(const struct concepts_run *run, struct vit
     if (run->rows != NULL) {
         TRY(class_rows_settle(run->rows, err));
     }
-    TRY(unit_index_write(run->index, run->identity, run->folder->folder, CONCEPTS_STATE, err));
+    TRY(unit_index_write(run->index, run->identity, run->folder->folder, UNIT_INDEX_STATE, err));
     if (run->rows != NULL) {
         class_rows_keep(run->rows);
     }
@@ -34,10 +35,10 @@ static enum vitlrp_status read_state(const struct run_folder *folder, const char
     char settings[SHA256_TEXT];
     struct unit_index found;
     enum vitlrp_status status =
-        unit_index_read(folder->folder, CONCEPTS_STATE, settings, &found, err);
+        unit_index_read(folder->folder, UNIT_INDEX_STATE, settings, &found, err);
     if (status == VITLRP_OK && strcmp(settings, identity) != 0) {
         status = fail(err, VITLRP_MISMATCH, "is the state of another run (remove it)");
-        error_prefix(err, status, CONCEPTS_STATE);
+        error_prefix(err, status, UNIT_INDEX_STATE);
     }
     if (status == VITLRP_OK) {
         status = unit_index_merge(index, &found, err);
@@ -50,7 +51,7 @@ enum vitlrp_status concepts_resume(struct run_folder *folder, const struct batch
                                    const char *identity, struct unit_index *index,
                                    struct vitlrp_error *err) {
     struct journal *journal = &folder->journal;
-    if (folder->folder >= 0 && folder_has(folder->folder, CONCEPTS_STATE) &&
+    if (folder->folder >= 0 && folder_has(folder->folder, UNIT_INDEX_STATE) &&
         journal_count(journal, JOURNAL_OPEN) < journal->count) {
         TRY(read_state(folder, identity, index, err));
     }

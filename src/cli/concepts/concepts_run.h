@@ -10,15 +10,12 @@
 #include "base/sha256.h"
 #include "base/status.h"
 #include "base/unit_index.h"
-#include "base/unit_index_run.h"
 #include "cli/batch/batch_outcome.h"
 #include "cli/batch/batch_plan.h"
 #include "cli/batch/batch_run.h"
 #include "cli/console.h"
 #include "cli/explain_session.h"
 #include "concepts_config.h"
-
-#define CONCEPTS_STATE UNIT_INDEX_STATE
 
 /* Images, or seconds, between two times that the state is written: what a killed process loses. */
 #define CONCEPTS_ROUND 512
@@ -30,7 +27,7 @@ struct concepts_run {
     struct run_folder *folder;
     struct unit_index *index;
     struct class_rows *rows;       /* NULL: relevance is not added up by class */
-    const char *identity;          /* concepts_config_hash of the run */
+    const char *identity;          /* unit_index_run_identity of the run */
     struct explain_session *first; /* with the model of all; its session is given up */
     size_t threads;
     struct console *console;

@@ -27,8 +27,6 @@
 #define GALLERY_RECORD "gallery.json"
 #define GALLERY_PAGE "index.html"
 #define GALLERY_CROPS "crops"
-#define GALLERY_FILES                                                                              \
-    { GALLERY_PAGE, GALLERY_RECORD, NULL } /* what a folder without a run must not have */
 
 struct gallery_choice {
     int32_t units;       /* of each block: those of the largest mean relevance (or activation) */
@@ -92,7 +90,7 @@ struct gallery_source {
     struct class_rows *rows;       /* NULL: relevance is not added up by class */
     const struct journal *journal; /* of all images */
     const json_t *config;          /* run.json */
-    const char *identity;          /* concepts_config_hash of it */
+    const char *identity;          /* unit_index_run_identity of it */
     int folder;                    /* of the run */
     enum vitlrp_site site;
     struct explain_session *first; /* with the model; its session is given up */

@@ -9,6 +9,7 @@
 #define WORD_LIMIT ((size_t) 1 << 20)
 #define FIRST_WORDS 32
 #define STANDARD_INPUT "-"
+#define NOT_UTF8 "has a name that is not UTF-8"
 
 /* ---- Names ---- */
 
@@ -33,6 +34,22 @@ enum vitlrp_status rerun_locate(const char *root, const char *name, char **out,
     TRY(text_check(&found, "the name of an input", err));
     *out = found.data;
     return VITLRP_OK;
+}
+
+/* UNSUPPORTED where nothing has the name, because a record has no bytes that are not UTF-8. */
+static enum vitlrp_status check_located(const char *name, const char *located,
+                                        struct vitlrp_error *err) {
+    struct text bytes = {.limit = WORD_LIMIT};
+    if (path_is_there(located)) {
+        return VITLRP_OK;
+    }
+    text_append_unescaped(&bytes, name);
+    enum vitlrp_status status = text_check(&bytes, "the name of an input", err);
+    if (status == VITLRP_OK && bytes.length > 0 && !text_is_utf8(bytes.data, bytes.length)) {
+        status = fail(err, VITLRP_UNSUPPORTED, "cannot be repeated: its input " NOT_UTF8);
+    }
+    text_free(&bytes);
+    return status;
 }
 
 /* What the help calls the values that name files. */
@@ -110,7 +127,10 @@ static enum vitlrp_status add_value(struct rerun_command *command, enum option_i
         return add_option(command, option, value, err);
     }
     TRY(rerun_locate(root, value, &located, err));
-    enum vitlrp_status status = add_option(command, option, located, err);
+    enum vitlrp_status status = check_located(value, located, err);
+    if (status == VITLRP_OK) {
+        status = add_option(command, option, located, err);
+    }
     mem_free(located);
     return status;
 }
@@ -234,10 +254,13 @@ static enum vitlrp_status add_input(struct rerun_command *command, const json_t 
     if (strcmp(name, STANDARD_INPUT) == 0 ||
         json_is_true(json_object_get(object, "image_escaped"))) {
         return fail(err, VITLRP_UNSUPPORTED, "cannot be repeated: its input %s",
-                    name[1] == '\0' ? "came from standard input" : "has a name that is not UTF-8");
+                    name[1] == '\0' ? "came from standard input" : NOT_UTF8);
     }
     TRY(rerun_locate(root, name, &located, err));
-    enum vitlrp_status status = add_plain(command, located, err);
+    enum vitlrp_status status = check_located(name, located, err);
+    if (status == VITLRP_OK) {
+        status = add_plain(command, located, err);
+    }
     mem_free(located);
     return status;
 }
