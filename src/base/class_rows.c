@@ -193,6 +193,13 @@ static enum vitlrp_status find_row(struct class_rows *rows, size_t output,
                 output);
 }
 
+static enum vitlrp_status find_rows(struct class_rows *rows, struct vitlrp_error *err) {
+    for (size_t i = 0; i < rows->index->shape.classes; i++) {
+        TRY(find_row(rows, i, err));
+    }
+    return VITLRP_OK;
+}
+
 enum vitlrp_status class_rows_read(struct class_rows *rows, size_t output, int64_t *out,
                                    struct vitlrp_error *err) {
     enum place place = PLACE_NONE;
@@ -336,7 +343,7 @@ enum vitlrp_status class_rows_write(struct class_rows *rows, int folder, const c
 
 enum vitlrp_status class_rows_finish(struct class_rows *rows, struct vitlrp_error *err) {
     if (rows->work < 0 && rows->whole >= 0) {
-        return VITLRP_OK;
+        return find_rows(rows, err);
     }
     TRY(class_rows_write(rows, rows->folder, rows->site, err));
     close_files(rows);

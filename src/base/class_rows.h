@@ -53,7 +53,7 @@ enum vitlrp_status class_rows_settle(struct class_rows *rows, struct vitlrp_erro
 void class_rows_keep(struct class_rows *rows);
 
 /* Of rows that are settled and kept: writes SITE.classes.npy into the folder, whole, unless it is
- * theirs already, and removes classes.bin. */
+ * theirs already, and removes classes.bin. FORMAT if no file has a row. */
 enum vitlrp_status class_rows_finish(struct class_rows *rows, struct vitlrp_error *err);
 
 /* Writes SITE.classes.npy of rows in memory into a folder. */

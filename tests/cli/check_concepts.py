@@ -247,6 +247,8 @@ class Concepts(unittest.TestCase):
             file.write(b"\1" * (os.path.getsize(self.path("run", "fc1.classes.npy")) - 128))
         self.assertRegex(self.run_command("merge", "run", "other", "-o", "joined", code=4),
                          "run: no file has the sums of class")
+        self.assertRegex(self.index("set", "run", "--class-sums", "--shard", "0/2", code=4),
+                         "run: no file has the sums of class")
         self.assertIn("class_sums", self.index("set", "run", "--shard", "0/2", code=2))
         self.assertIn("--class-sums", self.index("set", "new", "--class-sums", "--kinds", "activation", code=2))
 
