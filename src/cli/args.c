@@ -81,6 +81,17 @@ bool option_is_apart(enum option_id option, enum verb verb) {
     return (APART_OF[option] & 1U << verb) != 0;
 }
 
+bool option_names_file(enum option_id option) {
+    static const char *const BEGINNINGS[] = {"FILE", "FOLDER", "DIR", "CSV"};
+    const char *argument = OPTIONS[option].argument;
+    for (size_t i = 0; argument != NULL && i < sizeof BEGINNINGS / sizeof BEGINNINGS[0]; i++) {
+        if (strncmp(argument, BEGINNINGS[i], strlen(BEGINNINGS[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *verb_name(enum verb verb) {
     return VERBS[verb];
 }

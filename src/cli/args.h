@@ -108,6 +108,10 @@ const struct more_choices *option_more_choices(enum option_id option);
  * look, how the work is done and told. Records do not state it. */
 bool option_is_apart(enum option_id option, enum verb verb);
 
+/* True of an option whose value is the name of a file or folder, by the argument that help shows.
+ */
+bool option_names_file(enum option_id option);
+
 /* The verb's word. */
 const char *verb_name(enum verb verb);
 

@@ -132,7 +132,8 @@ def check_words(shell, options, choices, verbs):
         elif takes_value:
             line = f"vitlrp {min(taken)} {spelled[0]} "
             yield from missing(f"{shell.name}, {line!r}", set(), shell.completions(line) - {FILE})
-    yield from offers("vitlrp --model ", {FILE} if shell.completes_files else set())
+    for line in ("--model", "--adapter", "--concepts", "eval --boxes", "eval --journal", "rerun --input-root"):
+        yield from offers(f"vitlrp {line} ", {FILE} if shell.completes_files else set())
     yield from offers("vitlrp --heads ", set())
     yield from offers("vitlrp ", verbs | {FILE})
     yield from offers("vitlrp --threads 2 ", verbs | {FILE})

@@ -13,8 +13,7 @@ enum page_value page_value_of(enum option_id option) {
     if (option_choices(option) != NULL) {
         return strcmp(argument, "LIST") == 0 ? PAGE_LIST : PAGE_WORD;
     }
-    bool is_file = strncmp(argument, "FILE", 4) == 0 || strcmp(argument, "CSV") == 0;
-    return is_file ? PAGE_FILE : PAGE_OTHER;
+    return option_names_file(option) ? PAGE_FILE : PAGE_OTHER;
 }
 
 static const char *method_choice(size_t i, const char **summary) {

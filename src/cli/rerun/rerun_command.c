@@ -52,18 +52,6 @@ static enum vitlrp_status check_located(const char *name, const char *located,
     return status;
 }
 
-/* What the help calls the values that name files. */
-static bool names_file(enum option_id option) {
-    static const char *const WORDS[] = {"FILE", "FOLDER", "DIR", "CSV"};
-    const char *argument = option_table()[option].argument;
-    for (size_t i = 0; argument != NULL && i < sizeof WORDS / sizeof WORDS[0]; i++) {
-        if (strcmp(argument, WORDS[i]) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* ---- Words ---- */
 
 /* Takes what is in the text. */
@@ -123,7 +111,7 @@ static enum vitlrp_status add_file(struct rerun_command *command, enum option_id
 static enum vitlrp_status add_value(struct rerun_command *command, enum option_id option,
                                     const char *value, const char *root, struct vitlrp_error *err) {
     char *located = NULL;
-    if (value == NULL || !names_file(option)) {
+    if (value == NULL || !option_names_file(option)) {
         return add_option(command, option, value, err);
     }
     TRY(rerun_locate(root, value, &located, err));
