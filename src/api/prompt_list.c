@@ -8,7 +8,6 @@
 #include "base/mem.h"
 #include "text/tokenizer.h"
 
-#define MAX_PROMPTS ((size_t) 200000)
 #define MAX_TEMPLATES ((size_t) 1000)
 #define PLACE "{}" /* of a prompt, in a template */
 
@@ -19,8 +18,8 @@ static enum vitlrp_status check_counts(size_t count, const struct vitlrp_text_op
     if (count == 0) {
         return fail(err, VITLRP_USAGE, "no text is given");
     }
-    if (count > MAX_PROMPTS) {
-        return fail(err, VITLRP_LIMIT, "%zu texts; at most %zu are taken", count, MAX_PROMPTS);
+    if (count > PROMPT_LIST_MOST) {
+        return fail(err, VITLRP_LIMIT, "%zu texts; at most %zu are taken", count, PROMPT_LIST_MOST);
     }
     if (options->template_count > MAX_TEMPLATES) {
         return fail(err, VITLRP_LIMIT, "%zu templates; at most %zu are taken",

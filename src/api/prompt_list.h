@@ -8,6 +8,8 @@
 #include "base/text.h"
 #include "vitlrp_words.h"
 
+#define PROMPT_LIST_MOST ((size_t) 200000) /* prompts */
+
 /* Texts are numbered class by class, then by prompt, then by template. Behind them come those that
  * stand in no template: the contrast, if there is one, which is a class of its own, and the empty
  * text, which is none. */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "api/prompt_list.h"
 #include "base/base64.h"
 #include "base/json.h"
 #include "base/json_compare.h"
@@ -10,7 +11,8 @@
 #include "base/settings_json.h"
 
 #define LINE_LIMIT ((size_t) 1 << 24)
-#define PLACES ((size_t) 200001) /* the first line, and a class for each prompt that may be */
+/* The first line, and a row for each prompt that may be, for the contrast and the empty text. */
+#define PLACES (PROMPT_LIST_MOST + 3)
 
 /* ---- What the rows are of ---- */
 
@@ -63,6 +65,12 @@ static enum vitlrp_status add_line(struct journal *journal, size_t place, const 
 static enum vitlrp_status check_of(struct text_journal *out, const json_t *of,
                                    struct vitlrp_error *err) {
     json_t *first = NULL;
+    if (out->journal.end > 0 && out->journal.entries[0].length == 0) {
+        enum vitlrp_status status =
+            fail(err, VITLRP_FORMAT,
+                 "has no line that says of which texts its rows are (remove it to begin anew)");
+        return error_prefix(err, status, out->journal.path);
+    }
     if (journal_count(&out->journal, JOURNAL_DONE) <= 1) { /* no row is lost */
         return add_line(&out->journal, 0, "of", json_deep_copy(of), err);
     }
