@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "api/api.h"
@@ -43,27 +44,35 @@ void model_hash_close(struct model_hash *hash) {
     }
 }
 
-/* Of shards: of one line for each file, hash and name, in the order of the names: what `sha256sum`
- * prints for them. */
+/* By name; files of one name, such as a model and its adapter may have, as they were read. */
+static int compare_files(const void *a, const void *b) {
+    const struct vit_file *first = *(const struct vit_file *const *) a;
+    const struct vit_file *second = *(const struct vit_file *const *) b;
+    int order = strcmp(first->name, second->name);
+    return order != 0 ? order : (first > second) - (first < second);
+}
+
+/* Of several files: of one line for each, hash and name, in the order of the names: what
+ * `sha256sum` prints for them. */
 static enum vitlrp_status hash_list(const struct vit_origin *origin, char (*files)[SHA256_TEXT],
                                     char out[SHA256_TEXT], struct vitlrp_error *err) {
+    size_t count = origin->file_count;
+    const struct vit_file **sorted = (const struct vit_file **) mem_calloc(count, sizeof *sorted);
+    if (sorted == NULL) {
+        return fail(err, VITLRP_NOMEM, "out of memory for a hash");
+    }
+    for (size_t i = 0; i < count; i++) {
+        sorted[i] = &origin->files[i];
+    }
+    qsort((void *) sorted, count, sizeof *sorted, compare_files);
     struct sha256 hash = sha256_begin();
-    const char *last = NULL;
-    for (size_t done = 0; done < origin->file_count; done++) {
-        size_t next = origin->file_count;
-        for (size_t i = 0; i < origin->file_count; i++) {
-            const char *name = origin->files[i].name;
-            if ((last == NULL || strcmp(name, last) > 0) &&
-                (next == origin->file_count || strcmp(name, origin->files[next].name) < 0)) {
-                next = i;
-            }
-        }
-        last = origin->files[next].name;
-        sha256_add(&hash, files[next], SHA256_TEXT - 1);
+    for (size_t i = 0; i < count; i++) {
+        sha256_add(&hash, files[sorted[i] - origin->files], SHA256_TEXT - 1);
         sha256_add(&hash, "  ", 2);
-        sha256_add(&hash, last, strlen(last));
+        sha256_add(&hash, sorted[i]->name, strlen(sorted[i]->name));
         sha256_add(&hash, "\n", 1);
     }
+    mem_free((void *) sorted);
     return sha256_end(&hash, out, err);
 }
 

@@ -4,9 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/file.h"
+#include "base/sha256.h"
 #include "support/load_checks.h"
 #include "support/scratch.h"
 #include "vit/model/weights.h"
+#include "vitlrp.h"
 
 #include "support/unit.h"
 
@@ -199,9 +202,53 @@ static void test_saved_module(void **unused) {
     scratch_close(&scratch);
 }
 
+/* A model whose file is called as the adapter's is. The hash is of both, in the order of names. */
+static void test_files_of_one_name(void **unused) {
+    (void) unused;
+    struct pth_list adapter;
+    struct vitlrp_error err = {0};
+    char paths[3][128];
+    char digests[3][SHA256_TEXT];
+    char lines[512] = "";
+    char wanted[SHA256_TEXT];
+    char found[SHA256_TEXT];
+    struct vitlrp_model *model = NULL;
+    struct scratch scratch = scratch_open();
+    write_files(&scratch, &adapter);
+    scratch_text(&scratch, "lora/adapter_config.json", "{" PLAIN_KEYS ", \"lora_alpha\": 6}");
+    scratch_path(&scratch, "model.safetensors", paths[0], sizeof paths[0]);
+    scratch_path(&scratch, "adapter_model.safetensors", paths[1], sizeof paths[1]);
+    assert_int_equal(rename(paths[0], paths[1]), 0);
+    scratch_path(&scratch, "lora/adapter_config.json", paths[0], sizeof paths[0]);
+    scratch_path(&scratch, "lora/adapter_model.safetensors", paths[2], sizeof paths[2]);
+    for (size_t i = 0; i < 3; i++) {
+        struct bytes bytes;
+        assert_int_equal(file_read(paths[i], 1 << 20, &bytes, &err), VITLRP_OK);
+        assert_int_equal(sha256_bytes(bytes.data, bytes.size, digests[i], &err), VITLRP_OK);
+        bytes_free(&bytes);
+    }
+    snprintf(lines, sizeof lines,
+             "%s  adapter_config.json\n%s  adapter_model.safetensors\n"
+             "%s  adapter_model.safetensors\n",
+             digests[0], digests[1], digests[2]);
+    assert_int_equal(sha256_bytes(lines, strlen(lines), wanted, &err), VITLRP_OK);
+
+    struct vitlrp_model_options options;
+    vitlrp_model_options_init(&options);
+    options.heads = 2;
+    scratch_path(&scratch, "lora", paths[0], sizeof paths[0]);
+    options.adapter_path = paths[0];
+    assert_int_equal(vitlrp_model_open(paths[1], &options, &model, &err), VITLRP_OK);
+    assert_int_equal(vitlrp_model_sha256(model, found, &err), VITLRP_OK);
+    assert_string_equal(found, wanted);
+    vitlrp_model_close(model);
+    scratch_close(&scratch);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_merged), cmocka_unit_test(test_configurations_that_are_refused),
-        cmocka_unit_test(test_factors_that_are_refused), cmocka_unit_test(test_saved_module)};
+        cmocka_unit_test(test_factors_that_are_refused), cmocka_unit_test(test_saved_module),
+        cmocka_unit_test(test_files_of_one_name)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
