@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/checked.h"
 #include "base/draft.h"
 #include "base/folder.h"
 #include "base/mem.h"
@@ -69,11 +70,13 @@ static enum vitlrp_status grow(struct bytes *bytes, size_t capacity, struct vitl
     return VITLRP_OK;
 }
 
-/* Reads to the end of the descriptor; `expected` is only a first guess of the size. */
+/* Reads to the end of the descriptor; `expected` is only a first guess of the size. The buffer has
+ * room for one byte beyond the limit. */
 static enum vitlrp_status read_to_end(int descriptor, size_t expected, size_t limit,
                                       struct bytes *out, struct vitlrp_error *err) {
     struct bytes bytes = {0};
-    size_t capacity = expected < limit ? expected + 1 : limit + 1;
+    limit = size_min(limit, SIZE_MAX - 1);
+    size_t capacity = size_min(expected, limit) + 1;
     enum vitlrp_status status = VITLRP_OK;
     TRY_GOTO(status, grow(&bytes, capacity, err), cleanup);
     for (;;) {
@@ -83,7 +86,7 @@ static enum vitlrp_status read_to_end(int descriptor, size_t expected, size_t li
                 goto cleanup;
             }
             size_t wanted = capacity < limit / 2 ? capacity * 2 + READ_STEP : limit + 1;
-            capacity = wanted < limit + 1 ? wanted : limit + 1;
+            capacity = size_min(wanted, limit + 1);
             TRY_GOTO(status, grow(&bytes, capacity, err), cleanup);
         }
         ssize_t got = read(descriptor, bytes.data + bytes.size, capacity - bytes.size);

@@ -17,7 +17,8 @@ struct bytes {
 void bytes_free(struct bytes *bytes);
 
 /* Reads a regular file whole. IO for anything else than a readable regular file (a FIFO or a device
- * never blocks), LIMIT beyond `limit` bytes. The message names the path. */
+ * never blocks), LIMIT beyond `limit` bytes; SIZE_MAX: as many as memory holds. The message names
+ * the path. */
 enum vitlrp_status file_read(const char *path, size_t limit, struct bytes *out,
                              struct vitlrp_error *err);
 
@@ -26,8 +27,8 @@ enum vitlrp_status file_read(const char *path, size_t limit, struct bytes *out,
 enum vitlrp_status file_read_below(int root, const char *path, size_t limit, struct bytes *out,
                                    struct vitlrp_error *err);
 
-/* The beginning of a file as a string of less than `size` bytes, "" if there is none: for those of
- * /proc and /sys, which file_read refuses, as they state no size. */
+/* The beginning of a file of /proc or /sys, say, as a string of less than `size` bytes; "" if there
+ * is none. */
 void file_read_head(const char *path, char *out, size_t size);
 
 /* Reads a descriptor (standard input, say) to its end. */

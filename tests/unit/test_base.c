@@ -311,6 +311,20 @@ static void test_reading_refuses_what_is_no_file(void **unused) {
     assert_int_equal(rmdir(folder.path), 0);
 }
 
+/* A file of the kernel's states no size, and grows as it is read: no limit is one, too. */
+static void test_reading_without_limit(void **unused) {
+    struct bytes bytes = {0};
+    struct vitlrp_error err = {0};
+    (void) unused;
+    if (access("/proc/self/status", R_OK) != 0) {
+        skip();
+    }
+    assert_int_equal(file_read("/proc/self/status", SIZE_MAX, &bytes, &err), VITLRP_OK);
+    assert_in_range(bytes.size, 2, 1 << 20);
+    bytes_free(&bytes);
+    assert_int_equal(file_read("/proc/self/status", 1, &bytes, &err), VITLRP_LIMIT);
+}
+
 /* ---- Tables and messages ---- */
 
 static void test_fields_keep_their_width_and_sign(void **unused) {
@@ -756,6 +770,7 @@ int main(void) {
         cmocka_unit_test(test_atomic_write_replaces_and_cleans_up),
         cmocka_unit_test(test_atomic_write_refuses_what_is_no_file),
         cmocka_unit_test(test_reading_refuses_what_is_no_file),
+        cmocka_unit_test(test_reading_without_limit),
         cmocka_unit_test(test_fields_keep_their_width_and_sign),
         cmocka_unit_test(test_what_is_left_out_is_counted_in_english),
         cmocka_unit_test(test_source_reads_within_its_end),
