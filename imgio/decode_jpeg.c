@@ -83,8 +83,8 @@ static _Noreturn void stop_with_message(struct jpeg_reader *reader) {
     if (code == JWRN_JPEG_EOF || code == JERR_INPUT_EOF || code == JERR_INPUT_EMPTY) {
         fail(reader->err, VITLRP_FORMAT, "truncated JPEG");
     } else if (code == JERR_NO_BACKING_STORE) {
-        fail(reader->err, status, "this JPEG needs more than %zu MiB to decode",
-             reader->input->limits->max_codec_bytes >> 20);
+        fail_limit(reader->err, "this JPEG needs more than %zu MiB to decode",
+                   reader->input->limits->max_codec_bytes >> 20);
     } else if (status == VITLRP_UNSUPPORTED) {
         fail(reader->err, status, "JPEG of a kind that is not read: %s", text);
     } else {

@@ -291,6 +291,7 @@ static void test_memory_limit(void **state) {
         vitlrp_image_open_memory(jpeg.data, jpeg.size, &options, &public_image, &error),
         VITLRP_LIMIT);
     assert_non_null(strstr(error.message, "63 MiB"));
+    assert_int_equal(error.topic, VITLRP_TOPIC_LIMITS);
     free(jpeg.data);
     image_free(&image);
 }
