@@ -74,6 +74,8 @@ def every_verb(threads="2"):
                                   "--no-maps", "--tokens", "nt.npy", "--json", "ne.json"], ["nt.npy", "ne.json"]),
         "batch": Verb(["batch", "list.txt", *model, "-o", "maps"], ["maps"]),
         "concepts": Verb(["concepts", "list.txt", *model, "--site", "head", "-o", "units"], ["units"]),
+        "concepts --class-sums": Verb(["concepts", "list.txt", *model, "--class-sums", "--gallery", "0", "-o", "sums"],
+                                      ["sums"]),
         "concepts --show": Verb(["concepts", "shown", "--show", "0:fc1:1", "--gallery", "1", "--test-images", "2",
                                  *model], ["shown/index.html", "shown/gallery.json"]),
         "eval": Verb(["eval", "list.txt", *model, "--steps", "2", "--methods", "attnlrp,rise,chefer",

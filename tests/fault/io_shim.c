@@ -1,11 +1,11 @@
 /* Preloaded into the command: makes the n-th call of one kind that writes a file or starts a thread
- * fail, or stop halfway. VITLRP_FAULT is "KIND:N:WHAT": KIND one of create, write, fsync, close,
- * rename and thread, N a number or * for every call, WHAT an errno's number, "short", or
- * "kill", which ends the process before the call, or "signalN", which sends it this signal then.
- * VITLRP_FAULT_LOG is a file that exists once the fault has happened. VITLRP_FAULT_TRACE is a file
- * that gets the kind of every such call, a line each. Standard streams are left alone.
- * VITLRP_FAULT_MEMORY is "N": from the N-th time on that the command asks how much memory is left
- * (/proc/meminfo), there is next to none. */
+ * fail, or stop halfway. VITLRP_FAULT is "KIND:N:WHAT": KIND one of create, write, pwrite, fsync,
+ * fdatasync, close, rename and thread, N a number or * for every call, WHAT an errno's number,
+ * "short", or "kill", which ends the process before the call, or "signalN", which sends it this
+ * signal then. VITLRP_FAULT_LOG is a file that exists once the fault has happened.
+ * VITLRP_FAULT_TRACE is a file that gets the kind of every such call, a line each. Standard streams
+ * are left alone. VITLRP_FAULT_MEMORY is "N": from the N-th time on that the command asks how much
+ * memory is left (/proc/meminfo), there is next to none. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -83,9 +83,23 @@ ssize_t write(int fd, const void *data, size_t size) {
     return syscall(SYS_write, fd, data, size);
 }
 
+ssize_t pwrite(int fd, const void *data, size_t size, off_t offset) {
+    int fault = fault_of("pwrite");
+    if (fault > 0) {
+        return refuse(fault);
+    }
+    size = fault == SHORT && size > 1 ? size / 2 : size;
+    return syscall(SYS_pwrite64, fd, data, size, offset);
+}
+
 int fsync(int fd) {
     int fault = fault_of("fsync");
     return fault > 0 ? refuse(fault) : (int) syscall(SYS_fsync, fd);
+}
+
+int fdatasync(int fd) {
+    int fault = fault_of("fdatasync");
+    return fault > 0 ? refuse(fault) : (int) syscall(SYS_fdatasync, fd);
 }
 
 /* Only of descriptors that are written to: close is not asked about the others. */
