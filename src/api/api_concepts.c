@@ -111,8 +111,10 @@ static enum vitlrp_status open_index(struct vitlrp_concepts *concepts, struct vi
     TRY(error_prefix(err, read_state(concepts, err), concepts->folder.path));
     TRY(error_prefix(err, read_results(concepts, err), concepts->folder.path));
     if (concepts->index.shape.classes > 0) {
-        TRY(class_rows_open(&concepts->index, concepts->folder.folder,
-                            word_of(WORDS_SITE, concepts->run.site), &concepts->rows, err));
+        enum vitlrp_status status =
+            class_rows_open(&concepts->index, concepts->folder.folder,
+                            word_of(WORDS_SITE, concepts->run.site), &concepts->rows, err);
+        TRY(error_prefix(err, status, concepts->folder.path));
     }
     concepts->is_list = stat(concepts->run.dataset, &info) == 0 && S_ISREG(info.st_mode);
     concepts->images = mem_calloc(concepts->index.shape.images, sizeof *concepts->images);

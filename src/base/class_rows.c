@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -29,9 +28,9 @@ static enum place other_place(const struct class_rows *rows, size_t output) {
     return rows->places[output] == PLACE_FIRST ? PLACE_SECOND : PLACE_FIRST;
 }
 
-static off_t offset_of(const struct class_rows *rows, enum place place, size_t output) {
+static uint64_t offset_of(const struct class_rows *rows, enum place place, size_t output) {
     size_t row = place == PLACE_WHOLE ? output : 2 * output + (place == PLACE_SECOND ? 1 : 0);
-    return (off_t) ((place == PLACE_WHOLE ? rows->begin : 0) + row * row_size(rows));
+    return (place == PLACE_WHOLE ? rows->begin : 0) + (uint64_t) row * row_size(rows);
 }
 
 /* ---- Files ---- */
@@ -47,12 +46,20 @@ static enum vitlrp_status encode_header(const struct unit_index_shape *of, struc
     return npy_encode_header(&array, out, err);
 }
 
-/* An array of another shape is nobody's: rows of it would not be found. */
-static void open_files(struct class_rows *rows) {
+/* *descriptor = -1 where there is no such file, or a link, which nobody's run has made. */
+static enum vitlrp_status open_file(int folder, const char *name, int *descriptor,
+                                    struct vitlrp_error *err) {
+    *descriptor = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    return *descriptor >= 0 || errno == ENOENT || errno == ELOOP
+               ? VITLRP_OK
+               : error_prefix(err, fail_errno(err, errno, "cannot open"), name);
+}
+
+static enum vitlrp_status open_files(struct class_rows *rows, struct vitlrp_error *err) {
     char name[MOST_NAME];
     name_whole(rows->site, name);
-    rows->work = openat(rows->folder, WORK, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    rows->whole = openat(rows->folder, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    TRY(open_file(rows->folder, WORK, &rows->work, err));
+    return open_file(rows->folder, name, &rows->whole, err);
 }
 
 static void close_files(struct class_rows *rows) {
@@ -94,10 +101,7 @@ enum vitlrp_status class_rows_open(struct unit_index *index, int folder, const c
     TRY(encode_header(&index->shape, &header, err));
     out->begin = header.size;
     bytes_free(&header);
-    if (folder >= 0) {
-        open_files(out);
-    }
-    return VITLRP_OK;
+    return folder < 0 ? VITLRP_OK : open_files(out, err);
 }
 
 void class_rows_close(struct class_rows *rows) {
@@ -117,31 +121,28 @@ void class_rows_close(struct class_rows *rows) {
 
 /* ---- Rows ---- */
 
-static bool read_at(const struct class_rows *rows, enum place place, size_t output, int64_t *out) {
+/* FORMAT where no file has that place. */
+static enum vitlrp_status read_at(const struct class_rows *rows, enum place place, size_t output,
+                                  int64_t *out, struct vitlrp_error *err) {
     int descriptor = place == PLACE_WHOLE ? rows->whole : rows->work;
-    char *to = (char *) out;
-    off_t at = offset_of(rows, place, output);
-    size_t left = row_size(rows);
-    ssize_t got = 1;
-    while (descriptor >= 0 && left > 0 && got > 0) {
-        got = pread(descriptor, to, left, at);
-        if (got < 0 && errno == EINTR) {
-            got = 1;
-            continue;
-        }
-        to += got > 0 ? got : 0;
-        at += got > 0 ? got : 0;
-        left -= got > 0 ? (size_t) got : 0;
+    const struct source source = {.descriptor = descriptor, .size = UINT64_MAX};
+    char name[MOST_NAME];
+    if (descriptor < 0) {
+        return fail(err, VITLRP_FORMAT, "no file has the sums of class %zu", output);
     }
+    name_whole(rows->site, name);
+    enum vitlrp_status status =
+        source_read(&source, offset_of(rows, place, output), out, row_size(rows), err);
+    TRY(error_prefix(err, status, place == PLACE_WHOLE ? name : WORK));
     little_endian_turn(out, sizeof *out, unit_index_units(&rows->index->shape));
-    return left == 0;
+    return VITLRP_OK;
 }
 
 /* Leaves the scratch row turned. */
 static enum vitlrp_status write_at(const struct class_rows *rows, enum place place, size_t output,
                                    struct vitlrp_error *err) {
     const char *from = (const char *) rows->row;
-    off_t at = offset_of(rows, place, output);
+    off_t at = (off_t) offset_of(rows, place, output);
     size_t left = row_size(rows);
     little_endian_turn(rows->row, sizeof *rows->row, unit_index_units(&rows->index->shape));
     while (left > 0) {
@@ -179,9 +180,11 @@ static enum vitlrp_status find_row(struct class_rows *rows, size_t output,
         return VITLRP_OK;
     }
     for (int place = PLACE_FIRST; place <= PLACE_WHOLE; place++) {
-        if (!read_at(rows, (enum place) place, output, rows->row)) {
+        enum vitlrp_status status = read_at(rows, (enum place) place, output, rows->row, err);
+        if (status == VITLRP_FORMAT) {
             continue;
         }
+        TRY(status);
         TRY(hash_row(rows, digest, err));
         if (memcmp(digest, digest_of(rows, output), UNIT_INDEX_DIGEST) == 0) {
             rows->places[output] = (unsigned char) place;
@@ -219,9 +222,7 @@ enum vitlrp_status class_rows_read(struct class_rows *rows, size_t output, int64
         memset(out, 0, row_size(rows));
         return VITLRP_OK;
     }
-    return read_at(rows, place, output, out)
-               ? VITLRP_OK
-               : fail(err, VITLRP_IO, "cannot read the sums of class %zu", output);
+    return read_at(rows, place, output, out, err);
 }
 
 static enum vitlrp_status put_row(struct class_rows *rows, size_t output,
@@ -351,8 +352,7 @@ enum vitlrp_status class_rows_finish(struct class_rows *rows, struct vitlrp_erro
         return fail_errno(err, errno, "cannot remove " WORK);
     }
     memset(rows->places, PLACE_UNKNOWN, rows->index->shape.classes);
-    open_files(rows);
-    return VITLRP_OK;
+    return open_files(rows, err);
 }
 
 /* ---- Shards ---- */

@@ -31,8 +31,9 @@ struct class_rows {
     int64_t *row;             /* owned: [units] */
 };
 
-/* Rows of an index with classes, which outlives them. Nothing is read before it is asked for. *out
- * is owned: class_rows_close, after a failure too. */
+/* Rows of an index with classes, which outlives them. Nothing is read before it is asked for. IO
+ * where a file of them cannot be opened, with its name. *out is owned: class_rows_close, after a
+ * failure too. */
 enum vitlrp_status class_rows_open(struct unit_index *index, int folder, const char *site,
                                    struct class_rows *out, struct vitlrp_error *err);
 void class_rows_close(struct class_rows *rows);

@@ -114,6 +114,7 @@ static enum vitlrp_status open_folder(struct concepts *run, struct vitlrp_error 
     if (status == VITLRP_OK && run->index.shape.classes > 0) {
         status = class_rows_open(&run->index, run->folder.folder, concepts_config_site(run->config),
                                  &run->rows, err);
+        status = error_prefix(err, status, run->folder.path);
     }
     text_free(&text);
     return status;

@@ -222,7 +222,9 @@ static enum vitlrp_status join_classes(struct merging *merging, struct class_row
                                        struct class_rows *out, struct vitlrp_error *err) {
     for (size_t i = 0; i < merging->count; i++) {
         struct part *part = &merging->parts[i];
-        TRY(class_rows_open(&part->index, part->folder.folder, merging->site, &rows[i], err));
+        enum vitlrp_status status =
+            class_rows_open(&part->index, part->folder.folder, merging->site, &rows[i], err);
+        TRY(error_prefix(err, status, part->folder.path));
         rows[i].path = part->folder.path;
     }
     TRY(class_rows_open(&merging->index, merging->folder.folder, merging->site, out, err));
