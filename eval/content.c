@@ -37,8 +37,7 @@ static enum vitlrp_status hash_parts(const struct source *source, char digest[SH
         status = source_read(source, rest / (CONTENT_PARTS - 1) * i, part, sizeof part, err);
         sha256_add(&hash, part, status == VITLRP_OK ? sizeof part : 0);
     }
-    enum vitlrp_status ended = sha256_end(&hash, status == VITLRP_OK ? digest : NULL, err);
-    return status == VITLRP_OK ? ended : status;
+    return sha256_finish(&hash, status, digest, err);
 }
 
 static enum vitlrp_status hash_source(const struct source *source, bool is_witness,
@@ -76,7 +75,7 @@ enum vitlrp_status content_add(struct content *content, const char *id, const ch
     return VITLRP_OK;
 }
 
-enum vitlrp_status content_end(struct content *content, char out[SHA256_TEXT],
-                               struct vitlrp_error *err) {
-    return sha256_end(&content->hash, out, err);
+enum vitlrp_status content_finish(struct content *content, enum vitlrp_status status,
+                                  char out[SHA256_TEXT], struct vitlrp_error *err) {
+    return sha256_finish(&content->hash, status, out, err);
 }

@@ -20,7 +20,8 @@ struct content {
     size_t count, added, witnesses;
 };
 
-/* Of a manifest of so many images, of which each is added in its order. Released by content_end. */
+/* Of a manifest of so many images, of which each is added in its order. Released by content_finish.
+ */
 struct content content_begin(size_t count);
 
 /* Adds an image: its id, a zero byte, the size of its file, a blank, the hash of its bytes or of
@@ -29,8 +30,8 @@ struct content content_begin(size_t count);
 enum vitlrp_status content_add(struct content *content, const char *id, const char *path,
                                struct vitlrp_error *err);
 
-/* As sha256_end. */
-enum vitlrp_status content_end(struct content *content, char out[SHA256_TEXT],
-                               struct vitlrp_error *err);
+/* As sha256_finish. */
+enum vitlrp_status content_finish(struct content *content, enum vitlrp_status status,
+                                  char out[SHA256_TEXT], struct vitlrp_error *err);
 
 #endif

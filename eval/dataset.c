@@ -365,8 +365,7 @@ static enum vitlrp_status hash_content(const struct gathering *gathering, char d
         const char *path = gathering->candidates[i].path;
         status = content_add(&content, path + gathering->root, path, err);
     }
-    enum vitlrp_status ended = content_end(&content, status == VITLRP_OK ? digest : NULL, err);
-    return status == VITLRP_OK ? ended : status;
+    return content_finish(&content, status, digest, err);
 }
 
 /* A candidate's path goes to the dataset. */

@@ -272,8 +272,7 @@ enum vitlrp_status vitlrp_image_open_prepared_file(const char *path,
         open_prepared(&file, sha256 == NULL ? NULL : &hash, &known, preprocess, &opened, error);
     source_close(&file);
     if (sha256 != NULL) {
-        enum vitlrp_status ended = sha256_end(&hash, status == VITLRP_OK ? sha256 : NULL, error);
-        status = status == VITLRP_OK ? ended : status;
+        status = sha256_finish(&hash, status, sha256, error);
     }
     if (status != VITLRP_OK) {
         close_prepared(&opened);

@@ -253,3 +253,10 @@ enum vitlrp_status draft_finish(struct draft *draft, enum vitlrp_status status,
     draft_discard(draft);
     return status;
 }
+
+enum vitlrp_status draft_put(const struct draft_place *place, const void *data, size_t size,
+                             struct vitlrp_error *err) {
+    struct draft draft;
+    TRY(draft_open(place, &draft, err));
+    return draft_finish(&draft, draft_write(&draft, data, size, err), err);
+}

@@ -50,6 +50,10 @@ enum vitlrp_status draft_commit(struct draft *draft, struct vitlrp_error *err);
 enum vitlrp_status draft_finish(struct draft *draft, enum vitlrp_status status,
                                 struct vitlrp_error *err);
 
+/* Makes the file of these bytes, whole or not at all. */
+enum vitlrp_status draft_put(const struct draft_place *place, const void *data, size_t size,
+                             struct vitlrp_error *err);
+
 /* Ends the draft and leaves no trace of it. One that has ended is fine. */
 void draft_discard(struct draft *draft);
 

@@ -52,12 +52,7 @@ enum vitlrp_status run_folder_read(const struct run_folder *folder, struct bytes
 enum vitlrp_status run_folder_write(const struct run_folder *folder, const struct text *text,
                                     struct vitlrp_error *err) {
     const struct draft_place place = {.folder = folder->folder, .name = RUN, .staging = -1};
-    struct draft draft;
-    enum vitlrp_status status = draft_open(&place, &draft, err);
-    if (status == VITLRP_OK) {
-        status = draft_finish(&draft, draft_write(&draft, text->data, text->length, err), err);
-    }
-    return run_folder_prefix(folder, status, err);
+    return run_folder_prefix(folder, draft_put(&place, text->data, text->length, err), err);
 }
 
 static enum vitlrp_status compare_run(const struct run_folder *folder,

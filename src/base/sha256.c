@@ -35,14 +35,21 @@ enum vitlrp_status sha256_end(struct sha256 *hash, char out[SHA256_TEXT],
                     length == SHA256_BYTES;
     EVP_MD_CTX_free(hash->context);
     *hash = (struct sha256){0};
-    if (out == NULL) {
-        return VITLRP_OK;
-    }
     if (!complete) {
         return fail(err, VITLRP_NOMEM, "out of memory for a SHA-256");
     }
     write_digits(digest, out);
     return VITLRP_OK;
+}
+
+enum vitlrp_status sha256_finish(struct sha256 *hash, enum vitlrp_status status,
+                                 char out[SHA256_TEXT], struct vitlrp_error *err) {
+    if (status == VITLRP_OK) {
+        return sha256_end(hash, out, err);
+    }
+    EVP_MD_CTX_free(hash->context);
+    *hash = (struct sha256){0};
+    return status;
 }
 
 enum vitlrp_status sha256_bytes(const void *data, size_t size, char out[SHA256_TEXT],
@@ -75,9 +82,7 @@ static enum vitlrp_status add_file(struct sha256 *hash, const struct source *sou
 static enum vitlrp_status sha256_file(const struct source *source, char out[SHA256_TEXT],
                                       struct vitlrp_error *err) {
     struct sha256 hash = sha256_begin();
-    enum vitlrp_status status = add_file(&hash, source, err);
-    enum vitlrp_status ended = sha256_end(&hash, status == VITLRP_OK ? out : NULL, err);
-    return status == VITLRP_OK ? ended : status;
+    return sha256_finish(&hash, add_file(&hash, source, err), out, err);
 }
 
 bool sha256_file_differs(const char *path, const char *digest) {

@@ -22,8 +22,13 @@ struct sha256 {
 struct sha256 sha256_begin(void);
 void sha256_add(struct sha256 *hash, const void *data, size_t size);
 
-/* Its only failure is one of memory. Releases the hash, failing or not; out NULL: only that. */
+/* Its only failure is one of memory. Releases the hash, failing or not. */
 enum vitlrp_status sha256_end(struct sha256 *hash, char out[SHA256_TEXT], struct vitlrp_error *err);
+
+/* Likewise, of bytes that were added with this status: one of a failure is returned, and nothing
+ * else happens. */
+enum vitlrp_status sha256_finish(struct sha256 *hash, enum vitlrp_status status,
+                                 char out[SHA256_TEXT], struct vitlrp_error *err);
 
 /* Of the whole source. */
 enum vitlrp_status sha256_source(const struct source *source, char out[SHA256_TEXT],

@@ -20,15 +20,11 @@ static enum vitlrp_status write_array(const struct out *out, const char *what,
                                       const struct npy_array *array, struct vitlrp_error *err) {
     char name[UNIT_INDEX_MOST_NAME];
     struct bytes bytes = {0};
-    struct draft draft;
     snprintf(name, sizeof name, "%s.%s.npy", out->site, what);
     const struct draft_place place = {.folder = out->folder, .name = name, .staging = -1};
     enum vitlrp_status status = npy_encode(array, &bytes, err);
     if (status == VITLRP_OK) {
-        status = draft_open(&place, &draft, err);
-    }
-    if (status == VITLRP_OK) {
-        status = draft_finish(&draft, draft_write(&draft, bytes.data, bytes.size, err), err);
+        status = draft_put(&place, bytes.data, bytes.size, err);
     }
     bytes_free(&bytes);
     return error_prefix(err, status, name);

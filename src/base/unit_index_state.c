@@ -122,9 +122,7 @@ enum vitlrp_status unit_index_write(const struct unit_index *index, const char *
     TRY(draft_open(&place, &draft, err));
     struct sha256 hash = sha256_begin();
     enum vitlrp_status status = put_all(index, settings, &draft, &hash, err);
-    enum vitlrp_status hashed =
-        sha256_end(&hash, status == VITLRP_OK ? digest : NULL, status == VITLRP_OK ? err : NULL);
-    status = status == VITLRP_OK ? hashed : status;
+    status = sha256_finish(&hash, status, digest, err);
     if (status == VITLRP_OK) {
         status = draft_write(&draft, digest, DIGEST, err);
     }

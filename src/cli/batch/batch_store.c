@@ -168,13 +168,11 @@ void batch_store_close(struct batch_store *store) {
 
 static enum vitlrp_status write_file(const struct batch_store *store, const char *path,
                                      const void *data, size_t size, struct vitlrp_error *err) {
-    struct draft draft;
     struct draft_place place = {.staging = store->staging};
     TRY(folder_enter_below(store->root, path, true, &place.folder, &place.name, err));
-    enum vitlrp_status status = draft_open(&place, &draft, err);
+    enum vitlrp_status status = draft_put(&place, data, size, err);
     close(place.folder);
-    return status == VITLRP_OK ? draft_finish(&draft, draft_write(&draft, data, size, err), err)
-                               : status;
+    return status;
 }
 
 enum vitlrp_status batch_store_write(const struct batch_store *store, const char *path,

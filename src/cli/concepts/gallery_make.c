@@ -7,11 +7,8 @@
 static enum vitlrp_status write_file(const struct gallery_source *source, const char *name,
                                      const struct text *text, struct vitlrp_error *err) {
     const struct draft_place place = {source->folder, name, -1};
-    struct draft draft;
     TRY(text_check(text, name, err));
-    TRY(draft_open(&place, &draft, err));
-    return error_prefix(
-        err, draft_finish(&draft, draft_write(&draft, text->data, text->length, err), err), name);
+    return error_prefix(err, draft_put(&place, text->data, text->length, err), name);
 }
 
 /* The page is made of the record, so it comes last. */

@@ -179,15 +179,11 @@ static enum vitlrp_status write_crop(const struct worker *worker, const struct u
                                      const unsigned char *data, size_t size,
                                      struct vitlrp_error *err) {
     struct text name = {.limit = 256};
-    struct draft draft;
     gallery_crop_name(use->unit->name, use->kind, use->entry->of.image, &name);
     enum vitlrp_status status = text_check(&name, "the name of a picture", err);
     if (status == VITLRP_OK) {
         const struct draft_place place = {worker->work->crops, name.data, -1};
-        status = draft_open(&place, &draft, err);
-    }
-    if (status == VITLRP_OK) {
-        status = draft_finish(&draft, draft_write(&draft, data, size, err), err);
+        status = draft_put(&place, data, size, err);
     }
     text_free(&name);
     return error_prefix(err, status, GALLERY_CROPS);
