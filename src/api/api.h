@@ -25,7 +25,16 @@ enum vitlrp_status api_check_gammas(const float gamma[VITLRP_ROLES_MAX], float e
 /* USAGE unless it is from 0 to 1. */
 enum vitlrp_status api_check_share(float share, struct vitlrp_error *err);
 
-/* Processors that this process may run on. */
+/* USAGE for rules that no method can have. */
+enum vitlrp_status api_check_rules(const struct vitlrp_rules *rules, struct vitlrp_error *err);
+
+/* Processors that this process may run on, at most POOL_MAX_THREADS. */
 size_t api_processors(void);
+
+/* USAGE unless it is from 0 to POOL_MAX_THREADS. */
+enum vitlrp_status api_check_threads(int32_t threads, struct vitlrp_error *err);
+
+/* As many as an option asks for; 0: one for each processor. */
+size_t api_threads(int32_t threads);
 
 #endif

@@ -5,9 +5,8 @@
 #include "api/api.h"
 #include "api/growable.h"
 #include "api/handles.h"
-#include "base/checked.h"
 #include "base/mem.h"
-#include "base/pool.h"
+#include "base/words.h"
 #include "eval/curve.h"
 #include "eval/protocol.h"
 #include "eval/protocol_table.h"
@@ -30,13 +29,10 @@ static enum vitlrp_status check_curves(const struct vitlrp_model *model,
         return fail(err, VITLRP_USAGE, "an input of %d x %d pixels", curves->input_width,
                     curves->input_height);
     }
-    if (vitlrp_word("replacement", (int32_t) curves->replacement) == NULL) {
-        return fail(err, VITLRP_USAGE, "no replace %d", (int) curves->replacement);
+    if (word_of(WORDS_REPLACEMENT, curves->replacement) == NULL) {
+        return fail(err, VITLRP_USAGE, "there is no replacement %d", (int) curves->replacement);
     }
-    if (curves->threads < 0 || curves->threads > POOL_MAX_THREADS) {
-        return fail(err, VITLRP_USAGE, "threads must be from 0 to %d", POOL_MAX_THREADS);
-    }
-    return VITLRP_OK;
+    return api_check_threads(curves->threads, err);
 }
 
 static enum vitlrp_status check_scores(const float *patches, size_t count,
@@ -99,12 +95,11 @@ static enum vitlrp_status measure(const struct vitlrp_model *model, const float 
             curves->preprocess == NULL ? &model->preprocess.preprocess : curves->preprocess,
         .protocol = eval_protocol_default(),
         .method_count = 1};
-    const struct vit_batch_options batch = {
-        .threads = size_min(curves->threads > 0 ? (size_t) curves->threads : api_processors(),
-                            POOL_MAX_THREADS),
-        .input_height = options.input_height,
-        .input_width = options.input_width,
-        .backend = curves->backend == NULL ? "auto" : curves->backend};
+    const struct vit_batch_options batch = {.threads = api_threads(curves->threads),
+                                            .input_height = options.input_height,
+                                            .input_width = options.input_width,
+                                            .backend =
+                                                curves->backend == NULL ? "auto" : curves->backend};
     options.protocol.steps = curves->steps;
     options.protocol.replacements = VITLRP_REPLACEMENT_BIT(curves->replacement);
     options.protocol.seed = curves->seed;

@@ -1,5 +1,4 @@
 /* Evaluations for vitlrp.h: datasets, runs, records and reports behind checked arguments. */
-#include <string.h>
 
 #include "api/api.h"
 #include "api/eval_setup.h"
@@ -125,21 +124,12 @@ enum vitlrp_status vitlrp_journal_remove(const char *folder, struct vitlrp_error
     return run_folder_remove(folder, error);
 }
 
-static bool was_run(const struct evaluation *evaluation, const char *method) {
-    for (size_t m = 0; m < evaluation->method_count; m++) {
-        if (strcmp(evaluation->methods[m], method) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 enum vitlrp_status vitlrp_evaluation_compare(struct vitlrp_evaluation *evaluation,
                                              const char *reference, struct vitlrp_error *error) {
     struct summary summary = {0};
     API_NEEDS(evaluation != NULL && reference != NULL, error);
     struct record *record = &evaluation->record;
-    if (!was_run(&record->evaluation, reference)) {
+    if (record_find_method(record, reference) == record->evaluation.method_count) {
         return fail(error, VITLRP_USAGE, "method '%.60s' was not run", reference);
     }
     char *name = mem_strdup(reference);
@@ -210,13 +200,13 @@ enum vitlrp_status vitlrp_eval_measure(const struct vitlrp_model *model,
         return fail(error, VITLRP_USAGE,
                     "the forward passes of an evaluation are in fp32, bf16 or bf16x3");
     }
-    if (known.images < 0 || known.methods < 1 || known.steps < 1 || known.threads < 0) {
+    if (known.images < 0 || known.methods < 1 || known.steps < 1) {
         return fail(error, VITLRP_USAGE,
-                    "methods and steps must be at least 1, images and threads not negative");
+                    "methods and steps must be at least 1, images not negative");
     }
+    TRY(api_check_threads(known.threads, error));
     struct eval_timing_options options = {.model = model->vit,
-                                          .threads = known.threads > 0 ? (size_t) known.threads
-                                                                       : api_processors(),
+                                          .threads = api_threads(known.threads),
                                           .backend = known.backend == NULL ? "auto" : known.backend,
                                           .images = (size_t) known.images,
                                           .methods = (size_t) known.methods,

@@ -1,13 +1,10 @@
 /* Inputs without some of their patches for vitlrp_eval.h, behind checked arguments. */
 #include <math.h>
-#include <string.h>
 
 #include "api/api.h"
 #include "api/growable.h"
 #include "api/handles.h"
-#include "base/checked.h"
 #include "base/mem.h"
-#include "base/pool.h"
 #include "base/words.h"
 #include "eval/removal.h"
 #include "vit/model/weights.h"
@@ -25,9 +22,7 @@ static enum vitlrp_status read_options(const struct vitlrp_model *model,
                                        struct vitlrp_removal_options *out,
                                        struct vitlrp_error *err) {
     TRY(removal_options_read(options, out, err));
-    if (out->threads < 0 || out->threads > POOL_MAX_THREADS) {
-        return fail(err, VITLRP_USAGE, "threads must be from 0 to %d", POOL_MAX_THREADS);
-    }
+    TRY(api_check_threads(out->threads, err));
     if (out->input_height < 0 || out->input_width < 0) {
         return fail(err, VITLRP_USAGE, "the input size must not be negative");
     }
@@ -40,22 +35,10 @@ static enum vitlrp_status read_options(const struct vitlrp_model *model,
     return VITLRP_OK;
 }
 
-static enum vitlrp_status check_input(const struct vitlrp_removal *removal, const float *input,
-                                      struct vitlrp_error *err) {
-    size_t area = (size_t) removal->input_height * (size_t) removal->input_width;
-    for (size_t i = 0; i < vit_channels(&removal->model->config) * area; i++) {
-        if (!isfinite(input[i])) {
-            return fail(err, VITLRP_NUMERIC, "the input has a value that is not finite");
-        }
-    }
-    return VITLRP_OK;
-}
-
 static enum vitlrp_status removal_fill(struct vitlrp_removal *opened,
                                        const struct vitlrp_model *model,
                                        const struct vitlrp_removal_options *options,
                                        const float *input, struct vitlrp_error *err) {
-    size_t threads = options->threads > 0 ? (size_t) options->threads : api_processors();
     struct vitlrp_preprocess own;
     vitlrp_model_preprocess(model, &own);
     const struct removal_options inner = {
@@ -63,7 +46,7 @@ static enum vitlrp_status removal_fill(struct vitlrp_removal *opened,
         .preprocess = options->preprocess == NULL ? &own : options->preprocess,
         .input_height = options->input_height,
         .input_width = options->input_width,
-        .threads = size_min(threads, POOL_MAX_THREADS),
+        .threads = api_threads(options->threads),
         .backend = options->backend == NULL ? "auto" : options->backend,
         .max_bytes = options->max_bytes,
         .replacement = options->replacement,
@@ -73,7 +56,7 @@ static enum vitlrp_status removal_fill(struct vitlrp_removal *opened,
     opened->input_height = options->input_height;
     opened->input_width = options->input_width;
     TRY(removal_open(&inner, input, &opened->removal, err)); /* knows the size */
-    TRY(check_input(opened, input, err));
+    TRY(api_check_input(model->vit, options->input_height, options->input_width, input, err));
     struct removal_info info = removal_describe(opened->removal);
     opened->patches = (size_t) info.grid_height * (size_t) info.grid_width;
     opened->classes = (size_t) model->vit->config.classes;

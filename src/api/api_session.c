@@ -8,8 +8,8 @@
 #include "api/growable.h"
 #include "api/handles.h"
 #include "api/method_name.h"
-#include "base/checked.h"
 #include "base/mem.h"
+#include "base/pool.h"
 #include "base/words.h"
 #include "vit/math/engine.h"
 #include "vit/math/gemm.h"
@@ -32,6 +32,31 @@ size_t api_processors(void) {
     }
     int count = CPU_COUNT(&set);
     return count < 1 ? 1 : (size_t) count;
+}
+
+_Static_assert(CPU_SETSIZE <= POOL_MAX_THREADS, "a thread for each processor");
+
+enum vitlrp_status api_check_threads(int32_t threads, struct vitlrp_error *err) {
+    return threads >= 0 && threads <= POOL_MAX_THREADS
+               ? VITLRP_OK
+               : fail(err, VITLRP_USAGE, "threads must be from 0 to %d", POOL_MAX_THREADS);
+}
+
+size_t api_threads(int32_t threads) {
+    return threads > 0 ? (size_t) threads : api_processors();
+}
+
+enum vitlrp_status api_check_input(const struct vit_model *model, int32_t height, int32_t width,
+                                   const float *input, struct vitlrp_error *err) {
+    const struct vit_config *config = &model->config;
+    size_t rows = (size_t) (height > 0 ? height : config->image_height);
+    size_t columns = (size_t) (width > 0 ? width : config->image_width);
+    for (size_t i = 0; i < vit_channels(config) * rows * columns; i++) {
+        if (!isfinite(input[i])) {
+            return fail(err, VITLRP_NUMERIC, "the input has a value that is not finite");
+        }
+    }
+    return VITLRP_OK;
 }
 
 /* The caller's options, and the methods that they name. */
@@ -64,9 +89,7 @@ static enum vitlrp_status take_options(const struct vitlrp_session_options *opti
                                        struct vitlrp_error *err) {
     TRY(session_options_read(options, read, err));
     const struct vitlrp_session_options known = *read;
-    if (known.threads < 0 || known.threads > POOL_MAX_THREADS) {
-        return fail(err, VITLRP_USAGE, "threads must be from 0 to %d", POOL_MAX_THREADS);
-    }
+    TRY(api_check_threads(known.threads, err));
     if (known.input_height < 0 || known.input_width < 0) {
         return fail(err, VITLRP_USAGE, "the input size must not be negative");
     }
@@ -76,9 +99,8 @@ static enum vitlrp_status take_options(const struct vitlrp_session_options *opti
     if (word_of(WORDS_PRECISION, known.precision) == NULL) {
         return fail(err, VITLRP_USAGE, "there is no precision %d", (int) known.precision);
     }
-    size_t threads = known.threads > 0 ? (size_t) known.threads : api_processors();
     *out =
-        (struct vit_attributor_options){.threads = size_min(threads, POOL_MAX_THREADS),
+        (struct vit_attributor_options){.threads = api_threads(known.threads),
                                         .input_height = known.input_height,
                                         .input_width = known.input_width,
                                         .keep_all_tokens = known.keep_all_tokens != 0,
@@ -296,6 +318,16 @@ enum vitlrp_status api_check_share(float share, struct vitlrp_error *err) {
                : fail(err, VITLRP_USAGE, "an attention share must be from 0 to 1");
 }
 
+enum vitlrp_status api_check_rules(const struct vitlrp_rules *rules, struct vitlrp_error *err) {
+    if (word_of(WORDS_ATTENTION_RULE, rules->attention) == NULL) {
+        return fail(err, VITLRP_USAGE, "no such attention rule: %d", (int) rules->attention);
+    }
+    if (rules->attention == VITLRP_ATTENTION_SHARE) {
+        TRY(api_check_share(rules->attention_share, err));
+    }
+    return api_check_gammas(rules->gamma, rules->epsilon, false, err);
+}
+
 static enum vitlrp_status read_method(const struct vitlrp_method_options *options,
                                       const struct vit_method **method,
                                       struct vitlrp_method_options *out, struct vitlrp_error *err) {
@@ -316,16 +348,8 @@ static enum vitlrp_status read_method(const struct vitlrp_method_options *option
     if (word_of(WORDS_MASKS, out->masks) == NULL) {
         return fail(err, VITLRP_USAGE, "no such masks: %d", (int) out->masks);
     }
-    if (((*method)->reads & VITLRP_READS_RULES) == 0) {
-        return VITLRP_OK;
-    }
-    if (word_of(WORDS_ATTENTION_RULE, out->rules.attention) == NULL) {
-        return fail(err, VITLRP_USAGE, "no such attention rule: %d", (int) out->rules.attention);
-    }
-    if (out->rules.attention == VITLRP_ATTENTION_SHARE) {
-        TRY(api_check_share(out->rules.attention_share, err));
-    }
-    return api_check_gammas(out->rules.gamma, out->rules.epsilon, false, err);
+    return ((*method)->reads & VITLRP_READS_RULES) == 0 ? VITLRP_OK
+                                                        : api_check_rules(&out->rules, err);
 }
 
 enum vitlrp_status session_request_make(struct vitlrp_session *session,

@@ -10,8 +10,6 @@
 #include "api/text_parts.h"
 #include "api/text_source.h"
 #include "base/mem.h"
-#include "base/pool.h"
-#include "base/words.h"
 #include "vit/model/derived_model.h"
 #include "vit/program/session.h"
 #include "vit/program/text_tower.h"
@@ -58,9 +56,7 @@ static enum vitlrp_status choose_options(const struct class_texts *texts,
                                          struct vitlrp_error *err) {
     struct vitlrp_text_options given;
     TRY(text_options_read(options, &given, err));
-    if (given.threads < 0 || given.threads > POOL_MAX_THREADS) {
-        return fail(err, VITLRP_USAGE, "threads must be from 0 to %d", POOL_MAX_THREADS);
-    }
+    TRY(api_check_threads(given.threads, err));
     *out = texts->options;
     out->threads = given.threads;
     out->backend = given.backend;
@@ -207,16 +203,6 @@ enum vitlrp_status vitlrp_text_word(const struct vitlrp_text *text, size_t numbe
 
 static const struct vitlrp_rules LANGUAGE = {.attention = VITLRP_ATTENTION_ATTNLRP};
 
-static enum vitlrp_status check_rules(const struct vitlrp_rules *rules, struct vitlrp_error *err) {
-    if (word_of(WORDS_ATTENTION_RULE, rules->attention) == NULL) {
-        return fail(err, VITLRP_USAGE, "no such attention rule: %d", (int) rules->attention);
-    }
-    if (rules->attention == VITLRP_ATTENTION_SHARE) {
-        TRY(api_check_share(rules->attention_share, err));
-    }
-    return api_check_gammas(rules->gamma, rules->epsilon, false, err);
-}
-
 /* G of the text's embedding v: scale u / (|u| |v|). */
 static enum vitlrp_status make_seed(struct vitlrp_text *text, const float *embedding,
                                     struct vitlrp_error *err) {
@@ -247,7 +233,7 @@ static enum vitlrp_status explain(struct vitlrp_text *text, const float *embeddi
                                   const struct vitlrp_rules *rules,
                                   struct vitlrp_text_relevance *out, struct vitlrp_error *err) {
     const struct vitlrp_rules *chosen = rules == NULL ? &LANGUAGE : rules;
-    TRY(check_rules(chosen, err));
+    TRY(api_check_rules(chosen, err));
     TRY(run_forward(text, err));
     TRY(make_seed(text, embedding, err));
     float *tokens = mem_calloc(text->parts.token_count, sizeof *tokens);
@@ -386,7 +372,7 @@ enum vitlrp_status vitlrp_model_with_words(const struct vitlrp_model *model, int
                                            struct vitlrp_error *error) {
     struct vitlrp_text *text = NULL;
     API_NEEDS(model != NULL && words != NULL, error);
-    TRY(rules == NULL ? VITLRP_OK : check_rules(rules, error));
+    TRY(rules == NULL ? VITLRP_OK : api_check_rules(rules, error));
     TRY(open_text(model, output, options, &text, error));
     enum vitlrp_status status = run_forward(text, error);
     if (status == VITLRP_OK) {

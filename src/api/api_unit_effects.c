@@ -1,6 +1,4 @@
 /* What single hidden units do to the logits, behind checked arguments. */
-#include <math.h>
-
 #include "api/api.h"
 #include "api/handles.h"
 #include "vit/model/weights.h"
@@ -14,20 +12,6 @@ static enum vitlrp_status check_units(const struct vitlrp_model *model,
                                       struct vitlrp_error *err) {
     for (size_t i = 0; i < units->count; i++) {
         TRY(vitlrp_model_check_unit(model, &units->units[i], err));
-    }
-    return VITLRP_OK;
-}
-
-static enum vitlrp_status check_input(const struct vit_config *config,
-                                      const struct vit_attributor_options *options,
-                                      const float *input, struct vitlrp_error *err) {
-    int32_t height = options->input_height > 0 ? options->input_height : config->image_height;
-    int32_t width = options->input_width > 0 ? options->input_width : config->image_width;
-    size_t count = vit_channels(config) * (size_t) height * (size_t) width;
-    for (size_t i = 0; i < count; i++) {
-        if (!isfinite(input[i])) {
-            return fail(err, VITLRP_NUMERIC, "the input has a value that is not finite");
-        }
     }
     return VITLRP_OK;
 }
@@ -69,7 +53,8 @@ enum vitlrp_status vitlrp_unit_effects(const struct vitlrp_model *model,
     struct engine_watch watch = {.cancelled = known.observer.cancelled,
                                  .user = known.observer.user};
     TRY(open_batch(model->vit, &known, &watch, &batch, error)); /* knows the size */
-    enum vitlrp_status status = check_input(&model->vit->config, &known, input, error);
+    enum vitlrp_status status =
+        api_check_input(model->vit, known.input_height, known.input_width, input, error);
     if (status == VITLRP_OK) {
         engine_watch_begin(&watch);
         status =

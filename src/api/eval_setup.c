@@ -13,7 +13,6 @@
 #include "base/left_out.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/pool.h"
 #include "base/text.h"
 #include "base/words.h"
 #include "eval/eval_units.h"
@@ -51,9 +50,7 @@ static enum vitlrp_status check_options(const struct vitlrp_eval_options *option
     if (options->dataset == NULL) {
         return fail(err, VITLRP_USAGE, "an evaluation needs a dataset");
     }
-    if (options->threads < 0 || options->threads > POOL_MAX_THREADS) {
-        return fail(err, VITLRP_USAGE, "threads must be from 0 to %d", POOL_MAX_THREADS);
-    }
+    TRY(api_check_threads(options->threads, err));
     if (options->maps == NULL && options->map_count > 0) {
         return fail(err, VITLRP_USAGE, "folders of maps are counted, and none is there");
     }
@@ -262,7 +259,6 @@ enum vitlrp_status eval_dataset_open(const struct vitlrp_model *model,
 
 static enum vitlrp_status open_dataset(struct eval_setup *setup, struct vitlrp_error *err) {
     const struct vitlrp_eval_options *options = &setup->options;
-    const struct vitlrp_log log = {options->log.write, options->log.user};
     struct dataset_options wanted = {
         .path = options->dataset,
         .truth_path = options->truth,
@@ -278,11 +274,11 @@ static enum vitlrp_status open_dataset(struct eval_setup *setup, struct vitlrp_e
     TRY(eval_dataset_open(setup->model, &wanted, dataset, err));
     const char *plural = dataset->found == 1 ? "" : "s";
     if (wanted.shards > 1) {
-        log_message(&log, LOG_LEVEL_INFO,
+        log_message(&options->log, LOG_LEVEL_INFO,
                     "%zu image%s found, %zu in the evaluation, %zu in this shard", dataset->found,
                     plural, dataset->manifest_count, dataset->count);
     } else {
-        log_message(&log, LOG_LEVEL_INFO, "%zu image%s found, %zu in the evaluation",
+        log_message(&options->log, LOG_LEVEL_INFO, "%zu image%s found, %zu in the evaluation",
                     dataset->found, plural, dataset->count);
     }
     left_out_warn(&(struct left_out){.unread = dataset->unread.count,
@@ -294,11 +290,11 @@ static enum vitlrp_status open_dataset(struct eval_setup *setup, struct vitlrp_e
                                      .own = dataset->passed_over.own,
                                      .not_read = picture_file_not_read(&dataset->passed_over),
                                      .kinds = dataset->not_read.data},
-                  &log);
+                  &options->log);
     if (options->boxes != NULL && dataset->boxed < dataset->count) {
         size_t without = dataset->count - dataset->boxed;
-        log_message(&log, LOG_LEVEL_WARNING, "%zu of %zu images %s no box", without, dataset->count,
-                    without == 1 ? "has" : "have");
+        log_message(&options->log, LOG_LEVEL_WARNING, "%zu of %zu images %s no box", without,
+                    dataset->count, without == 1 ? "has" : "have");
     }
     return VITLRP_OK;
 }
@@ -306,12 +302,12 @@ static enum vitlrp_status open_dataset(struct eval_setup *setup, struct vitlrp_e
 /* Sets backend and precision, and says what becomes of one that there is not. */
 static enum vitlrp_status choose_arithmetic(struct eval_setup *setup, struct vitlrp_error *err) {
     const struct vitlrp_eval_options *options = &setup->options;
-    const struct vitlrp_log log = {options->log.write, options->log.user};
     enum vitlrp_precision wanted = options->precision;
     setup->evaluate.backend = options->backend == NULL ? "auto" : options->backend;
     TRY(gemm_backend_find(setup->evaluate.backend, &setup->backend, err));
     if (packs_precision(setup->backend, wanted) != wanted) {
-        log_message(&log, LOG_LEVEL_WARNING, "%s: %s has nothing faster here, so fp32 is used",
+        log_message(&options->log, LOG_LEVEL_WARNING,
+                    "%s: %s has nothing faster here, so fp32 is used",
                     word_of(WORDS_PRECISION, wanted), setup->backend->name);
     }
     return VITLRP_OK;
@@ -339,10 +335,8 @@ static enum vitlrp_status count_thread_bytes(const struct eval_setup *setup, siz
 static enum vitlrp_status choose_threads(struct eval_setup *setup, size_t at_once,
                                          struct vitlrp_error *err) {
     const struct vitlrp_eval_options *options = &setup->options;
-    const struct vitlrp_log log = {options->log.write, options->log.user};
     size_t bytes = 0;
-    size_t wanted = options->threads > 0 ? (size_t) options->threads : api_processors();
-    wanted = size_min(wanted, size_max(1, setup->dataset.count));
+    size_t wanted = size_min(api_threads(options->threads), size_max(1, setup->dataset.count));
     setup->evaluate.threads = wanted;
     if (options->max_bytes == 0) {
         return VITLRP_OK;
@@ -354,7 +348,7 @@ static enum vitlrp_status choose_threads(struct eval_setup *setup, size_t at_onc
     }
     if (options->max_bytes / bytes < wanted) {
         setup->evaluate.threads = options->max_bytes / bytes;
-        log_message(&log, LOG_LEVEL_WARNING,
+        log_message(&options->log, LOG_LEVEL_WARNING,
                     "%zu thread%s instead of %zu: each may take %zu MB of memory, of which %zu MB "
                     "are left",
                     setup->evaluate.threads, setup->evaluate.threads == 1 ? "" : "s", wanted,

@@ -49,6 +49,11 @@ enum vitlrp_status model_around(const struct vitlrp_model *base, struct vit_mode
 enum vitlrp_status model_keep_text_facts(struct vitlrp_model *model, const struct vit_model *tower,
                                          struct vitlrp_error *err);
 
+/* NUMERIC unless every value of a model input [channels, height, width] is finite. A size of 0 is
+ * the model's own. */
+enum vitlrp_status api_check_input(const struct vit_model *model, int32_t height, int32_t width,
+                                   const float *input, struct vitlrp_error *err);
+
 /* Its format may be "rgb" or "input" too. */
 struct vitlrp_image {
     struct photograph photograph;

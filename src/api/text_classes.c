@@ -9,7 +9,6 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "base/pool.h"
 #include "base/settings_json.h"
 #include "base/words.h"
 #include "vit/math/engine.h"
@@ -79,8 +78,7 @@ enum vitlrp_status text_tower_load(const struct vit_model *image,
 }
 
 struct vit_text_options text_tower_options(const struct vitlrp_text_options *options) {
-    size_t threads = options->threads > 0 ? (size_t) options->threads : api_processors();
-    return (struct vit_text_options){.threads = size_min(threads, POOL_MAX_THREADS),
+    return (struct vit_text_options){.threads = api_threads(options->threads),
                                      .backend = options->backend};
 }
 
@@ -278,9 +276,7 @@ static enum vitlrp_status make_rows(const struct vitlrp_model *image,
 
 enum vitlrp_status text_options_check(const struct vitlrp_text_options *options,
                                       struct vitlrp_error *err) {
-    if (options->threads < 0 || options->threads > POOL_MAX_THREADS) {
-        return fail(err, VITLRP_USAGE, "threads must be from 0 to %d", POOL_MAX_THREADS);
-    }
+    TRY(api_check_threads(options->threads, err));
     if (!(options->norm_eps >= 0 && options->norm_eps < 1)) {
         return fail(err, VITLRP_USAGE, "the eps of norms must be from 0, and below 1");
     }
