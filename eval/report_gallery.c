@@ -49,12 +49,8 @@ static enum vitlrp_status open_tile(const struct record_picture *picture, int32_
     double larger = fmax(whole.width, whole.height);
     int32_t width = (int32_t) lround(whole.width * pixels / larger);
     int32_t height = (int32_t) lround(whole.height * pixels / larger);
-    struct resize resize = {.width = width > 0 ? width : 1,
-                            .height = height > 0 ? height : 1,
-                            .filter = RESAMPLE_BICUBIC};
-    resize.window_width = resize.width;
-    resize.window_height = resize.height;
-    enum vitlrp_status status = image_resize(&whole, &resize, tile, err);
+    enum vitlrp_status status = image_scale(&whole, width > 0 ? width : 1, height > 0 ? height : 1,
+                                            RESAMPLE_BICUBIC, tile, err);
     image_free(&whole);
     return status;
 }

@@ -188,12 +188,7 @@ static enum vitlrp_status panes_draw(const struct image *photo, const struct hea
     struct render_look shared = *look;
     TRY(render_scale(&scaled, look, width, height, &panes->scale, err));
     shared.range = panes->scale.range;
-    struct resize resize = {.width = width,
-                            .height = height,
-                            .window_width = width,
-                            .window_height = height,
-                            .filter = RESAMPLE_BICUBIC};
-    TRY(image_resize(photo, &resize, &panes->picture[0], err));
+    TRY(image_scale(photo, width, height, RESAMPLE_BICUBIC, &panes->picture[0], err));
     TRY(render_heat(&scaled, &shared, width, height, &panes->picture[1], err));
     return look->top_percent > 0.0F
                ? region_draw(&panes->picture[0], &scaled, look, &panes->picture[2], err)

@@ -2,6 +2,7 @@
 #include "imgio/resize.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -101,4 +102,25 @@ enum vitlrp_status image_resize(const struct image *image, const struct resize *
     return resize_begins_with_rows(resize, image->width, image->height)
                ? rows_then_columns(image, resize, out, err)
                : columns_then_rows(image, resize, out, err);
+}
+
+enum vitlrp_status image_scale(const struct image *image, int32_t width, int32_t height,
+                               enum resample_filter filter, struct image *out,
+                               struct vitlrp_error *err) {
+    const struct resize whole = {.width = width,
+                                 .height = height,
+                                 .window_width = width,
+                                 .window_height = height,
+                                 .filter = filter};
+    return image_resize(image, &whole, out, err);
+}
+
+enum vitlrp_status image_shrink(const struct image *image, int32_t side,
+                                enum resample_filter filter, struct image *out,
+                                struct vitlrp_error *err) {
+    double longer = fmax(image->width, image->height);
+    double factor = fmin(1.0, side / longer);
+    int32_t width = (int32_t) fmax(1.0, round(image->width * factor));
+    int32_t height = (int32_t) fmax(1.0, round(image->height * factor));
+    return image_scale(image, width, height, filter, out, err);
 }

@@ -29,4 +29,14 @@ bool resize_begins_with_rows(const struct resize *resize, int32_t width, int32_t
 enum vitlrp_status image_resize(const struct image *image, const struct resize *resize,
                                 struct image *out, struct vitlrp_error *err);
 
+/* Likewise, of the whole picture. */
+enum vitlrp_status image_scale(const struct image *image, int32_t width, int32_t height,
+                               enum resample_filter filter, struct image *out,
+                               struct vitlrp_error *err);
+
+/* A copy whose longer side has `side` pixels, in proportion; a smaller picture keeps its size. */
+enum vitlrp_status image_shrink(const struct image *image, int32_t side,
+                                enum resample_filter filter, struct image *out,
+                                struct vitlrp_error *err);
+
 #endif

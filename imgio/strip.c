@@ -146,16 +146,6 @@ done:
     return status;
 }
 
-static enum vitlrp_status strip_enlarge(const struct image *drawn, int32_t width, int32_t height,
-                                        struct image *out, struct vitlrp_error *err) {
-    struct resize resize = {.width = width,
-                            .height = height,
-                            .window_width = width,
-                            .window_height = height,
-                            .filter = RESAMPLE_BICUBIC};
-    return image_resize(drawn, &resize, out, err);
-}
-
 int32_t strip_width(int32_t picture_width) {
     return picture_width > WIDTH_MIN ? picture_width : WIDTH_MIN;
 }
@@ -170,7 +160,8 @@ enum vitlrp_status strip_make(const struct strip *strip, int32_t picture_width, 
         *out = drawn;
         return VITLRP_OK;
     }
-    enum vitlrp_status status = strip_enlarge(&drawn, width, drawn.height * factor, out, err);
+    enum vitlrp_status status =
+        image_scale(&drawn, width, drawn.height * factor, RESAMPLE_BICUBIC, out, err);
     image_free(&drawn);
     return status;
 }

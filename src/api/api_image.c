@@ -1,5 +1,4 @@
 /* Photographs and preprocessing for vitlrp.h: imgio's functions behind checked arguments. */
-#include <math.h>
 #include <string.h>
 
 #include "api/api.h"
@@ -139,11 +138,6 @@ enum vitlrp_status vitlrp_image_from_input(const float *input, int32_t height, i
 }
 
 /* At least 1 pixel. */
-static int32_t shrunk(int32_t side, double factor) {
-    int32_t small = (int32_t) lround(side * factor);
-    return small > 0 ? small : 1;
-}
-
 enum vitlrp_status vitlrp_image_shrink(const struct vitlrp_image *image, int32_t max_side,
                                        struct vitlrp_image **small, struct vitlrp_error *error) {
     API_NEEDS(image != NULL && small != NULL, error);
@@ -151,18 +145,10 @@ enum vitlrp_status vitlrp_image_shrink(const struct vitlrp_image *image, int32_t
     if (max_side < 1) {
         return fail(error, VITLRP_USAGE, "a picture cannot have %d pixels a side", max_side);
     }
-    int32_t width = whole->pixels.width;
-    int32_t height = whole->pixels.height;
-    double factor = fmin(1.0, (double) max_side / (width > height ? width : height));
-    struct resize resize = {.width = shrunk(width, factor),
-                            .height = shrunk(height, factor),
-                            .filter = RESAMPLE_BICUBIC};
     struct photograph copy = *whole;
-    resize.window_width = resize.width;
-    resize.window_height = resize.height;
-    TRY(image_resize(&whole->pixels, &resize, &copy.pixels, error));
-    copy.width = resize.width;
-    copy.height = resize.height;
+    TRY(image_shrink(&whole->pixels, max_side, RESAMPLE_BICUBIC, &copy.pixels, error));
+    copy.width = copy.pixels.width;
+    copy.height = copy.pixels.height;
     return image_from_photograph(&copy, small, error);
 }
 
@@ -187,18 +173,13 @@ enum vitlrp_status vitlrp_preprocess_plan(const struct vitlrp_preprocess *prepro
     return VITLRP_OK;
 }
 
-/* The float input of what the model sees; NULL without memory. */
-static float *input_of(const struct vitlrp_preprocess *preprocess, const struct image *seen) {
+/* Room for a model input of that size; NULL without memory. */
+static float *new_input(const struct vitlrp_preprocess *preprocess, int32_t height, int32_t width) {
     size_t count = 0;
-    float *input = NULL;
-    if (checked_mul(&count, (size_t) seen->height, (size_t) seen->width) &&
-        checked_mul(&count, count, preprocess_channels(preprocess))) {
-        input = mem_calloc(count, sizeof *input);
-    }
-    if (input != NULL) {
-        preprocess_normalise(preprocess, seen, input);
-    }
-    return input;
+    return checked_mul(&count, (size_t) height, (size_t) width) &&
+                   checked_mul(&count, count, preprocess_channels(preprocess))
+               ? mem_calloc(count, sizeof(float))
+               : NULL;
 }
 
 /* Everything of a photograph that was loaded, which it takes over, failing or not. */
@@ -206,7 +187,10 @@ static enum vitlrp_status take_loaded(const struct vitlrp_preprocess *preprocess
                                       struct photograph_loaded *loaded,
                                       struct vitlrp_prepared *prepared, struct vitlrp_error *err) {
     struct vitlrp_image *image = NULL;
-    float *input = input_of(preprocess, &loaded->seen);
+    float *input = new_input(preprocess, loaded->seen.height, loaded->seen.width);
+    if (input != NULL) {
+        preprocess_normalise(preprocess, &loaded->seen, input);
+    }
     image_free(&loaded->seen);
     enum vitlrp_status status = image_from_photograph(&loaded->photograph, &image, err);
     if (status == VITLRP_OK && input == NULL) {
@@ -297,18 +281,12 @@ enum vitlrp_status vitlrp_image_prepare(const struct vitlrp_image *image,
                                         struct vitlrp_geometry *geometry,
                                         struct vitlrp_error *error) {
     struct preprocess_plan plan;
-    size_t count = 0;
-    float *made = NULL;
     API_NEEDS(image != NULL && preprocess != NULL && input != NULL && geometry != NULL, error);
     const struct image *upright = &image->photograph.pixels;
     TRY(make_plan(preprocess, upright->width, upright->height, &plan, error));
-    if (checked_mul(&count, (size_t) plan.geometry.input_height,
-                    (size_t) plan.geometry.input_width) &&
-        checked_mul(&count, count, preprocess_channels(preprocess))) {
-        made = mem_calloc(count, sizeof *made);
-    }
+    float *made = new_input(preprocess, plan.geometry.input_height, plan.geometry.input_width);
     if (made == NULL) {
-        return fail(error, VITLRP_NOMEM, "out of memory for a model input of %zu numbers", count);
+        return fail(error, VITLRP_NOMEM, "out of memory for a model input");
     }
     enum vitlrp_status status = photograph_input(upright, preprocess, &plan, made, error);
     if (status != VITLRP_OK) {

@@ -371,21 +371,6 @@ static enum vitlrp_status draw_and_encode(const struct vitlrp_image *image,
     return encode_overlay(photo, &heatmap, &look, &drawn, file, err);
 }
 
-/* The photograph with its longer side of `side` pixels; a smaller one keeps its size. */
-static enum vitlrp_status reduce(const struct image *photo, int32_t side, struct image *out,
-                                 struct vitlrp_error *err) {
-    double larger = photo->width > photo->height ? photo->width : photo->height;
-    double factor = larger > side ? side / larger : 1.0;
-    int32_t width = (int32_t) lround(photo->width * factor);
-    int32_t height = (int32_t) lround(photo->height * factor);
-    struct resize resize = {.width = width > 0 ? width : 1,
-                            .height = height > 0 ? height : 1,
-                            .filter = RESAMPLE_BILINEAR};
-    resize.window_width = resize.width;
-    resize.window_height = resize.height;
-    return image_resize(photo, &resize, out, err);
-}
-
 static enum vitlrp_status draw_plain(const struct image *photo, const struct heatmap *map,
                                      const struct render_look *look, enum vitlrp_style style,
                                      struct image *out, struct vitlrp_error *err) {
@@ -464,7 +449,8 @@ enum vitlrp_status vitlrp_thumbnail(const struct vitlrp_image *image, const stru
     struct bytes file = {0};
     API_NEEDS(image != NULL && data != NULL && size != NULL, error);
     API_NEEDS(map == NULL || (map->geometry != NULL && options != NULL), error);
-    TRY(reduce(&image->photograph.pixels, VITLRP_THUMBNAIL_SIDE, &small, error));
+    TRY(image_shrink(&image->photograph.pixels, VITLRP_THUMBNAIL_SIDE, RESAMPLE_BILINEAR, &small,
+                     error));
     enum vitlrp_status status =
         map == NULL ? VITLRP_OK : draw_small(image, map, options, &small, error);
     if (status == VITLRP_OK) {

@@ -1,5 +1,4 @@
 /* From an evaluation to its record. */
-#include <math.h>
 #include <string.h>
 
 #include "api/eval_setup.h"
@@ -144,13 +143,8 @@ static enum vitlrp_status make_picture(const struct eval_setup *setup,
     }
     TRY_GOTO(status, image_alloc(source->width, source->height, &pixels, err), cleanup);
     TRY_GOTO(status, preprocess_denormalise(&setup->preprocess, input, &pixels, err), cleanup);
-    double scale = fmin(1.0, RECORD_PICTURE_SIDE / fmax(source->width, source->height));
-    struct resize resize = {.width = (int32_t) fmax(1.0, round(source->width * scale)),
-                            .height = (int32_t) fmax(1.0, round(source->height * scale)),
-                            .filter = RESAMPLE_BICUBIC};
-    resize.window_width = resize.width;
-    resize.window_height = resize.height;
-    TRY_GOTO(status, image_resize(&pixels, &resize, &small, err), cleanup);
+    TRY_GOTO(status, image_shrink(&pixels, RECORD_PICTURE_SIDE, RESAMPLE_BICUBIC, &small, err),
+             cleanup);
     status = encode_jpeg(&small, NULL, jpeg, err);
 
 cleanup:
