@@ -1,24 +1,15 @@
 #include "support/attribution.h"
 
-#include <stdio.h>
-
 #include "base/mem.h"
 #include "support/golden.h"
+#include "support/load_checks.h"
 
 #include "support/unit.h"
 
 enum { MOST_METHODS = 32 };
 
 struct vit_model *parity_model(void) {
-    char path[512];
-    struct vit_model *model = NULL;
-    struct vitlrp_error err = {0};
-    snprintf(path, sizeof path, "%s/golden/parity/timm.safetensors", TEST_DATA);
-    if (vit_model_load(path, &(struct vit_load_options){.heads = PARITY_HEADS}, &model, &err) !=
-        VITLRP_OK) {
-        fail_msg("%s", err.message);
-    }
-    return model;
+    return expect_parity("timm.safetensors");
 }
 
 float *parity_input(void) {

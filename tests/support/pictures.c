@@ -64,6 +64,24 @@ void picture_assert_refused(const void *data, size_t size, enum vitlrp_status st
     }
 }
 
+void picture_assert_sound(const void *data, size_t size) {
+    struct vitlrp_error err = {0};
+    struct decoded decoded = {0};
+    enum vitlrp_status status = picture_decode(data, size, &decoded, &err);
+    if (status == VITLRP_OK) {
+        assert_true(decoded.image.rgb != NULL && decoded.image.width > 0 &&
+                    decoded.image.height > 0);
+        assert_in_range(decoded.orientation, 1, 8);
+    } else {
+        assert_true(status == VITLRP_FORMAT || status == VITLRP_UNSUPPORTED ||
+                    status == VITLRP_LIMIT);
+        assert_int_equal(err.status, status);
+        assert_true(err.message[0] != '\0' && strchr(err.message, '\n') == NULL);
+        assert_null(decoded.image.rgb);
+    }
+    image_free(&decoded.image);
+}
+
 struct bytes golden_picture_read(const char *name) {
     char path[512];
     struct bytes bytes;
@@ -101,13 +119,11 @@ void golden_pictures_damage(const struct golden_picture *pictures, size_t count,
         for (int round = 0; round < rounds; round++) {
             size_t size = round % 2 == 0 ? bytes.size : 12 + test_below(&random, bytes.size - 12);
             uint8_t *changed = test_malloc(size);
-            struct decoded decoded = {0};
             memcpy(changed, bytes.data, size);
             for (size_t k = test_below(&random, 4) + 1; k > 0; k--) {
                 changed[test_below(&random, size)] = (uint8_t) test_below(&random, 256);
             }
-            (void) picture_decode(changed, size, &decoded, NULL);
-            image_free(&decoded.image);
+            picture_assert_sound(changed, size);
             test_free(changed);
         }
         bytes_free(&bytes);

@@ -30,6 +30,10 @@ void picture_assert_decodes(const void *data, size_t size, const char *format, c
 void picture_assert_refused(const void *data, size_t size, enum vitlrp_status status,
                             const char *part);
 
+/* Decodes bytes of which anything may come: a picture, or a status with a message of one line. What
+ * is read beyond them the sanitizers and valgrind see. */
+void picture_assert_sound(const void *data, size_t size);
+
 /* A file of golden/pictures, and what Pillow makes of it. */
 struct golden_picture {
     const char *name;
@@ -45,8 +49,8 @@ struct bytes golden_picture_read(const char *name);
 void golden_pictures_assert(const char *format, const struct golden_picture *pictures,
                             size_t count);
 
-/* Decodes each file so many times with changed bytes, half of the times cut too: whatever comes
- * out, sanitizers and valgrind must have nothing to say. */
+/* picture_assert_sound of each file, so many times with changed bytes, half of the times cut too.
+ */
 void golden_pictures_damage(const struct golden_picture *pictures, size_t count, int rounds);
 
 #endif

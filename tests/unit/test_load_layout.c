@@ -155,6 +155,21 @@ static void test_optional_parts(void **unused) {
     vit_model_free(model);
 }
 
+/* A grid of one patch is a square too. */
+static void test_one_patch(void **unused) {
+    struct vit_config config = small_config();
+    struct pth_list list;
+    struct bytes bytes;
+    (void) unused;
+    pth_timm(&list, &config);
+    pth_reshape(&list, "pos_embed", 1, 2, 8, 0);
+    safetensors_make(&list, "F32", NULL, &bytes);
+    struct vit_model *model = expect_loaded_free(&bytes, 2);
+    assert_int_equal(model->config.grid_height, 1);
+    assert_int_equal(model->config.grid_width, 1);
+    vit_model_free(model);
+}
+
 /* LayerScale, in timm's naming and in DeiT's: an operation of its own where it is there, 1 in the
  * blocks that lack it. */
 static void test_layer_scale(void **unused) {
@@ -442,15 +457,12 @@ static void test_ignored_tensors(void **unused) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_edited_models),
-                                       cmocka_unit_test(test_other_networks),
-                                       cmocka_unit_test(test_optional_parts),
-                                       cmocka_unit_test(test_layer_scale),
-                                       cmocka_unit_test(test_metadata),
-                                       cmocka_unit_test(test_f04_huge_patches),
-                                       cmocka_unit_test(test_heads),
-                                       cmocka_unit_test(test_folders),
-                                       cmocka_unit_test(test_pooler_is_left_out),
-                                       cmocka_unit_test(test_ignored_tensors)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_edited_models),    cmocka_unit_test(test_other_networks),
+        cmocka_unit_test(test_optional_parts),   cmocka_unit_test(test_one_patch),
+        cmocka_unit_test(test_layer_scale),      cmocka_unit_test(test_metadata),
+        cmocka_unit_test(test_f04_huge_patches), cmocka_unit_test(test_heads),
+        cmocka_unit_test(test_folders),          cmocka_unit_test(test_pooler_is_left_out),
+        cmocka_unit_test(test_ignored_tensors)};
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }

@@ -275,6 +275,7 @@ static const struct pickle_case BAD_PICKLES[] = {
     {PICKLE("\x80\x04\x8D\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFF."), VITLRP_FORMAT, "truncated"},
     {PICKLE("\x80\x04\x95\xFF\xFF\xFF\xFF\xFF\xFF\xFF\x7F."), VITLRP_FORMAT, "frame"},
     {PICKLE("\x80\x02\x8B\xFF\xFF\xFF\xFF."), VITLRP_FORMAT, "truncated"},
+    {PICKLE("\x80\x02G."), VITLRP_FORMAT, "truncated"},
     {PICKLE("\x80\x02]q\x00h\x00"
             "ah\x00"
             "a."),
@@ -436,6 +437,22 @@ static void test_legacy_damage(void **unused) {
     bytes_free(&bytes);
 }
 
+/* The last of the 44 storages, whose key is the last 16 bytes of the list of keys, is in neither
+ * the list nor the file; a tensor is in it nevertheless. */
+static void test_legacy_without_a_storage(void **unused) {
+    enum { KEY = 6077, KEY_SIZE = 16, STORAGE_SIZE = 8 + 4 * 4096 };
+    struct bytes bytes;
+    struct vitlrp_error err = {0};
+    (void) unused;
+    assert_int_equal(file_read(TEST_DATA "/golden/parity/torchvision_legacy_container.pth",
+                               (size_t) 1 << 24, &bytes, &err),
+                     VITLRP_OK);
+    bytes.size -= STORAGE_SIZE;
+    memmove(bytes.data + KEY, bytes.data + KEY + KEY_SIZE, bytes.size - KEY - KEY_SIZE);
+    bytes.size -= KEY_SIZE;
+    expect_refused_free(&bytes, VITLRP_FORMAT, "its storage is missing in the file");
+}
+
 static void test_truncated_archive(void **unused) {
     (void) unused;
     struct vit_config config = small_config();
@@ -455,11 +472,17 @@ static void test_truncated_archive(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused_archives), cmocka_unit_test(test_accepted_archives),
-        cmocka_unit_test(test_archive_in_parts), cmocka_unit_test(test_shared_storage),
-        cmocka_unit_test(test_refused_pickles),  cmocka_unit_test(test_pickle_limits),
-        cmocka_unit_test(test_values),           cmocka_unit_test(test_sizes_and_memory),
-        cmocka_unit_test(test_legacy_damage),    cmocka_unit_test(test_truncated_archive),
+        cmocka_unit_test(test_refused_archives),
+        cmocka_unit_test(test_accepted_archives),
+        cmocka_unit_test(test_archive_in_parts),
+        cmocka_unit_test(test_shared_storage),
+        cmocka_unit_test(test_refused_pickles),
+        cmocka_unit_test(test_pickle_limits),
+        cmocka_unit_test(test_values),
+        cmocka_unit_test(test_sizes_and_memory),
+        cmocka_unit_test(test_legacy_damage),
+        cmocka_unit_test(test_legacy_without_a_storage),
+        cmocka_unit_test(test_truncated_archive),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,23 +7,13 @@
 #include "base/json.h"
 #include "base/mem.h"
 #include "support/golden.h"
+#include "support/load_checks.h"
 #include "vit/math/gemm.h"
 #include "vit/program/session.h"
 
 #include "support/unit.h"
 
 enum { TOKENS = 17, DIM = 32, MLP = 128, CLASSES = 10, INPUT = 3 * 32 * 32, PATCHES = 16 };
-
-static struct vit_model *load(const char *file) {
-    char path[512];
-    struct vit_model *model = NULL;
-    struct vitlrp_error err = {0};
-    snprintf(path, sizeof path, "%s/golden/parity/%s", TEST_DATA, file);
-    if (vit_model_load(path, &(struct vit_load_options){.heads = 4}, &model, &err) != VITLRP_OK) {
-        fail_msg("%s", err.message);
-    }
-    return model;
-}
 
 static struct vit_session *open_session_with(const struct vit_model *model,
                                              const struct vit_session_options *options) {
@@ -77,7 +67,7 @@ static void test_logits_of_every_file(void **unused) {
                  {"timm_bf16.safetensors", 2e-2}};
     (void) unused;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        struct vit_model *model = load(cases[i].file);
+        struct vit_model *model = expect_parity(cases[i].file);
         double error = logits_error(model, 1);
         if (error > cases[i].tolerance) {
             fail_msg("%s: logits off by %g", cases[i].file, error);
@@ -89,7 +79,7 @@ static void test_logits_of_every_file(void **unused) {
 /* The suite can fail: one flipped weight turns parity red. */
 static void test_a_flipped_weight_is_seen(void **unused) {
     (void) unused;
-    struct vit_model *model = load("timm.safetensors");
+    struct vit_model *model = expect_parity("timm.safetensors");
     size_t at = (size_t) (model->weights.blocks[1].fc1_weight - model->storage) + 5;
     model->storage[at] = -model->storage[at] - 0.5F;
     assert_true(logits_error(model, 1) > 1e-4);
@@ -104,7 +94,7 @@ static void test_block_outputs(void **unused) {
     float output[TOKENS * DIM];
     struct vitlrp_error err;
     (void) unused;
-    struct vit_model *model = load("torchvision.pth");
+    struct vit_model *model = expect_parity("torchvision.pth");
     struct vit_session *session = open_session(model, 2, true);
     run_forward(session, logits);
     for (int32_t block = -1; block < 3; block++) {
@@ -214,7 +204,7 @@ static void check_all_cases(const struct vit_session_options *options, double to
     size_t checked = 0;
     snprintf(path, sizeof path, "%s/golden/parity/expected.json", TEST_DATA);
     assert_int_equal(json_read_object(path, (size_t) 1 << 20, &expected, &err), VITLRP_OK);
-    struct vit_model *model = load("timm.safetensors");
+    struct vit_model *model = expect_parity("timm.safetensors");
     struct vit_session *session = open_session_with(model, options);
     run_forward(session, logits);
     json_object_foreach(json_object_get(expected, "cases"), name, description) {
@@ -283,7 +273,7 @@ static void test_gamma_infinity_is_the_limit(void **unused) {
     float logits[CLASSES];
     struct vitlrp_error err = {0};
     (void) unused;
-    struct vit_model *model = load("timm.safetensors");
+    struct vit_model *model = expect_parity("timm.safetensors");
     struct vit_session *session = open_session(model, 1, false);
     run_forward(session, logits);
     for (size_t i = 0; i < 3; i++) {
@@ -307,7 +297,7 @@ static void test_input_x_gradient(void **unused) {
     float logits[CLASSES];
     struct vitlrp_error err = {0};
     (void) unused;
-    struct vit_model *model = load("timm.safetensors");
+    struct vit_model *model = expect_parity("timm.safetensors");
     struct vit_session *session = open_session(model, 1, false);
     run_forward(session, logits);
     struct vit_relevance relevance = {.pixels = pixels, .input_g = input_g};
@@ -334,7 +324,7 @@ static void test_same_input_same_bits(void **unused) {
     struct vitlrp_rules rules = {
         VITLRP_ATTENTION_ATTNLRP, {0.25F, 0.1F, 0.1F, 0.05F, 0.05F, 0.05F}, 0.0F, 0.0F};
     (void) unused;
-    struct vit_model *model = load("timm.safetensors");
+    struct vit_model *model = expect_parity("timm.safetensors");
     for (size_t i = 0; i < 2; i++) {
         struct vit_session *session = open_session(model, 2, false);
         for (size_t repeat = 0; repeat <= i; repeat++) {
@@ -359,7 +349,7 @@ static void test_kept_totals_change_nothing(void **unused) {
     struct vitlrp_error err = {0};
     struct vit_session *sessions[2] = {NULL, NULL};
     (void) unused;
-    struct vit_model *model = load("timm.safetensors");
+    struct vit_model *model = expect_parity("timm.safetensors");
     float *input = golden_read("parity/input.npy", 3, INPUT);
     for (size_t i = 0; i < 2; i++) {
         struct vit_session_options options = {
@@ -395,7 +385,7 @@ static void test_requests_out_of_range_are_refused(void **unused) {
     struct vitlrp_rules rules = {0};
     struct vit_relevance relevance = {.pixels = pixels};
     (void) unused;
-    struct vit_model *model = load("timm.safetensors");
+    struct vit_model *model = expect_parity("timm.safetensors");
     struct vit_session *session = open_session(model, 1, false);
     struct vitlrp_target target = {0, 1.0F};
     assert_int_equal(vit_relevance(session, &target, 1, &rules, &relevance, &err), VITLRP_USAGE);

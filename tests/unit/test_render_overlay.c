@@ -102,6 +102,33 @@ static void test_unseen_is_marked(void **state) {
     image_free(&photo);
 }
 
+/* What the model did not see of a photograph is that photograph, dark and grey: two fifths of each
+ * pixel's brightness, and lines that are brighter by 18. */
+static void test_unseen_keeps_the_photograph(void **state) {
+    (void) state;
+    float values[16] = {1.0F};
+    struct heatmap map = centred_map(values);
+    struct render_look look = make_look("bwr");
+    struct image photo = make_photo(WIDTH, HEIGHT);
+    struct image out;
+    int lines = 0;
+    assert_int_equal(render_overlay(&photo, &map, &look, &out, NULL), VITLRP_OK);
+    for (int32_t i = 0; i < WIDTH * HEIGHT; i++) {
+        const uint8_t *from = pixel_at(&photo, i % WIDTH, i / WIDTH);
+        const uint8_t *pixel = pixel_at(&out, i % WIDTH, i / WIDTH);
+        if (i % WIDTH < 16 || i % WIDTH >= 80) {
+            double grey = 0.299 * from[0] + 0.587 * from[1] + 0.114 * from[2];
+            double added = pixel[0] - 0.4 * grey;
+            bool on_line = added > 35.0;
+            assert_true(is_grey(pixel) && fabs(added - (on_line ? 44.0 : 26.0)) <= 1.5);
+            lines += on_line ? 1 : 0;
+        }
+    }
+    assert_in_range(lines, 1, 16 * HEIGHT);
+    image_free(&out);
+    image_free(&photo);
+}
+
 /* The colours of the least and the largest of the values 1 to 4, and the scale. */
 static struct render_scale draw_one_to_four(const char *colormap, enum vitlrp_map_kind kind,
                                             int32_t *least, int32_t *largest) {
@@ -418,6 +445,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hot_patch_lands_exactly),
         cmocka_unit_test(test_unseen_is_marked),
+        cmocka_unit_test(test_unseen_keeps_the_photograph),
         cmocka_unit_test(test_range_follows_the_kind_of_map),
         cmocka_unit_test(test_given_range_is_shared_and_clips),
         cmocka_unit_test(test_zero_map),

@@ -1,12 +1,17 @@
 /* Text and panels: line breaking, odd characters, clipping, and layouts of odd photographs. */
+#define _POSIX_C_SOURCE 200809L
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "imgio/canvas.h"
 #include "imgio/font.h"
 #include "imgio/panel.h"
+#include "imgio/shaper.h"
 #include "imgio/strip.h"
+#include "support/scratch.h"
 
 #include "support/unit.h"
 
@@ -21,6 +26,26 @@ static struct image make_canvas(int32_t width, int32_t height) {
 
 static int32_t measure(const struct font *font, const char *text) {
     return font_measure(font, text, strlen(text));
+}
+
+/* Pango ends a process in which it finds no font, so there is no shaper then. In a child, since
+ * fontconfig reads its settings once. */
+static void test_no_font_no_shaper(void **state) {
+    (void) state;
+    struct scratch scratch = scratch_open();
+    char path[256];
+    int status = 0;
+    scratch_text(&scratch, "none.conf", "<fontconfig></fontconfig>");
+    scratch_path(&scratch, "none.conf", path, sizeof path);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        _exit(setenv("FONTCONFIG_FILE", path, 1) == 0 && shaper_open() == NULL ? 0 : 1);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status));
+    assert_int_equal(WEXITSTATUS(status), 0);
+    scratch_close(&scratch);
 }
 
 static void test_font_measures(void **state) {
@@ -85,16 +110,26 @@ static void test_font_draws_inside_its_box(void **state) {
     image_free(&image);
 }
 
+/* A canvas shows of a text what a larger one shows there. */
 static void test_font_clips(void **state) {
     (void) state;
+    enum { LEFT = 80, TOP = 60 };
     struct font font = font_open(FONT_BOLD);
-    struct image image = make_canvas(9, 7);
     for (int32_t y = -30; y < 40; y += 3) {
         for (int32_t x = -60; x < 30; x += 3) {
-            font_draw(&font, &image, &(struct font_pen){x, y, black}, "W\xC3\x85y@", 6);
+            struct image image = make_canvas(9, 7);
+            struct image large = make_canvas(9 + 2 * LEFT, 7 + 2 * TOP);
+            font_draw(&font, &image, &(struct font_pen){x, y, black}, "W\xC3\x85y@", 5);
+            font_draw(&font, &large, &(struct font_pen){LEFT + x, TOP + y, black}, "W\xC3\x85y@",
+                      5);
+            for (int32_t row = 0; row < image.height; row++) {
+                const uint8_t *seen = large.rgb + 3 * ((TOP + row) * large.width + LEFT);
+                assert_memory_equal(image.rgb + 3 * row * image.width, seen, 3 * 9);
+            }
+            image_free(&image);
+            image_free(&large);
         }
     }
-    image_free(&image);
 }
 
 static void assert_line(const char *text, int32_t width, const char *line, const char *rest) {
@@ -279,6 +314,7 @@ static void test_colorbar_labels(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_no_font_no_shaper), /* first: others may load fonts */
         cmocka_unit_test(test_font_measures),
         cmocka_unit_test(test_font_spells),
         cmocka_unit_test(test_font_draws_inside_its_box),

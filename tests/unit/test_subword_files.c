@@ -135,6 +135,9 @@ static void test_refused_models(void **state) {
     model = good_model(UNIGRAM);
     proto_bytes(&model, 2, "\x1A\x01x", 3); /* a model type that is a string */
     refuse(&model, VITLRP_FORMAT, "not of its type");
+    model = good_model(UNIGRAM);
+    proto_bytes(&model, 3, "\x1A\x01x", 3); /* add_dummy_prefix that is a string */
+    refuse(&model, VITLRP_FORMAT, "not of its type");
     model = new_text();
     proto_piece(&model, "</s>", 0.0F, 3);
     refuse(&model, VITLRP_FORMAT, "no normal piece");
@@ -355,6 +358,10 @@ static void test_refused_steps(void **state) {
                 VITLRP_UNSUPPORTED, "Metaspace");
     refuse_step("{\"type\":\"Split\",\"pattern\":{\"String\":\" \"},\"behavior\":\"Removed\"}",
                 VITLRP_UNSUPPORTED, "Split");
+    refuse_step("{\"type\":\"Split\",\"pattern\":{\"String\":\" \"},"
+                "\"behavior\":\"MergedWithPrevious\",\"invert\":true}",
+                VITLRP_UNSUPPORTED, "Split");
+    refuse_step("{\"type\":\"Prepend\"}", VITLRP_UNSUPPORTED, "Prepend");
     refuse_step("{\"type\":\"Strip\",\"strip_left\":1}", VITLRP_UNSUPPORTED, "Strip");
     refuse_step("{\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AA==\"}", VITLRP_FORMAT,
                 "charsmap");
