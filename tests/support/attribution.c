@@ -46,6 +46,19 @@ void attributor_see(struct vit_attributor *attributor, const struct vit_model *m
     mem_free(logits);
 }
 
+struct attribution attribution_open(const struct vit_method *method, size_t threads) {
+    struct attribution attribution = {.model = parity_model(), .input = parity_input()};
+    attribution.attributor = attributor_for(attribution.model, method, threads);
+    attributor_see(attribution.attributor, attribution.model, attribution.input);
+    return attribution;
+}
+
+void attribution_close(struct attribution *attribution) {
+    vit_attributor_close(attribution->attributor);
+    mem_free(attribution->input);
+    vit_model_free(attribution->model);
+}
+
 struct vitlrp_method_options defaults_of(const char *method) {
     struct vitlrp_method_options options;
     vit_method_defaults(vit_method_find(method), &options);
@@ -67,4 +80,13 @@ void attribute_class(struct vit_attributor *attributor, const char *method, cons
     if (vit_attributor_run(attributor, vit_method_find(method), &request, &err) != VITLRP_OK) {
         fail_msg("%s: %s", method, err.message);
     }
+}
+
+void attribute_alone(const struct vit_model *model, const char *method, const float *input,
+                     int32_t output, const struct vitlrp_method_options *options, float *patches,
+                     float *pixels) {
+    struct vit_attributor *attributor = attributor_for(model, vit_method_find(method), 1);
+    attributor_see(attributor, model, input);
+    attribute_class(attributor, method, input, output, options, patches, pixels);
+    vit_attributor_close(attributor);
 }

@@ -27,12 +27,28 @@ float *parity_input(void);
 struct vit_attributor *attributor_for(const struct vit_model *model,
                                       const struct vit_method *method, size_t threads);
 
+/* The model and the input of golden/parity, seen by an attributor. */
+struct attribution {
+    struct vit_model *model;
+    float *input;
+    struct vit_attributor *attributor;
+};
+
+/* With an attributor for some methods, as attributor_for. Owned: attribution_close. */
+struct attribution attribution_open(const struct vit_method *method, size_t threads);
+void attribution_close(struct attribution *attribution);
+
 /* The forward pass of an input, whose logits nobody wants. */
 void attributor_see(struct vit_attributor *attributor, const struct vit_model *model,
                     const float *input);
 
 /* One method for one class, with its defaults where options is NULL. Fails the test if it fails. */
 void attribute_class(struct vit_attributor *attributor, const char *method, const float *input,
+                     int32_t output, const struct vitlrp_method_options *options, float *patches,
+                     float *pixels);
+
+/* As attribute_class, with an attributor of its own. */
+void attribute_alone(const struct vit_model *model, const char *method, const float *input,
                      int32_t output, const struct vitlrp_method_options *options, float *patches,
                      float *pixels);
 

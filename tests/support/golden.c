@@ -1,7 +1,11 @@
+#define _POSIX_C_SOURCE 200809L
 #include "support/golden.h"
 
+#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "base/npy.h"
 
@@ -22,6 +26,25 @@ float *golden_read(const char *path, size_t rank, size_t count) {
     }
     assert_int_equal(elements, count);
     return data;
+}
+
+size_t golden_each(const char *folder, void (*visit)(const char *name)) {
+    char path[512];
+    struct dirent **entries = NULL;
+    size_t visited = 0;
+    snprintf(path, sizeof path, "%s/golden/%s", TEST_DATA, folder);
+    int count = scandir(path, &entries, NULL, alphasort);
+    assert_true(count > 0);
+    for (int i = 0; i < count; i++) {
+        const char *name = entries[i]->d_name;
+        if (name[0] != '.' && strcmp(name, "README.md") != 0) {
+            visit(name);
+            visited++;
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    return visited;
 }
 
 double relative_error(const float *a, const float *b, size_t count) {

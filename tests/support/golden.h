@@ -8,6 +8,10 @@
  * otherwise. Owned: mem_free. */
 float *golden_read(const char *path, size_t rank, size_t count);
 
+/* Calls `visit` with the name of each case of TEST_DATA/golden/<folder>, in the order of the names;
+ * a README.md is none. Returns how many there are. */
+size_t golden_each(const char *folder, void (*visit)(const char *name));
+
 /* ||a - b|| / ||b||, in double. */
 double relative_error(const float *a, const float *b, size_t count);
 

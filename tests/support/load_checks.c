@@ -25,6 +25,14 @@ struct vit_config small_config(void) {
                                .layer_norm_eps = 1e-6F};
 }
 
+void safetensors_write(const struct scratch *scratch, const char *name,
+                       const struct pth_list *list) {
+    struct bytes bytes;
+    safetensors_make(list, "F32", NULL, &bytes);
+    scratch_write(scratch, name, bytes.data, bytes.size);
+    bytes_free(&bytes);
+}
+
 struct vit_model *expect_loaded(const struct bytes *bytes, int32_t heads) {
     struct vit_model *model = NULL;
     struct vitlrp_error err = {0};

@@ -5,10 +5,15 @@
 #include "base/file.h"
 #include "base/status.h"
 #include "support/pth_writer.h"
+#include "support/scratch.h"
 #include "vit/model/model.h"
 
 /* A ViT of two blocks: input 8, patch 4, dim 8, 2 heads, MLP 16, 3 classes. */
 struct vit_config small_config(void);
+
+/* A file of these tensors, of "F32" elements, in the scratch folder. */
+void safetensors_write(const struct scratch *scratch, const char *name,
+                       const struct pth_list *list);
 
 /* Loads the bytes with so many heads; fails the test with the message if that fails. Owned:
  * vit_model_free. */

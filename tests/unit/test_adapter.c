@@ -7,7 +7,6 @@
 #include "base/file.h"
 #include "base/sha256.h"
 #include "support/load_checks.h"
-#include "support/scratch.h"
 #include "vit/model/weights.h"
 #include "vitlrp.h"
 
@@ -21,24 +20,16 @@ enum { DIM = 8, MLP = 16, RANK = 2 };
     "\"rank_pattern\": {}, \"layer_replication\": null, \"eva_config\": [], "                      \
     "\"init_lora_weights\": true"
 
-static void write_list(const struct scratch *scratch, const char *name,
-                       const struct pth_list *list) {
-    struct bytes bytes;
-    safetensors_make(list, "F32", NULL, &bytes);
-    scratch_write(scratch, name, bytes.data, bytes.size);
-    bytes_free(&bytes);
-}
-
 /* A model of two blocks, and an adapter of one layer. */
 static void write_files(const struct scratch *scratch, struct pth_list *adapter) {
     static struct pth_list model;
     struct vit_config config = small_config();
     pth_timm(&model, &config);
-    write_list(scratch, "model.safetensors", &model);
+    safetensors_write(scratch, "model.safetensors", &model);
     adapter->count = 0;
     pth_add(adapter, LAYER ".lora_A.weight", RANK, DIM, 0, 0);
     pth_add(adapter, LAYER ".lora_B.weight", DIM, RANK, 0, 0);
-    write_list(scratch, "lora/adapter_model.safetensors", adapter);
+    safetensors_write(scratch, "lora/adapter_model.safetensors", adapter);
 }
 
 static enum vitlrp_status load(const struct scratch *scratch, bool adapted,
@@ -152,17 +143,17 @@ static void test_factors_that_are_refused(void **unused) {
     write_files(&scratch, &adapter);
     scratch_text(&scratch, "lora/adapter_config.json", "{" PLAIN_KEYS ", \"lora_alpha\": 6}");
     pth_reshape(&adapter, LAYER ".lora_A.weight", RANK + 1, DIM, 0, 0);
-    write_list(&scratch, "lora/adapter_model.safetensors", &adapter);
+    safetensors_write(&scratch, "lora/adapter_model.safetensors", &adapter);
     expect_refusal(&scratch, VITLRP_MISMATCH, "do not fit");
     pth_reshape(&adapter, LAYER ".lora_A.weight", RANK, DIM + 1, 0, 0);
-    write_list(&scratch, "lora/adapter_model.safetensors", &adapter);
+    safetensors_write(&scratch, "lora/adapter_model.safetensors", &adapter);
     expect_refusal(&scratch, VITLRP_MISMATCH, "do not fit");
     pth_reshape(&adapter, LAYER ".lora_A.weight", RANK, DIM, 0, 0);
     pth_reshape(&adapter, LAYER ".lora_B.weight", DIM + 1, RANK, 0, 0);
-    write_list(&scratch, "lora/adapter_model.safetensors", &adapter);
+    safetensors_write(&scratch, "lora/adapter_model.safetensors", &adapter);
     expect_refusal(&scratch, VITLRP_MISMATCH, "do not fit");
     pth_remove(&adapter, LAYER ".lora_B.weight");
-    write_list(&scratch, "lora/adapter_model.safetensors", &adapter);
+    safetensors_write(&scratch, "lora/adapter_model.safetensors", &adapter);
     expect_refusal(&scratch, VITLRP_MISMATCH, "");
     scratch_close(&scratch);
 }

@@ -1,11 +1,7 @@
 /* Models of forms that the zoo does not hold (golden/architectures): their logits are those of the
  * library that wrote them, and every relevance is somewhere. */
-#define _DEFAULT_SOURCE
-#include <dirent.h>
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "base/mem.h"
 #include "support/golden.h"
@@ -94,21 +90,8 @@ static void check_case(const char *name) {
 }
 
 static void test_every_case(void **unused) {
-    struct dirent **entries = NULL;
-    size_t checked = 0;
     (void) unused;
-    int count = scandir(TEST_DATA "/golden/" FOLDER, &entries, NULL, alphasort);
-    assert_true(count > 0);
-    for (int i = 0; i < count; i++) {
-        const char *name = entries[i]->d_name;
-        if (name[0] != '.' && strcmp(name, "README.md") != 0) {
-            check_case(name);
-            checked++;
-        }
-        free(entries[i]);
-    }
-    free(entries);
-    assert_int_equal(checked, 13);
+    assert_int_equal(golden_each(FOLDER, check_case), 13);
 }
 
 int main(void) {

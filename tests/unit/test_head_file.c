@@ -2,21 +2,11 @@
 #include <string.h>
 
 #include "support/load_checks.h"
-#include "support/scratch.h"
 #include "vit/model/weights.h"
 
 #include "support/unit.h"
 
 enum { DIM = 8, CLASSES = 4 };
-
-/* A file with the tensors of the list in the scratch folder. */
-static void write_list(const struct scratch *scratch, const char *name,
-                       const struct pth_list *list) {
-    struct bytes bytes;
-    safetensors_make(list, "F32", NULL, &bytes);
-    scratch_write(scratch, name, bytes.data, bytes.size);
-    bytes_free(&bytes);
-}
 
 /* Loads a small model with that head; `blocks` of them. */
 static enum vitlrp_status load_with(const struct scratch *scratch, const struct pth_list *head,
@@ -29,7 +19,7 @@ static enum vitlrp_status load_with(const struct scratch *scratch, const struct 
     config.depth = blocks;
     pth_timm(&list, &config);
     safetensors_make(&list, "F32", NULL, &bytes);
-    write_list(scratch, "head.file", head);
+    safetensors_write(scratch, "head.file", head);
     scratch_path(scratch, "head.file", path, sizeof path);
     const struct vit_load_options options = {.heads = 2, .head = path};
     enum vitlrp_status status =

@@ -73,10 +73,7 @@ static void test_golden_maps(void **unused) {
     float patches[PARITY_PATCHES];
     float pixels[PARITY_INPUT];
     (void) unused;
-    struct vit_model *model = parity_model();
-    float *input = parity_input();
-    struct vit_attributor *attributor = attributor_for(model, NULL, 2);
-    attributor_see(attributor, model, input);
+    struct attribution seen = attribution_open(NULL, 2);
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
         struct vitlrp_method_options options = defaults_of(CASES[i].method);
         options.head_fusion = CASES[i].fusion;
@@ -85,8 +82,8 @@ static void test_golden_maps(void **unused) {
         if (CASES[i].share > 0.0F) {
             attention_share_set(&options.rules, CASES[i].share);
         }
-        attribute_class(attributor, CASES[i].method, input, PARITY_TARGET, &options, patches,
-                        CASES[i].pixels ? pixels : NULL);
+        attribute_class(seen.attributor, CASES[i].method, seen.input, PARITY_TARGET, &options,
+                        patches, CASES[i].pixels ? pixels : NULL);
         double error = error_of("patches", CASES[i].file, 1, patches, PARITY_PATCHES);
         double pixel_error =
             CASES[i].pixels ? error_of("relevance", CASES[i].file, 3, pixels, PARITY_INPUT) : 0.0;
@@ -95,33 +92,26 @@ static void test_golden_maps(void **unused) {
                      pixel_error);
         }
     }
-    vit_attributor_close(attributor);
-    mem_free(input);
-    vit_model_free(model);
+    attribution_close(&seen);
 }
 
 /* The comparison can fail: another class gives another map, unless the method ignores it. */
 static void test_other_class_other_map(void **unused) {
     float maps[2][PARITY_PATCHES];
     (void) unused;
-    struct vit_model *model = parity_model();
-    float *input = parity_input();
-    struct vit_attributor *attributor = attributor_for(model, NULL, 1);
-    attributor_see(attributor, model, input);
+    struct attribution seen = attribution_open(NULL, 1);
     for (size_t i = 0; i < vit_method_count(); i++) {
         const struct vit_method *method = vit_method_at(i);
         for (int32_t k = 0; k < 2; k++) {
-            attribute_class(attributor, method->name, input, k == 0 ? PARITY_TARGET : 1, NULL,
-                            maps[k], NULL);
+            attribute_class(seen.attributor, method->name, seen.input, k == 0 ? PARITY_TARGET : 1,
+                            NULL, maps[k], NULL);
         }
         bool same = memcmp(maps[0], maps[1], sizeof maps[0]) == 0;
         if (same != method->ignores_class) {
             fail_msg("%s: the maps of two classes %s", method->name, same ? "agree" : "differ");
         }
     }
-    vit_attributor_close(attributor);
-    mem_free(input);
-    vit_model_free(model);
+    attribution_close(&seen);
 }
 
 /* A pixel map sums to the patch map, whatever the method. */
@@ -129,17 +119,15 @@ static void test_pixels_sum_to_patches(void **unused) {
     float patches[PARITY_PATCHES];
     float pixels[PARITY_INPUT];
     (void) unused;
-    struct vit_model *model = parity_model();
-    float *input = parity_input();
-    struct vit_attributor *attributor = attributor_for(model, NULL, 1);
-    attributor_see(attributor, model, input);
+    struct attribution seen = attribution_open(NULL, 1);
     for (size_t i = 0; i < vit_method_count(); i++) {
         const struct vit_method *method = vit_method_at(i);
         double sums[PARITY_PATCHES] = {0.0};
         if (!method->has_pixels) {
             continue;
         }
-        attribute_class(attributor, method->name, input, PARITY_TARGET, NULL, patches, pixels);
+        attribute_class(seen.attributor, method->name, seen.input, PARITY_TARGET, NULL, patches,
+                        pixels);
         for (size_t p = 0; p < PARITY_INPUT; p++) {
             sums[p / 32 % 32 / 8 * 4 + p % 32 / 8] += pixels[p];
         }
@@ -147,9 +135,7 @@ static void test_pixels_sum_to_patches(void **unused) {
             assert_true(fabs(sums[p] - patches[p]) < 1e-4 * (fabs(patches[p]) + 0.01));
         }
     }
-    vit_attributor_close(attributor);
-    mem_free(input);
-    vit_model_free(model);
+    attribution_close(&seen);
 }
 
 /* An explained difference of logits, through the table. */
@@ -159,23 +145,18 @@ static void test_contrast(void **unused) {
     const struct vitlrp_target targets[2] = {{PARITY_TARGET, 1.0F}, {1, -1.0F}};
     struct vitlrp_error err = {0};
     (void) unused;
-    struct vit_model *model = parity_model();
-    float *input = parity_input();
-    struct vit_attributor *attributor = attributor_for(model, vit_method_find("attnlrp"), 1);
+    struct attribution seen = attribution_open(vit_method_find("attnlrp"), 1);
     struct vitlrp_method_options options = defaults_of("attnlrp");
-    struct vit_method_request request = {.input = input,
+    struct vit_method_request request = {.input = seen.input,
                                          .targets = targets,
                                          .target_count = 2,
                                          .options = &options,
                                          .patches = patches,
                                          .pixels = pixels};
-    attributor_see(attributor, model, input);
-    assert_int_equal(vit_attributor_run(attributor, vit_method_find("attnlrp"), &request, &err),
-                     VITLRP_OK);
+    assert_int_equal(
+        vit_attributor_run(seen.attributor, vit_method_find("attnlrp"), &request, &err), VITLRP_OK);
     assert_true(error_of("relevance", "attnlrp_contrast", 3, pixels, PARITY_INPUT) < TOLERANCE);
-    vit_attributor_close(attributor);
-    mem_free(input);
-    vit_model_free(model);
+    attribution_close(&seen);
 }
 
 static void test_table(void **unused) {
@@ -280,35 +261,31 @@ static void test_values_at_their_bounds(void **unused) {
     float patches[PARITY_PATCHES];
     const struct vitlrp_target target = {0, 1.0F};
     (void) unused;
-    struct vit_model *model = parity_model();
-    float *input = parity_input();
-    struct vit_attributor *attributor = attributor_for(model, NULL, 1);
+    struct attribution seen = attribution_open(NULL, 1);
     struct vitlrp_method_options options = defaults_of("rollout");
-    struct vit_method_request request = {.input = input,
+    struct vit_method_request request = {.input = seen.input,
                                          .targets = &target,
                                          .target_count = 1,
                                          .options = &options,
                                          .patches = patches};
-    attributor_see(attributor, model, input);
     options.discard_ratio = 0.0;
-    assert_int_equal(try_run(attributor, "rollout", request), VITLRP_OK);
+    assert_int_equal(try_run(seen.attributor, "rollout", request), VITLRP_OK);
     options = defaults_of("smoothgrad");
     options.samples = 1;
     options.noise = 0.0;
-    assert_int_equal(try_run(attributor, "smoothgrad", request), VITLRP_OK);
+    assert_int_equal(try_run(seen.attributor, "smoothgrad", request), VITLRP_OK);
     options.noise = INFINITY;
-    assert_int_equal(try_run(attributor, "smoothgrad", request), VITLRP_USAGE);
+    assert_int_equal(try_run(seen.attributor, "smoothgrad", request), VITLRP_USAGE);
     options = defaults_of("chefer");
     options.score = VITLRP_SCORE_CONTRAST;
-    model->config.classes = 2; /* as the check sees it: one other class is enough, none is not */
-    assert_int_equal(vit_score_check(model, options.score, NULL), VITLRP_OK);
-    model->config.classes = 1;
-    assert_int_equal(vit_score_check(model, options.score, NULL), VITLRP_USAGE);
-    assert_int_equal(vit_score_check(model, VITLRP_SCORE_LOGIT, NULL), VITLRP_OK);
-    model->config.classes = PARITY_CLASSES;
-    vit_attributor_close(attributor);
-    mem_free(input);
-    vit_model_free(model);
+    /* As the check sees it: one other class is enough, none is not. */
+    seen.model->config.classes = 2;
+    assert_int_equal(vit_score_check(seen.model, options.score, NULL), VITLRP_OK);
+    seen.model->config.classes = 1;
+    assert_int_equal(vit_score_check(seen.model, options.score, NULL), VITLRP_USAGE);
+    assert_int_equal(vit_score_check(seen.model, VITLRP_SCORE_LOGIT, NULL), VITLRP_OK);
+    seen.model->config.classes = PARITY_CLASSES;
+    attribution_close(&seen);
 }
 
 /* What a method cannot give is refused, whichever part of it is asked for. */
@@ -321,29 +298,24 @@ static void test_parts_that_a_method_lacks(void **unused) {
     struct vit_conductance conductance = {0};
     const struct vitlrp_target target = {0, 1.0F};
     (void) unused;
-    struct vit_model *model = parity_model();
-    float *input = parity_input();
-    struct vit_attributor *attributor = attributor_for(model, NULL, 1);
+    struct attribution seen = attribution_open(NULL, 1);
     struct vitlrp_method_options options = defaults_of("chefer");
-    const struct vit_method_request plain = {.input = input,
+    const struct vit_method_request plain = {.input = seen.input,
                                              .targets = &target,
                                              .target_count = 1,
                                              .options = &options,
                                              .patches = patches};
     struct vit_method_request requests[5] = {plain, plain, plain, plain, plain};
-    attributor_see(attributor, model, input);
     requests[0].ledger = ledger;
     requests[1].neurons = neurons;
     requests[2].inside = &inside;
     requests[3].through = &through;
     requests[4].conductance = &conductance;
     for (size_t i = 0; i < 5; i++) {
-        assert_int_equal(try_run(attributor, "chefer", requests[i]), VITLRP_USAGE);
+        assert_int_equal(try_run(seen.attributor, "chefer", requests[i]), VITLRP_USAGE);
     }
-    assert_int_equal(try_run(attributor, "chefer", plain), VITLRP_OK);
-    vit_attributor_close(attributor);
-    mem_free(input);
-    vit_model_free(model);
+    assert_int_equal(try_run(seen.attributor, "chefer", plain), VITLRP_OK);
+    attribution_close(&seen);
 }
 
 /* Operations: a forward pass as often as a method runs it, with three more for a backward pass. */

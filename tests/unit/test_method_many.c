@@ -55,10 +55,7 @@ static void close_fixture(struct fixture *fixture) {
 
 static void attribute(const struct fixture *fixture, const char *method,
                       const struct vitlrp_method_options *options, float *patches, float *pixels) {
-    struct vit_attributor *attributor = attributor_for(fixture->model, vit_method_find(method), 1);
-    attributor_see(attributor, fixture->model, fixture->input);
-    attribute_class(attributor, method, fixture->input, TARGET, options, patches, pixels);
-    vit_attributor_close(attributor);
+    attribute_alone(fixture->model, method, fixture->input, TARGET, options, patches, pixels);
 }
 
 /* Larger weights of the head: the classes' probabilities change along the way from an empty input.

@@ -36,10 +36,8 @@ static int tear_down(void **state) {
 /* One method on the fixture's input. */
 static void attribute(const struct fixture *fixture, const char *method,
                       const struct vitlrp_method_options *options, float *patches, float *pixels) {
-    struct vit_attributor *attributor = attributor_for(fixture->model, vit_method_find(method), 1);
-    attributor_see(attributor, fixture->model, fixture->input);
-    attribute_class(attributor, method, fixture->input, PARITY_TARGET, options, patches, pixels);
-    vit_attributor_close(attributor);
+    attribute_alone(fixture->model, method, fixture->input, PARITY_TARGET, options, patches,
+                    pixels);
 }
 
 static void check(const char *method, const float *found, const float *wanted, size_t count) {
