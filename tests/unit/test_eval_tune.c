@@ -2,7 +2,10 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/mem.h"
+#include "base/sha256.h"
+#include "base/text.h"
 #include "eval/eval_timing.h"
 #include "eval/summary.h"
 #include "eval/tune.h"
@@ -77,6 +80,23 @@ static void check_trials(const struct tune_result *result, const struct eval_run
     }
 }
 
+/* Of each image its id, a NUL, the hash of its file and a newline. */
+static void check_hash(const char *found, const struct eval_item *items, size_t count) {
+    struct text all = {.limit = 1 << 20};
+    char hash[SHA256_TEXT];
+    for (size_t i = 0; i < count; i++) {
+        struct source file;
+        assert_int_equal(source_open(items[i].path, &file, NULL), VITLRP_OK);
+        assert_int_equal(sha256_source(&file, hash, NULL), VITLRP_OK);
+        source_close(&file);
+        text_append(&all, items[i].id, strlen(items[i].id) + 1);
+        text_printf(&all, "%s\n", hash);
+    }
+    assert_int_equal(sha256_bytes(all.data, all.length, hash, NULL), VITLRP_OK);
+    assert_string_equal(found, hash);
+    text_free(&all);
+}
+
 static void test_search(void **unused) {
     const char *const methods[] = {"random", NULL};
     struct photo_set set;
@@ -106,6 +126,8 @@ static void test_search(void **unused) {
     assert_int_equal(log.count, found.trial_count);
     assert_true(found.trials[found.best_trial].delta[0].mean > found.trials[0].delta[0].mean);
     check_trials(&found, &evaluate, set.items);
+    check_hash(found.calibration_sha256, set.items, CALIBRATION);
+    check_hash(found.held_out_sha256, held_out, HELD_OUT);
     assert_int_equal(found.held_gain[0].n, HELD_OUT);
     assert_true(fabs(found.held_gain[0].mean -
                      (found.held_best[0].mean - found.held_preset[0].mean)) < 1e-9);

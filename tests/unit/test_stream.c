@@ -246,6 +246,22 @@ static void test_files_of_several_blocks(void **state) {
     image_free(&picture);
 }
 
+/* Of formats whose readers want a file in memory. */
+static void test_files_read_whole(void **state) {
+    static const char PPM[] = "P6\n2 2\n255\nabcdefghijkl";
+    const struct bytes file = {(unsigned char *) PPM, sizeof PPM - 1};
+    struct vitlrp_image_limits limits = image_limits_default();
+    struct photograph_wishes wishes = little_of(&limits);
+    struct photograph_loaded memory, read;
+    (void) state;
+    load(&file, &wishes, &memory);
+    load_file(&file, &wishes, &read);
+    assert_string_equal(read.photograph.format, "pnm");
+    assert_equal_images(&memory.seen, &read.seen);
+    photograph_loaded_free(&memory);
+    photograph_loaded_free(&read);
+}
+
 static enum vitlrp_status lengthen(void *user, int32_t width, int32_t height, int32_t orientation,
                                    bool *takes, struct vitlrp_error *err) {
     const struct source *file = user;
@@ -281,6 +297,7 @@ int main(void) {
         cmocka_unit_test(test_files_in_rows_and_whole),
         cmocka_unit_test(test_cut_files),
         cmocka_unit_test(test_files_of_several_blocks),
+        cmocka_unit_test(test_files_read_whole),
         cmocka_unit_test(test_a_file_that_changes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
