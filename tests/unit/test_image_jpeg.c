@@ -503,6 +503,21 @@ static void test_i07_missing_scans(void **state) {
     image_free(&image);
 }
 
+/* The last bit of the means comes last, and is all that is missing without it. */
+static void test_missing_bit_of_means(void **state) {
+    (void) state;
+    static const jpeg_scan_info scans[3] = {
+        {1, {0}, 0, 0, 0, 1}, {1, {0}, 1, 63, 0, 0}, {1, {0}, 0, 0, 1, 0}};
+    struct image image = picture_make(SIDE, SIDE);
+    const struct recipe recipe = {.components = 1,
+                                  .from = JCS_GRAYSCALE,
+                                  .stored = JCS_GRAYSCALE,
+                                  .scans = scans,
+                                  .scan_count = 3};
+    assert_warns_of_missing_scans(&recipe, image.rgb);
+    image_free(&image);
+}
+
 /* One from the middle, where what follows refines bits that never came. */
 static void test_i07_missing_scan_in_the_middle(void **state) {
     (void) state;
@@ -580,6 +595,7 @@ int main(void) {
         cmocka_unit_test(test_i06_zeros_in_a_scan_header),
         cmocka_unit_test(test_i07_missing_scans),
         cmocka_unit_test(test_i07_missing_scan_in_the_middle),
+        cmocka_unit_test(test_missing_bit_of_means),
         cmocka_unit_test(test_i08_precision),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
