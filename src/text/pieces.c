@@ -1,5 +1,6 @@
 #include "text/pieces.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -210,7 +211,8 @@ bool piece_walk_step(struct piece_walk *walk, unsigned char byte) {
 
 int32_t piece_walk_id(const struct piece_walk *walk) {
     const struct piece_entry *entry = &walk->index->entries[walk->first];
-    return walk->first < walk->last && entry->length == walk->depth ? entry->id : -1;
+    assert(walk->first < walk->last);
+    return entry->length == walk->depth ? entry->id : -1;
 }
 
 size_t piece_index_longest(const struct piece_index *index, const char *bytes, size_t length,

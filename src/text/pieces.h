@@ -83,7 +83,7 @@ struct piece_walk piece_walk_begin(const struct piece_index *index);
 /* One byte further; false if no piece goes on so. */
 bool piece_walk_step(struct piece_walk *walk, unsigned char byte);
 
-/* The id of the piece that is what was walked, or -1. */
+/* The id of the piece that is what was walked, or -1, where a piece goes on so. */
 int32_t piece_walk_id(const struct piece_walk *walk);
 
 /* The longest piece that a text begins with: its length, with *id; 0: none. */

@@ -6,6 +6,7 @@
 
 #include "base/mem.h"
 #include "eval/eval_run.h"
+#include "eval/eval_run_private.h"
 #include "eval/load_input.h"
 #include "eval/protocol.h"
 #include "eval/protocol_table.h"
@@ -36,6 +37,28 @@ static struct summary summary_of(const struct evaluation *evaluation, const char
 }
 
 /* ---- One image, step by step ---- */
+
+/* Values of a forward pass that backward passes share are kept where several rules read them. */
+static void test_totals_are_kept_for_several_rules(void **unused) {
+    static const struct {
+        const char *const methods[4];
+        bool keeps;
+    } CASES[] = {{{"attnlrp", NULL}, false},
+                 {{"attnlrp", "rollout", "attnlrp-masked", NULL}, false},
+                 {{"attnlrp", "rollout", "cp-lrp", NULL}, true}};
+    struct photo_set set;
+    (void) unused;
+    photo_set_open(&set, 0);
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        const struct eval_run_options options = photo_set_options(&set, CASES[i].methods);
+        struct run run = {.options = &options};
+        struct vit_attributor_options found;
+        assert_int_equal(eval_worker_attributor(&run, &found, NULL), VITLRP_OK);
+        assert_int_equal(found.keep_totals, CASES[i].keeps);
+        mem_free((void *) found.methods);
+    }
+    photo_set_close(&set);
+}
 
 static void test_an_image_is_what_its_parts_give(void **unused) {
     const char *const methods[] = {"rollout", "attnlrp", NULL};
@@ -374,6 +397,7 @@ static void test_random_scores_have_no_delta(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_totals_are_kept_for_several_rules),
         cmocka_unit_test(test_an_image_is_what_its_parts_give),
         cmocka_unit_test(test_threads_and_shards_change_no_bit),
         cmocka_unit_test(test_bad_images_are_recorded),

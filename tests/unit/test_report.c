@@ -109,6 +109,7 @@ static void test_page(void **unused) {
     assert_non_null(strstr(page.data, "data/&lt;b&gt;.jpg"));
     assert_non_null(strstr(page.data, "tench &amp; &quot;co&quot;"));
     assert_int_equal(count_of(&page, "<polyline"), 4 * 6);
+    assert_int_equal(count_of(&page, "under the first replacement"), 0); /* there is one */
     text_free(&page);
     record_free(&record);
 }
@@ -150,6 +151,22 @@ static void test_claim(void **unused) {
     assert_int_equal(claims(40, two, false), 2);
     assert_int_equal(claims(40, two, true), 0);
     assert_int_equal(claims(15, 0, false), 0);
+}
+
+/* The values of a curve are told at each of its points, of more than 41 at every second one. */
+static void test_told_values(void **unused) {
+    struct sample_shape shape = {.images = 2, .methods = 2, .grid = 8, .shards = 1};
+    (void) unused;
+    for (shape.steps = 40; shape.steps <= 41; shape.steps++) {
+        struct record record = sample_record(&shape);
+        struct text page = make_page(&record);
+        size_t curves = count_of(&page, "role=\"radiogroup\"");
+        assert_int_equal(curves, 4);
+        assert_int_equal(count_of(&page, "<input type=\"radio\" name=\"at-"),
+                         curves * (shape.steps == 40 ? 41 : 21));
+        text_free(&page);
+        record_free(&record);
+    }
 }
 
 /* Of few images there is a warning, and nothing that rests on intervals. */
@@ -491,6 +508,7 @@ static void test_agreement(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_page),
+        cmocka_unit_test(test_told_values),
         cmocka_unit_test(test_claim),
         cmocka_unit_test(test_few_images),
         cmocka_unit_test(test_paths),

@@ -336,6 +336,22 @@ static void test_refused_json(void **state) {
     refuse_json("}}", "}", VITLRP_FORMAT, "not valid JSON");
 }
 
+/* Escapes of characters, in digits of both cases, and of a pair of surrogates. */
+static void test_escapes(void **state) {
+    (void) state;
+    static const char FROM[] = "\"ab\"";
+    static const int32_t IDS[] = {3};
+    const char *at = strstr(UNIGRAM_JSON, FROM);
+    struct text file = new_text();
+    text_append(&file, UNIGRAM_JSON, (size_t) (at - UNIGRAM_JSON));
+    text_append_string(&file, "\"\\u00C4\\u00ea\\u2FfA\\uD83D\\ude00\\n\"");
+    text_append_string(&file, at + strlen(FROM));
+    struct tokenizer *tokenizer = open_good(&file);
+    expect_ids(tokenizer, "\xC3\x84\xC3\xAA\xE2\xBF\xBA\xF0\x9F\x98\x80\n", IDS, 1);
+    tokenizer_close(tokenizer);
+    text_free(&file);
+}
+
 static void refuse_step(const char *step, enum vitlrp_status status, const char *word) {
     struct text text = new_text();
     text_printf(&text, "\"normalizer\":%s", step);
@@ -474,9 +490,9 @@ int main(void) {
         cmocka_unit_test(test_refused_models),  cmocka_unit_test(test_refused_encodings),
         cmocka_unit_test(test_limits),          cmocka_unit_test(test_refused_charsmaps),
         cmocka_unit_test(test_charsmap),        cmocka_unit_test(test_hostile_charsmaps),
-        cmocka_unit_test(test_refused_json),    cmocka_unit_test(test_refused_steps),
-        cmocka_unit_test(test_refused_merges),  cmocka_unit_test(test_special_tokens),
-        cmocka_unit_test(test_gemma_size),
+        cmocka_unit_test(test_refused_json),    cmocka_unit_test(test_escapes),
+        cmocka_unit_test(test_refused_steps),   cmocka_unit_test(test_refused_merges),
+        cmocka_unit_test(test_special_tokens),  cmocka_unit_test(test_gemma_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include "api/handles.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "eval/point_set.h"
 #include "eval/protocol.h"
 #include "eval/statistics.h"
 #include "eval/unit_curve.h"
@@ -361,6 +362,35 @@ static void test_single_units(void **unused) {
     }
 }
 
+/* More of one block than are computed at once. */
+static void test_many_single_units(void **unused) {
+    enum { COUNT = 300 };
+    uint32_t singles[COUNT];
+    struct unit_curves curves[METHODS];
+    struct vitlrp_error err = {0};
+    struct bench bench;
+    (void) unused;
+    bench_open(&bench, FOLDERS[0], &RANGES[1], 0);
+    for (size_t i = 0; i < COUNT; i++) {
+        singles[i] = (uint32_t) (i * bench.width / COUNT);
+    }
+    bench.singles = singles;
+    bench.single_count = COUNT;
+    assert_int_equal(evaluate(&bench, curves, &err), VITLRP_OK);
+    check_singles(&bench, curves);
+    bench_close(&bench);
+}
+
+/* Points have numbers of 32 bits, and a table of four times as many places. */
+static void test_points_that_cannot_be_counted(void **unused) {
+    const size_t most = UINT32_MAX / 4;
+    size_t bytes = 0;
+    (void) unused;
+    assert_true(point_set_bytes(1, most, &bytes) && bytes > most * sizeof(uint64_t));
+    assert_false(point_set_bytes(1, most + 1, &bytes));
+    assert_false(point_set_bytes(SIZE_MAX, most, &bytes));
+}
+
 static void test_refusals(void **unused) {
     struct unit_curves curves[METHODS];
     struct unit_evaluator *none = NULL;
@@ -396,6 +426,8 @@ int main(void) {
         cmocka_unit_test(test_versus),
         cmocka_unit_test(test_units_to_lose),
         cmocka_unit_test(test_single_units),
+        cmocka_unit_test(test_many_single_units),
+        cmocka_unit_test(test_points_that_cannot_be_counted),
         cmocka_unit_test(test_refusals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
