@@ -71,7 +71,8 @@ SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g1"
 
 
 # Of which processors a file's code is alone; on others no test runs it.
-UNITS = {"vit/math/bf16_matrix.c": "amx_bf16"}
+UNITS = {"vit/math/bf16_matrix.c": "amx_bf16", "vit/math/bf16_vector.c": "avx512_bf16",
+         "vit/math/bf16_pack.c": "avx512_bf16"}
 
 
 def runs_here(path):
