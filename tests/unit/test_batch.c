@@ -54,6 +54,43 @@ static void test_batch_equals_sessions(void **unused) {
     vit_model_free(model);
 }
 
+/* Each image of a batch has its own rows, whichever of them a pool reads. */
+static void test_every_pool(void **unused) {
+    static const enum vit_pool POOLS[] = {VIT_POOL_CLS, VIT_POOL_MEAN, VIT_POOL_MEAN_ALL,
+                                          VIT_POOL_SECOND, VIT_POOL_CLS_MEAN};
+    struct vit_config config = {.image_height = 32,
+                                .image_width = 32,
+                                .patch_height = 8,
+                                .patch_width = 8,
+                                .grid_height = 4,
+                                .grid_width = 4,
+                                .prefix = 2,
+                                .dim = 32,
+                                .depth = 2,
+                                .heads = 4,
+                                .mlp_dim = 64,
+                                .classes = CLASSES,
+                                .layer_norm_eps = 1e-6F};
+    float inputs[COUNT * INPUT];
+    float expected[COUNT * CLASSES];
+    float logits[COUNT * CLASSES];
+    struct test_random random = {8};
+    struct vitlrp_error err = {0};
+    (void) unused;
+    test_fill(&random, inputs, COUNT * INPUT, 2.0);
+    for (size_t i = 0; i < sizeof POOLS / sizeof POOLS[0]; i++) {
+        struct vit_model *model = NULL;
+        config.pool = POOLS[i];
+        assert_int_equal(vit_model_random(&config, 1, &model, &err), VITLRP_OK);
+        one_by_one(model, inputs, expected);
+        struct vit_batch *batch = open_batch(model, 1, 3);
+        assert_int_equal(vit_batch_forward(batch, COUNT, inputs, logits, &err), VITLRP_OK);
+        assert_true(largest_difference(logits, expected, COUNT * CLASSES) < 1e-5);
+        vit_batch_close(batch);
+        vit_model_free(model);
+    }
+}
+
 /* The pixels of `original` with the masked patches of 8 x 8 taken from `replacement`. */
 static void mix_pixels(const float *original, const float *replacement, const uint8_t *mask,
                        float *out) {
@@ -140,6 +177,7 @@ static void test_mixed_with_one_block(void **unused) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_batch_equals_sessions),
+        cmocka_unit_test(test_every_pool),
         cmocka_unit_test(test_mixed_equals_mixing_pixels),
         cmocka_unit_test(test_mixed_with_one_block),
     };

@@ -8,6 +8,7 @@
 #include "support/attribution.h"
 #include "support/golden.h"
 #include "vit/program/session.h"
+#include "vit/program/through.h"
 #include "vitlrp.h"
 
 #include "support/unit.h"
@@ -116,6 +117,32 @@ static void test_backward_adds_up(void **unused) {
                     backward_flops((struct factors){1.0, 0.0, 3.0, 3.0}));
         vit_session_close(session);
     }
+    vit_model_free(model);
+}
+
+/* Conditional maps are one backward pass, whatever comes behind it. */
+static void test_conditional_maps_are_a_pass(void **unused) {
+    static const int32_t UNIT = 3;
+    float pixels[PARITY_INPUT];
+    struct vitlrp_error err = {0};
+    struct vitlrp_unit_group group = {
+        .site = VITLRP_SITE_FC1, .block = 1, .indices = &UNIT, .count = 1, .pixels = pixels};
+    const struct vitlrp_method_options options = defaults_of("attnlrp");
+    const struct vit_through through = {.targets = &TARGET,
+                                        .target_count = 1,
+                                        .rules = &options.rules,
+                                        .groups = &group,
+                                        .group_count = 1};
+    (void) unused;
+    struct vit_model *model = parity_model();
+    struct vit_session *session =
+        open_session(model, (struct vit_session_options){.threads = 1, .keep_all_tokens = true});
+    forward(session, NULL);
+    vit_session_profile_start(session);
+    assert_int_equal(vit_session_through(session, &through, &err), VITLRP_OK);
+    assert_true(vit_session_profile(session)->passes[PROFILE_BACKWARD] == 1);
+    assert_true(total_flops(session, PROFILE_BACKWARD) > 0.0);
+    vit_session_close(session);
     vit_model_free(model);
 }
 
@@ -301,6 +328,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forward_adds_up),
         cmocka_unit_test(test_backward_adds_up),
+        cmocka_unit_test(test_conditional_maps_are_a_pass),
         cmocka_unit_test(test_same_bits),
         cmocka_unit_test(test_seconds_lie_within_the_pass),
         cmocka_unit_test(test_only_passes_count),

@@ -153,6 +153,26 @@ static void test_claim(void **unused) {
     assert_int_equal(claims(15, 0, false), 0);
 }
 
+/* Every pair of rankings under two replacements has its cell, each with itself beside it. */
+static void test_agreement_of_rankings(void **unused) {
+    struct sample_shape shape = SHAPE;
+    (void) unused;
+    shape.replacements =
+        VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_ZERO) | VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_BLUR);
+    struct record record = sample_record(&shape);
+    struct text page = make_page(&record);
+    const char *section = strstr(page.data, "<h3>Agreement of the rankings</h3>");
+    assert_non_null(section);
+    const char *row = strstr(section, "<th class=\"pin\" scope=\"row\">zero</th>");
+    assert_non_null(row);
+    const char *itself = strstr(row, "data-of=\"zero\"><span class=\"level\">itself</span>");
+    const char *other = strstr(row, "data-of=\"blur\">");
+    assert_true(itself != NULL && other != NULL && itself < other && other < strstr(row, "</tr>"));
+    assert_int_equal(count_of(&page, ">itself</span>"), 2);
+    text_free(&page);
+    record_free(&record);
+}
+
 /* The values of a curve are told at each of its points, of more than 41 at every second one. */
 static void test_told_values(void **unused) {
     struct sample_shape shape = {.images = 2, .methods = 2, .grid = 8, .shards = 1};
@@ -509,6 +529,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_page),
         cmocka_unit_test(test_told_values),
+        cmocka_unit_test(test_agreement_of_rankings),
         cmocka_unit_test(test_claim),
         cmocka_unit_test(test_few_images),
         cmocka_unit_test(test_paths),

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/time.h>
 
-#include "vitlrp.h"
-
 #include "support/small_model.h"
+#include "vit/program/batch.h"
+#include "vitlrp.h"
 
 #include "support/unit.h"
 
@@ -98,8 +98,16 @@ static void test_handlers_have_a_stack(void **unused) {
 }
 
 /* What was blocked before a call is blocked after it, and nothing else. */
+static void check_blocked(const sigset_t *before) {
+    sigset_t after;
+    assert_int_equal(pthread_sigmask(SIG_BLOCK, NULL, &after), 0);
+    for (int number = 1; number < NSIG; number++) {
+        assert_int_equal(sigismember(&after, number), sigismember(before, number));
+    }
+}
+
 static void test_signals_are_given_back(void **unused) {
-    sigset_t before, after;
+    sigset_t before;
     struct vitlrp_session_options options;
     struct vitlrp_session *session = NULL;
     struct vitlrp_model *model = NULL;
@@ -110,18 +118,43 @@ static void test_signals_are_given_back(void **unused) {
     vitlrp_session_options_init(&options);
     assert_int_equal(vitlrp_session_open(model, &options, &session, NULL), VITLRP_OK);
     explain(session, patches);
-    assert_int_equal(pthread_sigmask(SIG_BLOCK, NULL, &after), 0);
-    for (int number = 1; number < NSIG; number++) {
-        assert_int_equal(sigismember(&after, number), sigismember(&before, number));
-    }
+    check_blocked(&before);
     vitlrp_session_close(session);
     vitlrp_model_close(model);
+}
+
+static void test_batches_give_signals_back(void **unused) {
+    static const uint8_t MASKS[PATCHES];
+    static const float INPUT[PIXELS];
+    const struct vit_batch_options options = {.threads = 1, .capacity = 2, .backend = "auto"};
+    const struct vit_mixture mixture = {
+        .original = INPUT, .replacement = INPUT, .masks = MASKS, .count = 1};
+    sigset_t before;
+    struct vit_model *model = NULL;
+    struct vit_batch *batch = NULL;
+    float logits[1000];
+    (void) unused;
+    assert_int_equal(pthread_sigmask(SIG_BLOCK, NULL, &before), 0);
+    assert_int_equal(vit_model_load(SMALL_MODEL, &(struct vit_load_options){0}, &model, NULL),
+                     VITLRP_OK);
+    assert_true((size_t) model->config.classes <= sizeof logits / sizeof logits[0]);
+    assert_int_equal(vit_batch_open(model, &options, &batch, NULL), VITLRP_OK);
+    check_blocked(&before);
+    assert_int_equal(vit_batch_forward(batch, 1, INPUT, logits, NULL), VITLRP_OK);
+    check_blocked(&before);
+    assert_int_equal(vit_batch_forward_mixed(batch, &mixture, logits, NULL), VITLRP_OK);
+    check_blocked(&before);
+    assert_int_equal(vit_batch_forward_without(batch, INPUT, MASKS, 1, logits, NULL), VITLRP_OK);
+    check_blocked(&before);
+    vit_batch_close(batch);
+    vit_model_free(model);
 }
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_handlers_have_a_stack),
         cmocka_unit_test(test_signals_are_given_back),
+        cmocka_unit_test(test_batches_give_signals_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -236,7 +236,12 @@ static void test_long_texts(void **state) {
             assert_int_equal((model <= SUBWORD_UNIGRAM_DOUBLE ? unigram_divide : merging_divide)(
                                  &subwords, text, length, &found, &count, NULL),
                              VITLRP_OK);
-            assert_true(count > 0);
+            size_t covered = 0;
+            for (size_t i = 0; i < count; i++) {
+                assert_int_equal(found[i].offset, covered);
+                covered += found[i].length;
+            }
+            assert_int_equal(covered, length);
             mem_free(found);
         }
         subwords_free(&subwords);
