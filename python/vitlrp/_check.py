@@ -25,6 +25,7 @@ Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[np.uint8]
 
 INT32_MAX = 2**31 - 1
+MOST_THREADS = 1024
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 
 
@@ -74,6 +75,11 @@ def whole(name: str, value: Any, low: int, high: int) -> int:
     if not low <= number <= high:
         raise UsageError(f"{name} must be from {low} to {high}, not {shown(number)}")
     return number
+
+
+def threads(value: Any) -> int:
+    """The number of threads for C, where 0 is one per available processor, as None is here."""
+    return whole("threads", 0 if value is None else value, 0, MOST_THREADS)
 
 
 def real(name: str, value: Any, low: float, high: float, infinite: bool = False) -> float:

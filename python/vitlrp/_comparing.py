@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import os
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,46 +14,19 @@ from . import _capi, _check, _words
 from . import image as _image
 from ._info import Fact, list_facts
 from ._library import call, lib
-from ._sessions import SessionPool, SessionSettings
+from ._part import Part
+from ._sessions import SessionSettings
 from ._watching import Progress
 from .errors import UsageError
 
 if TYPE_CHECKING:
-    from ._info import ModelInfo
     from ._options import ClassLike
-    from .explanation import Class
     from .model import Model
     from .text import Cosines, Words
 
 
-class Comparing:
-    """Of Model, which has all of this."""
-
-    if TYPE_CHECKING:
-        _sessions: SessionPool
-        _hidden: int
-
-        @property
-        def info(self) -> ModelInfo: ...
-
-        def find_class(self, name: ClassLike) -> Class: ...
-
-        def preprocess(
-            self,
-            image: _image.ImageLike,
-            *,
-            preprocessing: _image.Preprocessing | None = None,
-            ignore_exif: bool = False,
-        ) -> _check.Floats: ...
-
-        def _in_use(self) -> AbstractContextManager[_capi.ModelPointer]: ...
-
-        def _prepared(self, preprocessing: _image.Preprocessing | None) -> _image.Preprocessing: ...
-
-        def _forward(self, values: _check.Floats) -> _check.Floats: ...
-
-        @classmethod
-        def _made(cls, pointer: _capi.ModelPointer, passes: int) -> Model: ...
+class Comparing(Part):
+    """What a model can do with texts, and with other images."""
 
     def like(
         self,

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, Literal, Union, cast
 
 import numpy as np
 
 from . import _capi, _check
 from ._library import call, lib, words
+from ._part import Part
 from .concepts import Concepts
 from .errors import UsageError
 from .explanation import Class, EditedExplanation, Explanation
 from .image import ImageLike
 
 if TYPE_CHECKING:
-    from ._info import ModelInfo
     from .model import Model
 
 Constant = Union[float, "_check.Floats"]
@@ -61,19 +61,8 @@ def _constant(name: str, value: Any, outputs: int) -> _check.Floats:
         ) from None
 
 
-class Editing:
-    """Of Model, which has all of this."""
-
-    if TYPE_CHECKING:
-        explain: Callable[..., Any]
-
-        @property
-        def info(self) -> ModelInfo: ...
-
-        def _in_use(self) -> AbstractContextManager[_capi.ModelPointer]: ...
-
-        @classmethod
-        def _made(cls, pointer: _capi.ModelPointer, passes: int) -> Model: ...
+class Editing(Part):
+    """Hidden units with other values."""
 
     def edited(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -197,6 +198,14 @@ class Explaining:
         return tuple(
             LedgerEntry(None if e.block < 0 else e.block, e.kind.decode(), e.absorbed) for e in ledger
         )
+
+
+def warn_of_precision(wanted: str, used: str, level: int) -> None:
+    """Of arithmetic that is another one than was asked for, in the name of the caller that is `level`
+    frames up."""
+    if used != wanted:
+        message = f"nothing faster for {wanted} here: computed in {used}"
+        warnings.warn(message, stacklevel=level)
 
 
 def check_contrast(target: Class, versus: Class | None) -> None:

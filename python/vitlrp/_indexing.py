@@ -5,9 +5,7 @@ from __future__ import annotations
 import ctypes
 import dataclasses
 import os
-import warnings
 from collections.abc import Callable, Collection
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,10 +13,10 @@ import numpy as np
 from . import _capi, _check
 from . import image as _image
 from . import method as _method
-from ._explain import Explaining, Request, Wanted
+from ._explain import Explaining, Request, Wanted, warn_of_precision
 from ._handle import Handle
 from ._library import call, lib, new_record, words
-from ._sessions import SessionPool, SessionSettings
+from ._part import Part
 from ._watching import Progress, run_each
 from .batch import OF_ALL, Item, digest, list_items, open_dataset
 from .concepts import Concepts
@@ -28,8 +26,7 @@ from .explanation import Class
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ._info import ModelInfo
-    from ._options import ClassLike
+    from ._sessions import SessionSettings
     from .image import Preprocessing
     from .method import Parameters
 
@@ -113,26 +110,8 @@ def _check_folder(folder: _check.StrPath) -> None:
         raise UsageError(f"{os.fspath(folder)}: is there already, and no empty folder; take another one")
 
 
-class Indexing:
-    """Of Model, which has all of this."""
-
-    if TYPE_CHECKING:
-        _sessions: SessionPool
-
-        @property
-        def info(self) -> ModelInfo: ...
-
-        @property
-        def classes(self) -> tuple[Class, ...]: ...
-
-        def _in_use(self) -> AbstractContextManager[_capi.ModelPointer]: ...
-
-        def _prepared(self, preprocessing: Preprocessing | None) -> Preprocessing: ...
-
-        def _wanted(self, target: Any, versus: ClassLike | None) -> Wanted: ...
-
-        _session_settings: Callable[..., SessionSettings]
-        _batch_request: Callable[..., tuple[Request, int]]
+class Indexing(Part):
+    """Indexes of hidden units over many images."""
 
     def concepts(
         self,
@@ -180,7 +159,7 @@ class Indexing:
         and passes; there is no page. An image that cannot be explained is in no array, and
         Concepts.failed() has its reason. All else as of explain.
         """
-        _check.keywords("concepts", parameters, _method.Parameters.__annotations__)
+        _method.check_keywords(self.concepts, parameters)
         own = {"method": method, "preprocessing": preprocessing, "ignore_exif": ignore_exif}
         arithmetic = {"backend": backend, "precision": precision}
         request, count = self._batch_request("concepts", threads, {**own, **arithmetic, **parameters})
@@ -243,20 +222,10 @@ class Run:
     def _warn_of_precision(self, session: _capi.SessionPointer) -> None:
         info = new_record(_capi.SessionInfo, lib.vitlrp_session_info_init_sized)
         lib.vitlrp_session_describe(session, ctypes.byref(info))
-        used, wanted = words("precision")[info.precision], self._request.precision
-        if used != wanted:
-            warnings.warn(f"nothing faster for {wanted} here: computed in {used}", stacklevel=4)
+        warn_of_precision(self._request.precision, words("precision")[info.precision], 5)
 
     def _settings(self, height: int, width: int) -> SessionSettings:
-        return SessionSettings(
-            threads=1,
-            height=height,
-            width=width,
-            method=self._method.name,
-            several=False,
-            backend=_check.text("backend", self._request.backend),
-            precision=_check.choice("precision", self._request.precision, "precision"),
-        )
+        return self._model._session_settings(self._request, (height, width), self._method.name, False)
 
     def close(self) -> None:
         lib.vitlrp_concepts_builder_close(self.builder)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +12,9 @@ import numpy as np
 from . import _capi, _check
 from . import image as _image
 from . import method as _method
-from ._explain import Explaining, Request, Wanted
+from ._explain import Explaining, Request, Wanted, check_contrast, warn_of_precision
 from ._library import call, lib, new_record, words
-from ._sessions import SessionPool, SessionSettings
+from ._part import Part
 from ._watching import Progress
 from .errors import UsageError
 from .explanation import Class
@@ -51,6 +50,7 @@ class Looking(Explaining):
         self._hidden = wanted.hidden
         self._forward(classes, 1)
         target = wanted.listed[0] if wanted.listed else self._ranked[0]
+        check_contrast(target, wanted.versus)
         targets = self._targets(target, wanted.versus)
         values, inside = self._values(choice, targets, self._options, True)
         gradients, _ = self._values(choice, targets, _method.method_options(_method.describe(_GRADIENT), {}), False)
@@ -186,25 +186,8 @@ class Looking(Explaining):
         )
 
 
-class Seeing:
-    """Of Model, which has all of this."""
-
-    if TYPE_CHECKING:
-        _sessions: SessionPool
-
-        @property
-        def info(self) -> ModelInfo: ...
-
-        @property
-        def classes(self) -> tuple[Class, ...]: ...
-
-        def _in_use(self) -> AbstractContextManager[_capi.ModelPointer]: ...
-
-        def _prepared(self, preprocessing: _image.Preprocessing | None) -> _image.Preprocessing: ...
-
-        def _wanted(self, target: Any, versus: ClassLike | None) -> Wanted: ...
-
-        _session_settings: Callable[..., SessionSettings]
+class Seeing(Part):
+    """The hidden units and the heads of a model at work on an image."""
 
     def neurons(
         self,
@@ -242,24 +225,31 @@ class Seeing:
 
         All else as of explain; target is one class.
         """
+        _method.check_keywords(self.neurons, parameters)
         chosen = _method.describe(method)
         options = _method.method_options(chosen, parameters)
         wanted = self._wanted(target, versus)
         if wanted.several:
             raise UsageError("target must be one class: hidden units are those of one")
         choice = self._unit_choice(site, top, blocks, maps, drops)
-        request = Request(threads=threads, backend=backend, precision=precision)
-        prepared = self._prepared(preprocessing)
-        source = _image.read(image, prepared, ignore_exif, False, 4)
-        size = self.info.image_height, self.info.image_width
-        _image.check_size(source, size, prepared, bool(_check.flag("resample", resample)))
-        settings = self._session_settings(request, source, f"{chosen.name},{_GRADIENT}", True)
+        request = Request(
+            preprocessing=preprocessing,
+            ignore_exif=ignore_exif,
+            resample=resample,
+            threads=threads,
+            backend=backend,
+            precision=precision,
+        )
+        source = self._input(image, request, False, 4)
+        size = source.values.shape[1], source.values.shape[2]
+        settings = self._session_settings(request, size, f"{chosen.name},{_GRADIENT}", True)
         single = new_record(_capi.SessionOptions, lib.vitlrp_session_options_init_sized)
         single.threads, single.backend, single.precision = settings.threads, settings.backend, settings.precision
         single.input_height, single.input_width = settings.height, settings.width
         taken = self._sessions.session(settings, progress, None)
         with self._in_use() as model, taken as session:
             work = Looking(model, session, source, chosen, options)
+            warn_of_precision(precision, work.precision, 3)
             return work.look(self.classes, wanted, choice, single)
 
     def attention(
@@ -281,15 +271,21 @@ class Seeing:
         All options as of explain.
         """
         method = _method.describe(_ATTENTION)
-        request = Request(threads=threads, backend=backend, precision=precision)
-        prepared = self._prepared(preprocessing)
-        source = _image.read(image, prepared, ignore_exif, False, 4)
-        size = self.info.image_height, self.info.image_width
-        _image.check_size(source, size, prepared, bool(_check.flag("resample", resample)))
-        settings = self._session_settings(request, source, method.name, False)
+        request = Request(
+            preprocessing=preprocessing,
+            ignore_exif=ignore_exif,
+            resample=resample,
+            threads=threads,
+            backend=backend,
+            precision=precision,
+        )
+        source = self._input(image, request, False, 4)
+        size = source.values.shape[1], source.values.shape[2]
+        settings = self._session_settings(request, size, method.name, False)
         taken = self._sessions.session(settings, None, None)
         with self._in_use() as model, taken as session:
             work = Looking(model, session, source, method, _method.method_options(method, {}))
+            warn_of_precision(precision, work.precision, 3)
             return work.attend(self.classes, self.info)
 
     def _unit_choice(
@@ -303,7 +299,7 @@ class Seeing:
         return Choice(
             site=site,
             top=_check.whole("top", top, 1, _check.INT32_MAX),
-            blocks=tuple(_check.whole("blocks", block, 0, depth - 1) for block in listed),
+            blocks=tuple(dict.fromkeys(_check.whole("blocks", block, 0, depth - 1) for block in listed)),
             maps=bool(_check.flag("maps", maps)),
             drops=bool(_check.flag("drops", drops)),
         )

@@ -6,6 +6,7 @@ import ctypes
 import dataclasses
 import json
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Union
 
@@ -170,8 +171,10 @@ def _tensor(name: Any, array: Any) -> tuple[_capi.Tensor, Any]:
     except (ValueError, TypeError, OverflowError, RuntimeError) as error:
         raise UsageError(f"tensor {_check.shown(name)}: {_check.kind(array)} is no array: {error}") from None
     kind = _TYPES.get(found.dtype.name)
-    if kind is None or not found.dtype.isnative:
+    if kind is None:
         raise UsageError(f"tensor {_check.shown(name)}: elements of type {found.dtype} are not known")
+    if found.dtype.isnative != (sys.byteorder == "little") and found.itemsize > 1:
+        found = found.byteswap()  # C takes the bytes of a file
     shape = (ctypes.c_int64 * max(found.ndim, 1))(*found.shape)
     record = _capi.Tensor(
         _check.text("the name of a tensor", name), kind, shape, found.ndim, found.ctypes.data, found.nbytes

@@ -20,7 +20,7 @@ class SessionSettings(NamedTuple):
     threads: int  # 0: one per available processor
     height: int  # of the model input
     width: int
-    method: str
+    methods: str  # between commas
     several: bool  # attributions follow one forward pass
     backend: bytes
     precision: int
@@ -88,7 +88,7 @@ class SessionPool:
         options.input_height, options.input_width = settings.height, settings.width
         options.backend, options.precision = settings.backend, settings.precision
         options.passes = self._passes
-        options.methods = settings.method.encode()
+        options.methods = settings.methods.encode()
         options.attributions = 2 if settings.several else 1
         watch = Watch()
         options.observer = watch.record

@@ -145,7 +145,7 @@ def text_options(
     options.tower = _check.choice("tower", tower, "text_tower")
     if norm_eps is not None:
         options.norm_eps = _check.real("norm_eps", norm_eps, 1e-37, 0.99)
-    options.threads = _check.whole("threads", threads or 0, 0, 1024)
+    options.threads = _check.threads(threads)
     options.keep_tower = _check.flag("keep_tower", keep_tower)
     return options
 

@@ -386,8 +386,7 @@ class Wanted:
             options.map_count = len(listed)
         options.preprocess = ctypes.pointer(self.preprocessing._record())
         options.ignore_exif = _check.flag("ignore_exif", own.ignore_exif)
-        threads = 0 if own.threads is None else own.threads
-        options.threads = _check.whole("threads", threads, 0, _check.INT32_MAX)
+        options.threads = _check.threads(own.threads)
         options.backend = _check.text("backend", own.backend)
         options.log = logger()
         return options

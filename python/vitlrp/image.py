@@ -64,7 +64,7 @@ class Preprocessing:
 
     def for_input(self, side: int) -> Preprocessing:
         """The same for inputs of side x side pixels: the crop stays the same part of the image."""
-        side = _check.whole("side", side, 1, 16384)
+        side = _check.whole("side", side, 1, _MOST_SIDE)
         old = self.crop_height + self.unread_height or self.resize_to
         resize_to = self.resize_to * side // old if old else self.resize_to
         old_width = self.crop_width + self.unread_width or self.resize_width

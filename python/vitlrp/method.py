@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
+import inspect
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypedDict, cast
 
 from . import _capi, _check
@@ -139,9 +140,15 @@ def _set(options: _capi.MethodOptions, name: str, value: Any) -> None:
         options.noise = _check.real(name, value, 0.0, 1000.0)
 
 
+def check_keywords(function: Callable[..., Any], given: Iterable[str]) -> None:
+    """TypeError for a keyword that is neither the function's own nor a parameter of methods."""
+    own = inspect.signature(function).parameters.values()
+    names = (parameter.name for parameter in own if parameter.kind is parameter.KEYWORD_ONLY)
+    _check.keywords(function.__name__, given, (*names, *Parameters.__annotations__))
+
+
 def method_options(method: Method, changes: Mapping[str, Any]) -> _capi.MethodOptions:
-    """The method's defaults with the changes over them; None leaves a default."""
-    _check.keywords("explain", changes, Parameters.__annotations__)
+    """The method's defaults with the changes over them, by names of Parameters; None leaves a default."""
     init = lib.vitlrp_method_options_init_sized
     options = new_record(_capi.MethodOptions, init, method.name.encode())
     for name, value in changes.items():

@@ -21,7 +21,7 @@ from . import image as _image
 from . import method as _method
 from ._comparing import Comparing
 from ._editing import Editing
-from ._explain import Explaining, Request, Wanted, check_contrast, check_level
+from ._explain import Explaining, Request, Wanted, check_contrast, check_level, warn_of_precision
 from ._handle import Handle
 from ._indexing import Indexing
 from ._info import Fact, ModelInfo, describe, list_facts
@@ -37,7 +37,6 @@ from .explanation import OTHERS, Class, Explanation
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-MOST_THREADS = 1024
 _TOP = "top:"
 _OPENING = tuple(field.name for field in dataclasses.fields(Opening))
 _EXPLAIN = (
@@ -381,7 +380,7 @@ class Model(Comparing, Editing, Indexing, Seeing):
     ) -> Any:
         """Explains one class of an image, or several after one forward pass.
 
-        image          path of a JPEG, PNG, BMP, PNM or .npy file; bytes of such a photograph, or a
+        image          path of a JPEG, PNG, WebP, BMP, PNM or .npy file; bytes of such a photograph, or a
                        file object; PIL image (its pixels as they are: EXIF orientation is honoured in
                        files only); array of a photograph, uint8 or float from 0 to 1: (height, width,
                        3), grey (height, width), with an opacity (left out), or uint8 (3, height,
@@ -539,7 +538,7 @@ class Model(Comparing, Editing, Indexing, Seeing):
         _check.keywords(function, options, _EXPLAIN)
         own: dict[str, Any] = {name: value for name, value in options.items() if name in names}
         parameters = {name: value for name, value in options.items() if name not in names}
-        count = _check.whole("threads", threads or 0, 0, MOST_THREADS) or len(os.sched_getaffinity(0))
+        count = _check.threads(threads) or len(os.sched_getaffinity(0))
         return Request(**own, threads=1, parameters=parameters), count
 
     def _explain(
@@ -551,35 +550,41 @@ class Model(Comparing, Editing, Indexing, Seeing):
         wanted = self._wanted(target, request.versus)
         if chosen.ignores_class and (target is not None or request.versus is not None):
             warnings.warn(f"the map of {chosen.name} is the same for every class", stacklevel=3)
-        prepared = self._prepared(request.preprocessing)
         keep_photo = _check.flag("keep_photo", request.keep_photo) != 0
-        source = _image.read(image, prepared, request.ignore_exif, keep_photo, 4)
-        size = self.info.image_height, self.info.image_width
-        _image.check_size(source, size, prepared, bool(_check.flag("resample", request.resample)))
-        settings = self._session_settings(request, source, chosen.name, wanted.count > 1)
+        source = self._input(image, request, keep_photo, 5)
+        size = source.values.shape[1], source.values.shape[2]
+        settings = self._session_settings(request, size, chosen.name, wanted.count > 1)
         classes = self.classes
         taken = self._sessions.session(settings, request.progress, cancelled)
         with self._in_use() as model, taken as session:
             work = Explaining(model, session, source, chosen, options)
-            if work.precision != request.precision:
-                message = f"nothing faster for {request.precision} here: computed in {work.precision}"
-                warnings.warn(message, stacklevel=3)
+            warn_of_precision(request.precision, work.precision, 4)
             found = work.run(classes, wanted, request.level)
         if not keep_photo:
             found = [dataclasses.replace(one, photo=None) for one in found]
         return found if wanted.several else found[0]
 
+    def _input(
+        self, image: _image.ImageLike, request: Request, keep_photo: bool, level: int
+    ) -> _image.Input:
+        """The image as an input of a size that the model takes. Warns in the name of the caller that is
+        `level` frames up."""
+        prepared = self._prepared(request.preprocessing)
+        source = _image.read(image, prepared, request.ignore_exif, keep_photo, level)
+        size = self.info.image_height, self.info.image_width
+        _image.check_size(source, size, prepared, bool(_check.flag("resample", request.resample)))
+        return source
+
     @staticmethod
     def _session_settings(
-        request: Request, source: _image.Input, method: str, several: bool
+        request: Request, size: tuple[int, int], methods: str, several: bool
     ) -> SessionSettings:
-        _, height, width = source.values.shape
-        threads = 0 if request.threads is None else request.threads
+        """What is asked of a session for inputs of (height, width) pixels and these methods, between commas."""
         return SessionSettings(
-            threads=_check.whole("threads", threads, 0, MOST_THREADS),
-            height=height,
-            width=width,
-            method=method,
+            threads=_check.threads(request.threads),
+            height=size[0],
+            width=size[1],
+            methods=methods,
             several=several,
             backend=_check.text("backend", request.backend),
             precision=_check.choice("precision", request.precision, "precision"),
@@ -665,8 +670,8 @@ class Model(Comparing, Editing, Indexing, Seeing):
         seed           of everything random (0)
         preprocessing, ignore_exif, backend  as of explain
         threads        images at the same time; None: one per available processor
-        precision      "fp32", "mixed" (attributions), "bf16x3" or "bf16" (curves: Evaluation.audit says what
-                       that changes)
+        precision      "fp32", "mixed" (attributions), "bf16x3" (all) or "bf16" (curves: Evaluation.audit
+                       says what that changes)
         journal        folder that keeps each image's results as soon as they are there: the same call
                        resumes a run that was ended, and Evaluation.open reads what is done
         retry_failed   do the journal's images that failed once more
@@ -724,7 +729,7 @@ def prepare_threads(threads: int, backend: str = "auto") -> None:
     threads=1: call it once, before they begin. MemoryError if there is no room; without this call,
     OpenBLAS waits for ever where it finds none.
     """
-    count = _check.whole("threads", threads, 1, MOST_THREADS)
+    count = _check.whole("threads", threads, 1, _check.MOST_THREADS)
     call(lib.vitlrp_prepare_threads, _check.text("backend", backend), count)
 
 

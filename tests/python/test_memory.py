@@ -15,7 +15,7 @@ from vitlrp import errors
 
 TIMM = os.path.join(support.PARITY, "timm.safetensors")
 HUGGINGFACE = os.path.join(support.PARITY, "huggingface")
-TYPES = {"F32": np.float32, "F16": np.float16}
+TYPES = {"F32": "<f4", "F16": "<f2"}
 
 
 def tensors_of(path):
@@ -118,6 +118,11 @@ class Memory(unittest.TestCase):
             made = vitlrp.Model.from_tensors(given, name="mine", facts={"heads": 4})
             self.assertEqual(made.info.name, "mine")
             self.assertEqual(self.logits(made), self.wanted)
+        for order in "<>":  # one of them is the other byte order than the processor's
+            given = {name: array.astype(array.dtype.newbyteorder(order)) for name, array in tensors.items()}
+            with vitlrp.Model.from_tensors(given, heads=4) as model:
+                self.assertEqual(model.sha256(), digest)
+                self.assertEqual(self.logits(model), self.wanted)
         tensors["norm.bias"] = tensors["norm.bias"] + np.float32(1.0)
         with vitlrp.Model.from_tensors(tensors, heads=4) as model:
             self.assertNotEqual(model.sha256(), digest)

@@ -3,6 +3,7 @@
 import json
 import os
 import unittest
+import warnings
 
 import numpy as np
 
@@ -115,6 +116,33 @@ class Neurons(unittest.TestCase):
         ):
             with self.assertRaises(errors.UsageError, msg=wrong):
                 model.neurons(self.photo(folder), **wrong)
+        likeliest = model.explain(self.photo(folder)).target
+        with self.assertRaisesRegex(errors.UsageError, "target and versus are the same class"):
+            model.neurons(self.photo(folder), versus=likeliest)
+        with self.assertRaisesRegex(TypeError, r"^neurons\(\) .* 'tops'; did you mean top\?$"):
+            model.neurons(self.photo(folder), tops=1)
+
+    def test_blocks_are_named_once(self):
+        model, _ = self.open(FOLDERS[0])
+        found = model.neurons(self.photo(FOLDERS[0]), blocks=[1, 0, 1], top=2, maps=False, drops=False)
+        self.assertEqual([block.index for block in found.blocks], [1, 0])
+        self.assertEqual([len(block.units) for block in found.blocks], [2, 2])
+
+    def test_warnings_name_the_caller(self):
+        """Of a model input that was not normalised; and of arithmetic that the processor lacks."""
+        model, _ = self.open(FOLDERS[0])
+        info = model.info
+        values = np.linspace(0, 1, 3 * info.image_height * info.image_width, dtype=np.float32)
+        image = values.reshape(3, info.image_height, info.image_width)
+        for look in (model.neurons, model.attention, model.explain):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                found = look(image, precision="bf16x3", backend="openblas")
+            self.assertIsNotNone(found)
+            told = [str(one.message) for one in caught]
+            self.assertEqual([text[:15] for text in told], ["all values of t", "nothing faster "], look.__name__)
+            for one in caught:
+                self.assertEqual(one.filename, __file__, look.__name__)
 
 
 if __name__ == "__main__":
