@@ -33,8 +33,9 @@ static bool is_adapted(const struct vit_origin *origin) {
 static enum vitlrp_status check_image(const struct vit_model *image, struct vitlrp_error *err) {
     const struct vit_origin *origin = &image->origin;
     if (image->kind != VITLRP_MODEL_IMAGE_TEXT) {
-        return fail(err, VITLRP_USAGE, "%s: the model has no text tower%s", image->name,
-                    image->kind == VITLRP_MODEL_PROMPTS ? ": its texts are given" : "");
+        return fail(err, VITLRP_USAGE, "%s: the model has no text tower: %s", image->name,
+                    image->kind == VITLRP_MODEL_PROMPTS ? "its texts are given"
+                                                        : "texts are for a CLIP or SigLIP");
     }
     if (origin->file_count == 0 || origin->files[0].source.descriptor < 0) {
         return fail(err, VITLRP_USAGE,

@@ -181,7 +181,10 @@ class Inputs(Case):
         write(self.path("site/index.html"), b"mine")
         self.assert_refused("site/index.html", "batch", "ds", "-o", "site", word="exists without")
         self.assert_refused("site/index.html", "batch", "ds", "-o", "site", "--dry-run",
-                            word="exists without")
+                            word="exists without run.json")
+        self.run_command("batch", "ds", "-o", "whole", "-q")
+        self.assert_refused("whole/index.html", "batch", "ds", "-o", "whole", "--shard", "0/2",
+                            word="exists without run.0-of-2.json, so it is another run's")
         for shard in ("0/2", "1/2"):
             self.run_command("batch", "ds", "-o", "parts", "--shard", shard, "-q")
         result = self.run_command("merge", "parts", "-o", "site")

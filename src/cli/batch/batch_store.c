@@ -192,34 +192,34 @@ enum vitlrp_status batch_store_write(const struct batch_store *store, const char
 
 /* ---- A run that begins or is resumed ---- */
 
-/* Of a folder without a run: a file of this name is another's. */
-static enum vitlrp_status check_without_run(const char *path, struct vitlrp_error *err) {
-    if (folder_has(AT_FDCWD, path)) {
-        return error_prefix(err,
-                            fail(err, VITLRP_USAGE,
-                                 "exists without its run.json (give another folder, or remove it)"),
-                            path);
-    }
-    return VITLRP_OK;
-}
-
-enum vitlrp_status batch_check_page(const struct batch_store *store, struct vitlrp_error *err) {
+/* Of a folder that lacks the record of a run: a file of this name is not that run's. */
+static enum vitlrp_status check_free(const struct batch_store *store, const char *name,
+                                     const char *run, struct vitlrp_error *err) {
     struct text path = {.limit = 2 * NAME_LIMIT};
-    text_printf(&path, "%s/%s", store->folder, BATCH_PAGE);
-    enum vitlrp_status status = text_check(&path, "the name of the page", err);
-    if (status == VITLRP_OK) {
-        status = check_without_run(path.data, err);
+    text_printf(&path, "%s/%s", store->folder, name);
+    enum vitlrp_status status = text_check(&path, "the name of a result", err);
+    if (status == VITLRP_OK && folder_has(AT_FDCWD, path.data)) {
+        status = error_prefix(err,
+                              fail(err, VITLRP_USAGE,
+                                   "exists without %s, so it is another run's or nobody's (give "
+                                   "another folder, or remove it)",
+                                   run),
+                              path.data);
     }
     text_free(&path);
     return status;
 }
 
+enum vitlrp_status batch_check_page(const struct batch_store *store, struct vitlrp_error *err) {
+    return check_free(store, BATCH_PAGE, "run.json", err);
+}
+
 static enum vitlrp_status run_check_new(const struct batch_plan *plan,
                                         const struct settings *settings,
-                                        const struct batch_store *store, const char *results_path,
-                                        struct vitlrp_error *err) {
-    TRY(check_without_run(results_path, err));
-    TRY(batch_check_page(store, err));
+                                        const struct batch_store *store, const char *run,
+                                        const char *results, struct vitlrp_error *err) {
+    TRY(check_free(store, results, run, err));
+    TRY(check_free(store, BATCH_PAGE, run, err));
     return batch_plan_check_new(plan, settings_classes(settings) > 1, err);
 }
 
@@ -357,8 +357,10 @@ enum vitlrp_status batch_resume(const struct batch_plan *plan, const struct sett
     }
     bool renew = false;
     bool begins = !folder_has(AT_FDCWD, run.data);
-    status = begins ? run_check_new(plan, settings, store, results.data, err)
-                    : run_compare(run.data, config, &renew, err);
+    size_t folder = strlen(store->folder) + 1; /* in front of both names */
+    status =
+        begins ? run_check_new(plan, settings, store, run.data + folder, results.data + folder, err)
+               : run_compare(run.data, config, &renew, err);
     if (status == VITLRP_OK && begins) {
         status = run_write(store, run.data, config, err);
     }
