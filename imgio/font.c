@@ -154,7 +154,8 @@ static size_t fit_glyphs(const struct font *font, const char *text, size_t lengt
     while (i < length) {
         struct glyphs glyphs = read_glyphs(font, text + i, length - i);
         used += glyphs_advance(&glyphs);
-        if (glyphs.is_space) {
+        bool is_before_percent = i + glyphs.bytes < length && text[i + glyphs.bytes] == '%';
+        if (glyphs.is_space && !is_before_percent) {
             last_space = i;
         } else if (used > width && i > 0) {
             break;

@@ -38,8 +38,8 @@ struct shaper *font_shaper(const char *text, const char *other);
 int32_t font_measure(const struct font *font, const char *text, size_t length);
 
 /* The bytes of `text` that go on one line of `width` pixels: up to a newline, else up to the last
- * space that fits, else as many characters as fit, but at least one. *next is where the following
- * line begins, behind the newline or the spaces. */
+ * space that fits and has no per cent sign behind it, else as many characters as fit, but at least
+ * one. *next is where the following line begins, behind the newline or the spaces. */
 size_t font_fit(const struct font *font, const char *text, size_t length, int32_t width,
                 size_t *next);
 

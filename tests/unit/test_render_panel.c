@@ -153,6 +153,8 @@ static void test_font_fit(void **state) {
     assert_line("wwwwww", 0, "w", "wwwww");
     assert_line("\xC3\xA9\xC3\xA9", 1, "\xC3\xA9", "\xC3\xA9");
     assert_line("", 10, "", "");
+    assert_line("cat  0.1 %", measure(&font, "cat  0.1 "), "cat ", "0.1 %");
+    assert_line("0.1 %", measure(&font, "0.1 "), "0.1 ", "%");
 }
 
 static struct image make_panel(int32_t width, int32_t height, const char *caption) {
