@@ -614,8 +614,9 @@ class Model(Comparing, Editing, Indexing, Seeing):
         if self.info.outputs in ("feature", "embedding") and (
             target is None or (isinstance(target, str) and target.startswith(_TOP))
         ):
+            texts = "give it texts (with_texts), " if self.info.kind == "image_text" else ""
             raise UsageError(
-                f"the model has no head of classes: name one of the {self.info.classes} numbers of "
+                f"the model has no head of classes: {texts}name one of the {self.info.classes} numbers of "
                 f"its {self.info.outputs} (target), open it with a head, or compare it (like)"
             )
         if target is None:

@@ -61,11 +61,12 @@ static enum vitlrp_status check_outputs(const struct explain_session *state,
         class_choice_is_fixed(&state->choice)) {
         return VITLRP_OK;
     }
-    enum vitlrp_status status =
-        fail(err, VITLRP_USAGE,
-             "the model has no head of classes: choose one of the %d numbers of its %s, give it a "
-             "head, or images to compare with",
-             info->classes, word_of(WORDS_OUTPUTS, info->outputs));
+    enum vitlrp_status status = fail(
+        err, VITLRP_USAGE,
+        "the model has no head of classes: %schoose one of the %d numbers of its %s, give it a "
+        "head, or images to compare with",
+        info->kind == VITLRP_MODEL_IMAGE_TEXT ? "give it texts (--text PROMPT), " : "",
+        info->classes, word_of(WORDS_OUTPUTS, info->outputs));
     return error_topic(err, status, VITLRP_TOPIC_HEADLESS);
 }
 

@@ -225,6 +225,8 @@ class Texts(Case):
             self.assertTrue(str(caught.exception).isprintable())
         with self.assertRaisesRegex(errors.UsageError, "has no text tower"):
             support.small().with_texts(["a"])
+        with self.assertRaisesRegex(errors.UsageError, r"give it texts \(with_texts\), name one of"):
+            model.explain(support.GOLDFISH)
         with self.assertRaises(errors.VitlrpError):
             model.with_texts(["a"], tokenizer="nowhere")
 
