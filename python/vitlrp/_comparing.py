@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from . import _capi, _check, _words
 from . import image as _image
+from ._explain import Request
 from ._info import Fact, list_facts
 from ._library import call, lib
 from ._part import Part
-from ._sessions import SessionSettings
 from ._watching import Progress
 from .errors import UsageError
 
@@ -268,7 +268,7 @@ class Comparing(Part):
         _, height, width = values.shape
         logits = np.empty(self.info.classes, np.float32)
         found = np.empty(self.info.embed_dim, np.float32)
-        settings = SessionSettings(0, height, width, "attnlrp", False, b"auto", 0)
+        settings = self._session_settings(Request(), (height, width), "attnlrp", False)
         with self._in_use(), self._sessions.session(settings) as session:
             call(lib.vitlrp_session_forward, session, _check.floats(values), _check.floats(logits))
             call(lib.vitlrp_session_embedding, session, _check.floats(found))

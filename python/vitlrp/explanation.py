@@ -83,7 +83,7 @@ class Explanation:
     """
 
     heatmap: _check.Floats  # float32 (height, width), or (rows, columns) of patches
-    pixels: _check.Floats | None  # (3, height, width): of each channel; None at level "patch"
+    pixels: _check.Floats | None  # (channels, height, width); None at level "patch"
     logits: _check.Floats  # float32 (classes,)
     target: Class
     versus: Class | None  # the class that it is contrasted with; output -1: all others

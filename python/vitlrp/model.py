@@ -330,7 +330,7 @@ class Model(Comparing, Editing, Indexing, Seeing):
         preprocessing: _image.Preprocessing | None = None,
         ignore_exif: bool = False,
     ) -> _check.Floats:
-        """The model input of an image, float32 (3, height, width); arguments as of explain."""
+        """The model input of an image, float32 (channels, height, width); arguments as of explain."""
         return _image.read(image, self._prepared(preprocessing), ignore_exif, keep_photo=False).values
 
     def _prepared(self, preprocessing: _image.Preprocessing | None) -> _image.Preprocessing:
@@ -594,7 +594,7 @@ class Model(Comparing, Editing, Indexing, Seeing):
         """The outputs for a model input."""
         _, height, width = values.shape
         found = np.empty(self.info.classes, np.float32)
-        settings = SessionSettings(0, height, width, "attnlrp", False, b"auto", 0)
+        settings = self._session_settings(Request(), (height, width), "attnlrp", False)
         with self._in_use(), self._sessions.session(settings) as session:
             call(lib.vitlrp_session_forward, session, _check.floats(values), _check.floats(found))
         return found

@@ -2,8 +2,8 @@
 
 The command indexes the images of DIR (`vitlrp concepts`). Every image is then read and explained through the Python
 package, alone, and this program makes the index of these values by its definition in data/FORMATS.md: arrays, means
-and state.bin must be equal, bit for bit, also of indexes of one kind. VITLRP_LIBRARY and PYTHONPATH say where the library and the package are,
-VITLRP_LIMIT takes the first images only."""
+and state.bin must be equal, bit for bit, also of indexes of one kind. VITLRP_LIBRARY and PYTHONPATH say where the
+library and the package are, VITLRP_LIMIT takes so many images, evenly spread."""
 
 import ctypes
 import hashlib

@@ -577,8 +577,6 @@ class Results(Explain):
         self.assertGreaterEqual(found.picture("panel").shape[1], 1)
 
     def squash(self):
-        import dataclasses
-
         own = self.model.preprocessing
         return dataclasses.replace(own, resize="squash", crop_height=0, crop_width=0)
 

@@ -137,7 +137,7 @@ class Neurons(unittest.TestCase):
         for look in (model.neurons, model.attention, model.explain):
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                found = look(image, precision="bf16x3", backend="openblas")
+                found = look(image, precision="bf16", backend="openblas")
             self.assertIsNotNone(found)
             told = [str(one.message) for one in caught]
             self.assertEqual([text[:15] for text in told], ["all values of t", "nothing faster "], look.__name__)
