@@ -327,7 +327,7 @@ struct topic {
 
 static const struct topic TOPICS[] = {
     {.name = "models",
-     .summary = "weights files, class names, texts, how pictures are prepared",
+     .summary = "weights, texts, class names, how images are prepared",
      .words = "Without --model (or the variable VITLRP_MODEL) a small demonstration model answers: "
               "it knows 200 classes of ImageNet, at 64 x 64 pixels, and is often wrong about "
               "photographs. Weights of torchvision, timm, Hugging Face, open_clip, JAX and of many "
