@@ -129,7 +129,7 @@ enum vitlrp_status vitlrp_evaluation_compare(struct vitlrp_evaluation *evaluatio
     struct summary summary = {0};
     API_NEEDS(evaluation != NULL && reference != NULL, error);
     struct record *record = &evaluation->record;
-    if (record_find_method(record, reference) == record->evaluation.method_count) {
+    if (evaluation_find_method(&record->evaluation, reference) == record->evaluation.method_count) {
         return fail(error, VITLRP_USAGE, "method '%.60s' was not run", reference);
     }
     char *name = mem_strdup(reference);

@@ -173,11 +173,11 @@ static void test_saved_module(void **unused) {
     (void) unused;
     write_files(&scratch, &adapter);
     pth_torchvision(&model, &config);
-    write_list(&scratch, "model.safetensors", &model);
+    safetensors_write(&scratch, "model.safetensors", &model);
     adapter.count = 0;
     pth_add(&adapter, SAVED ".weight", classes, DIM, 0, 0);
     pth_add(&adapter, SAVED ".bias", classes, 0, 0, 0);
-    write_list(&scratch, "lora/adapter_model.safetensors", &adapter);
+    safetensors_write(&scratch, "lora/adapter_model.safetensors", &adapter);
     scratch_text(&scratch, "lora/adapter_config.json",
                  "{" PLAIN_KEYS ", \"lora_alpha\": 6, \"modules_to_save\": [\"head\"]}");
     if (load(&scratch, true, &adapted, &err) != VITLRP_OK) {
