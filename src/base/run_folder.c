@@ -162,6 +162,7 @@ enum vitlrp_status run_folder_open(const char *path, const struct run_folder_run
     TRY(error_prefix(err, enter_folder(folder, err), path));
     TRY(begin_or_resume(folder, run, err));
     folder->is_writer = true;
+    folder->made = run->made;
     return open_results(folder, &run->images, true, err);
 }
 
@@ -192,6 +193,9 @@ enum vitlrp_status run_folder_add(struct run_folder *folder, size_t place, enum 
 
 void run_folder_close(struct run_folder *folder) {
     if (folder->is_writer && !has_results(folder->folder)) {
+        for (const char *const *made = folder->made; made != NULL && *made != NULL; made++) {
+            unlinkat(folder->folder, *made, 0);
+        }
         unlinkat(folder->folder, RESULTS, 0);
         unlinkat(folder->folder, RUN, 0);
         folder->created = true;

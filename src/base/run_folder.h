@@ -20,10 +20,11 @@
 #define RUN_FOLDER_RESULTS "results.jsonl"
 
 struct run_folder {
-    char *path;     /* owned: as the user named it */
-    int folder;     /* descriptor; -1 */
-    bool created;   /* by this process */
-    bool is_writer; /* of a run that is its own */
+    char *path;              /* owned: as the user named it */
+    int folder;              /* descriptor; -1 */
+    bool created;            /* by this process */
+    bool is_writer;          /* of a run that is its own */
+    const char *const *made; /* run_folder_run.made */
     struct lock lock;
     struct journal journal;
     bool has_mutex;
@@ -40,8 +41,9 @@ typedef enum vitlrp_status run_folder_compare(void *user, const char *run, size_
 
 struct run_folder_run {
     struct journal_shard images;
-    const char *const
-        *made; /* other files of a run, up to NULL: in the way where there is no run; NULL: none */
+    /* Other files of a run, up to NULL: in the way where there is no run, and gone with one without
+     * results. They outlive the folder. NULL: none. */
+    const char *const *made;
     const struct text *text; /* of run.json */
     run_folder_compare *compare;
     void *user;

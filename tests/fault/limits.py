@@ -146,7 +146,7 @@ def address_space(commands, folder, whole):
 
 def fresh(command, folder):
     """The command, with the folders of results of earlier runs gone: they would have nothing to do."""
-    for name in ("maps", "together", "units", "index"):
+    for name in ("maps", "together", "units", "sums", "index"):
         shutil.rmtree(os.path.join(folder, name), ignore_errors=True)
     return command
 

@@ -82,7 +82,7 @@ class Memory(unittest.TestCase):
             ({"config": {"a": np.float32}}, errors.UsageError, "no JSON"),
             ({"facts": {"heads": "many"}}, errors.UsageError, '"heads" must be a whole number from 1'),
             ({"facts": {"heads": 4.5}}, errors.UsageError, '"heads" must be'),
-            ({"facts": {"activation": "tanh"}}, errors.UnsupportedError, "silu and relu are$"),
+            ({"facts": {"heads": 4, "activation": "tanh"}}, errors.UnsupportedError, "silu and relu are$"),
             ({"facts": {"pool": "max"}}, errors.UsageError, '"pool" must be one of: cls, mean'),
             ({"facts": {"nose": 1}}, errors.UsageError, 'no fact "nose"'),
             ({"facts": {"depth": 7}}, errors.MismatchError, "blocks: 7"),

@@ -23,6 +23,7 @@ struct concepts {
     struct concepts_choice choice;
     struct guard guard; /* of what is read */
     struct batch_plan plan;
+    struct concepts_files files; /* of the folder */
     struct run_folder folder;
     struct unit_index index;
     struct class_rows rows;     /* closed without --class-sums */
@@ -95,10 +96,9 @@ static enum vitlrp_status look_folder(struct concepts *run, const struct journal
 static enum vitlrp_status open_folder(struct concepts *run, struct vitlrp_error *err) {
     const struct batch_choice *choice = &run->choice.images;
     struct text text = {.limit = (size_t) 1 << 24};
-    struct concepts_files files;
-    concepts_files(concepts_config_site(run->config), &files);
+    concepts_files(concepts_config_site(run->config), &run->files);
     struct run_folder_run own = {
-        .made = files.names,
+        .made = run->files.names,
         .images = {run->plan.count, choice->shard, choice->shards, concepts_line_check},
         .text = &text,
         .compare = compare_runs,

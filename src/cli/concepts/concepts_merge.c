@@ -29,6 +29,7 @@ struct merging {
     const char *site;        /* its word */
     struct unit_index index; /* of all */
     char identity[SHA256_TEXT];
+    struct concepts_files files;
     struct run_folder folder; /* that gets the run */
 };
 
@@ -180,16 +181,15 @@ static enum vitlrp_status compare_texts(void *user, const char *bytes, size_t si
 
 static enum vitlrp_status open_target(const char *path, struct merging *merging,
                                       struct vitlrp_error *err) {
-    struct concepts_files files;
     struct text text = {.limit = RUN_LIMIT};
     json_t *config = json_copy(merging->parts[0].config);
     if (config == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for the run's settings");
     }
     json_object_del(config, "shard");
-    concepts_files(merging->site, &files);
+    concepts_files(merging->site, &merging->files);
     const struct run_folder_run run = {.images = {merging->images, 0, 1, concepts_line_check},
-                                       .made = files.names,
+                                       .made = merging->files.names,
                                        .text = &text,
                                        .compare = compare_texts,
                                        .user = &text};
