@@ -187,7 +187,7 @@ def stack(commands, folder):
 def threads_codes(name):
     """A batch has threads that wait for disks, an index those that compute: without any they say so. All else works in
     the one it has."""
-    return (5,) if "batch" in name or name in ("concepts", "rerun of a folder") else (0,)
+    return (5,) if "batch" in name or name in ("concepts", "concepts --class-sums", "rerun of a folder") else (0,)
 
 
 def figure(program, picture):
