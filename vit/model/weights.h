@@ -58,6 +58,12 @@ float slot_neutral(enum slot slot);
 /* How many of the slot a model of that shape has: depth, 1, or 0 if it does without. */
 size_t slot_repeats(const struct vit_config *config, enum slot slot);
 
+/* True if attention has relative position biases, of each block or of all together. */
+static inline bool vit_has_bias_tables(const struct vit_config *config) {
+    return slot_repeats(config, SLOT_BIAS_TABLE) > 0 ||
+           slot_repeats(config, SLOT_SHARED_BIAS_TABLE) > 0;
+}
+
 /* config->unusual of a model that has the slot, or has not. */
 uint64_t slot_unusual(enum slot slot, bool present);
 

@@ -4,6 +4,7 @@
 #include "vit/model/edited_model.h"
 #include "vit/ops/op_attention.h"
 #include "vit/program/program.h"
+#include "vit/program/session.h"
 
 /* The pages of vit/ops that only programs name. */
 extern const struct op_kind OP_NORM;          /* op_norm.c */
@@ -187,13 +188,9 @@ static const float *bias_table(const struct builder *builder) {
                                                                    : SLOT_SHARED_BIAS_TABLE);
 }
 
-static bool has_bias_table(const struct builder *builder) {
-    return has_weight(builder, SLOT_BIAS_TABLE) || has_weight(builder, SLOT_SHARED_BIAS_TABLE);
-}
-
 /* True if nothing stands between queries, keys and values and their products. */
 static bool attends_plainly(const struct builder *builder) {
-    return builder->config->rope.form == VIT_ROPE_NONE && !has_bias_table(builder) &&
+    return builder->config->rope.form == VIT_ROPE_NONE && !vit_has_bias_tables(builder->config) &&
            !has_weight(builder, SLOT_QK_NORM_WEIGHT) && !has_weight(builder, SLOT_LAMBDAS);
 }
 
@@ -233,7 +230,7 @@ static size_t append_attention(struct builder *builder, size_t x, size_t leaving
     qkv = append_rope(builder, qkv, shape);
     struct op attention = op_over(&OP_ATTENTION, PROFILE_ATTENTION, qkv);
     attention.lines[0] = "softmax";
-    attention.lines[1] = has_bias_table(builder) ? "attention bias" : NULL;
+    attention.lines[1] = vit_has_bias_tables(builder->config) ? "attention bias" : NULL;
     attention.weights[0] = bias_table(builder);
     attention.weights[1] = weight_of(builder, SLOT_LAMBDAS);
     attention.heads = heads;
@@ -585,7 +582,7 @@ static void build(struct builder *builder) {
                                 : append_end(builder, stream, builder->config->pool);
 }
 
-size_t program_ledger_lines(const struct vit_model *model) {
+size_t vit_ledger_length(const struct vit_model *model) {
     struct program program = {.model = model, .depth = (size_t) model->config.depth};
     const struct program_request request = {.keeps = true};
     struct builder builder = {.program = &program, .request = &request, .config = &model->config};
@@ -671,4 +668,16 @@ struct op_array program_array(const struct program *program, size_t value) {
     return (struct op_array){.rows = program->values[value].rows,
                              .width = program->values[value].width,
                              .query_rows = program->values[value].query_rows};
+}
+
+struct op_call program_call(const struct program *program, size_t index) {
+    const struct op *op = &program->ops[index];
+    struct op_call call = {.op = op,
+                           .images = 1,
+                           .residual = program_array(program, op->residual),
+                           .out = program_array(program, op->out)};
+    for (size_t k = 0; k < OP_INPUTS; k++) {
+        call.in[k] = program_array(program, op->in[k]);
+    }
+    return call;
 }

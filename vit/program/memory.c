@@ -41,19 +41,13 @@ static bool is_remade(const struct planner *planner, size_t value) {
     return producer != OP_NONE && planner->program->ops[producer].kind->remade;
 }
 
-static void shape_call(const struct planner *planner, size_t index, bool backward,
-                       struct op_call *call) {
-    const struct program *program = planner->program;
-    const struct op *op = &program->ops[index];
-    *call = (struct op_call){.op = op,
-                             .images = planner->memory->images,
-                             .form = planner->memory->form,
-                             .backward = backward};
-    for (size_t k = 0; k < OP_INPUTS; k++) {
-        call->in[k] = program_array(program, op->in[k]);
-    }
-    call->residual = program_array(program, op->residual);
-    call->out = program_array(program, op->out);
+/* An operation's call in one of the passes, without memory. */
+static struct op_call shape_call(const struct planner *planner, size_t index, bool backward) {
+    struct op_call call = program_call(planner->program, index);
+    call.images = planner->memory->images;
+    call.form = planner->memory->form;
+    call.backward = backward;
+    return call;
 }
 
 static bool is_view(const struct planner *planner, size_t index) {
@@ -64,8 +58,7 @@ static bool is_view(const struct planner *planner, size_t index) {
 static void note_views(struct planner *planner) {
     for (size_t i = 0; i < planner->program->op_count; i++) {
         const struct op *op = &planner->program->ops[i];
-        struct op_call call;
-        shape_call(planner, i, false, &call);
+        const struct op_call call = shape_call(planner, i, false);
         planner->memory->ops[i].is_view = op->out != planner->program->output &&
                                           op->kind->is_view != NULL && op->kind->is_view(&call);
     }
@@ -232,9 +225,8 @@ static void place_need(struct planner *planner, size_t index, bool backward, siz
                        size_t places[OP_SCRATCH]) {
     struct memory *memory = planner->memory;
     const struct op_kind *kind = planner->program->ops[index].kind;
-    struct op_call call;
+    const struct op_call call = shape_call(planner, index, backward);
     struct op_need need = {0};
-    shape_call(planner, index, backward, &call);
     if (kind->need != NULL) {
         kind->need(&call, &need);
     }

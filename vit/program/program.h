@@ -45,9 +45,6 @@ enum vitlrp_status program_open(const struct vit_model *model,
                                 struct vitlrp_error *err);
 void program_close(struct program *program); /* NULL is ignored */
 
-/* Lines of the ledger of such a program, counted from its operations. */
-size_t program_ledger_lines(const struct vit_model *model);
-
 /* The only operation of that kind in a block, or OP_NONE. */
 size_t program_find(const struct program *program, const struct op_kind *kind, int32_t block);
 
@@ -56,5 +53,8 @@ bool program_reads_behind(const struct program *program, size_t cut, size_t valu
 
 /* The value as its operation's neighbours see it, without memory. */
 struct op_array program_array(const struct program *program, size_t value);
+
+/* An operation's call over one image, forward, without memory. */
+struct op_call program_call(const struct program *program, size_t index);
 
 #endif

@@ -137,10 +137,6 @@ struct vit_session_info vit_session_describe(const struct vit_session *session) 
                                      .arranged_bytes = packs_bytes(runner->program->model->packs)};
 }
 
-size_t vit_ledger_length(const struct vit_model *model) {
-    return program_ledger_lines(model);
-}
-
 void vit_session_profile_start(struct vit_session *session) {
     session->profile = (struct profile){0};
     session->runner.engine.profile = &session->profile;

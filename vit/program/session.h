@@ -48,6 +48,7 @@ enum vitlrp_status vit_session_open(const struct vit_model *model,
                                     const struct vit_session_options *options,
                                     struct vit_session **out, struct vitlrp_error *err);
 
+/* NULL is ignored. */
 void vit_session_close(struct vit_session *session);
 
 struct vit_session_info {

@@ -4,21 +4,10 @@
  * products: 1.5 ns where products run at 90 GFLOP/s. With narrow heads it is most of the work. */
 #define WEIGHT_OPERATIONS 128.0
 
-/* The operation over one input, without memory. */
-static struct op_call call_of(const struct program *program, const struct op *op) {
-    struct op_call call = {.op = op, .images = 1};
-    for (size_t k = 0; k < OP_INPUTS; k++) {
-        call.in[k] = program_array(program, op->in[k]);
-    }
-    call.residual = program_array(program, op->residual);
-    call.out = program_array(program, op->out);
-    return call;
-}
-
 double work_forward(const struct program *program) {
     double operations = 0.0;
     for (size_t i = 0; i < program->op_count; i++) {
-        const struct op_call call = call_of(program, &program->ops[i]);
+        const struct op_call call = program_call(program, i);
         const struct op_kind *kind = call.op->kind;
         operations += kind->flops == NULL ? 0.0 : kind->flops(&call);
         if (kind->mixes_tokens) {

@@ -1,6 +1,4 @@
 /* The head reads the first token, CLS, and no other. */
-#include <string.h>
-
 #include "vit/tokens/pooling.h"
 
 static size_t rows_needed(const struct token_layout *tokens) {
@@ -9,18 +7,11 @@ static size_t rows_needed(const struct token_layout *tokens) {
 }
 
 static void gather(const struct pool_shape *shape, const float *x, float *out) {
-    for (size_t i = 0; i < shape->images; i++) {
-        memcpy(out + i * shape->width, x + i * shape->rows * shape->width,
-               shape->width * sizeof *out);
-    }
+    pool_row(shape, 0, x, out);
 }
 
 static void spread(const struct pool_shape *shape, const float *g_out, float *g_x) {
-    memset(g_x, 0, shape->images * shape->rows * shape->width * sizeof *g_x);
-    for (size_t i = 0; i < shape->images; i++) {
-        memcpy(g_x + i * shape->rows * shape->width, g_out + i * shape->width,
-               shape->width * sizeof *g_x);
-    }
+    pool_row_spread(shape, 0, g_out, g_x);
 }
 
 const struct pool POOL_CLS = {.rows_needed = rows_needed,

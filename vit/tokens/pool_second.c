@@ -1,6 +1,4 @@
 /* A head reads the second token: DeiT's distillation token. */
-#include <string.h>
-
 #include "vit/tokens/pooling.h"
 
 static size_t rows_needed(const struct token_layout *tokens) {
@@ -9,18 +7,11 @@ static size_t rows_needed(const struct token_layout *tokens) {
 }
 
 static void gather(const struct pool_shape *shape, const float *x, float *out) {
-    for (size_t i = 0; i < shape->images; i++) {
-        memcpy(out + i * shape->width, x + (i * shape->rows + 1) * shape->width,
-               shape->width * sizeof *out);
-    }
+    pool_row(shape, 1, x, out);
 }
 
 static void spread(const struct pool_shape *shape, const float *g_out, float *g_x) {
-    memset(g_x, 0, shape->images * shape->rows * shape->width * sizeof *g_x);
-    for (size_t i = 0; i < shape->images; i++) {
-        memcpy(g_x + (i * shape->rows + 1) * shape->width, g_out + i * shape->width,
-               shape->width * sizeof *g_x);
-    }
+    pool_row_spread(shape, 1, g_out, g_x);
 }
 
 const struct pool POOL_SECOND = {.rows_needed = rows_needed,

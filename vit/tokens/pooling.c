@@ -1,5 +1,7 @@
 #include "vit/tokens/pooling.h"
 
+#include <string.h>
+
 #define POOL(constant, name) extern const struct pool POOL_##constant;
 #include "vit/model/pools.def"
 
@@ -22,6 +24,21 @@ void pool_shares(const struct pool *pool, const struct token_layout *tokens, dou
 
 size_t pool_all_rows(const struct token_layout *tokens) {
     return tokens->count;
+}
+
+void pool_row(const struct pool_shape *shape, size_t row, const float *x, float *out) {
+    for (size_t i = 0; i < shape->images; i++) {
+        memcpy(out + i * shape->width, x + (i * shape->rows + row) * shape->width,
+               shape->width * sizeof *out);
+    }
+}
+
+void pool_row_spread(const struct pool_shape *shape, size_t row, const float *g_out, float *g_x) {
+    memset(g_x, 0, shape->images * shape->rows * shape->width * sizeof *g_x);
+    for (size_t i = 0; i < shape->images; i++) {
+        memcpy(g_x + (i * shape->rows + row) * shape->width, g_out + i * shape->width,
+               shape->width * sizeof *g_x);
+    }
 }
 
 void pool_mean(const struct pool_shape *shape, size_t image, size_t first, const float *x,

@@ -49,6 +49,12 @@ void pool_shares(const struct pool *pool, const struct token_layout *tokens, dou
 /* rows_needed of pools that read every token. */
 size_t pool_all_rows(const struct token_layout *tokens);
 
+/* out [images, width] = one row of each image of x [images, rows, width]. */
+void pool_row(const struct pool_shape *shape, size_t row, const float *x, float *out);
+
+/* G of x from G of that row: 0 in the others. */
+void pool_row_spread(const struct pool_shape *shape, size_t row, const float *g_out, float *g_x);
+
 /* out [width] = the mean of rows `first` and later of one image of x [images, rows, width]. */
 void pool_mean(const struct pool_shape *shape, size_t image, size_t first, const float *x,
                float *out);

@@ -2,11 +2,6 @@
 
 #include "vit/model/weights.h"
 
-static bool has_bias_tables(const struct vit_config *config) {
-    return slot_repeats(config, SLOT_BIAS_TABLE) > 0 ||
-           slot_repeats(config, SLOT_SHARED_BIAS_TABLE) > 0;
-}
-
 enum vitlrp_status tokens_lay_out(const struct vit_model *model, int32_t input_height,
                                   int32_t input_width, struct token_layout *out,
                                   struct vitlrp_error *err) {
@@ -19,7 +14,7 @@ enum vitlrp_status tokens_lay_out(const struct vit_model *model, int32_t input_h
                     "(width x height)",
                     width, height, config->patch_width, config->patch_height);
     }
-    if (has_bias_tables(config) &&
+    if (vit_has_bias_tables(config) &&
         (height != config->image_height || width != config->image_width)) {
         return fail(err, VITLRP_UNSUPPORTED,
                     "an input of %d x %d pixels (width x height): relative position biases are not "
