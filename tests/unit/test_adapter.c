@@ -97,6 +97,36 @@ static void test_merged(void **unused) {
     scratch_close(&scratch);
 }
 
+#define QKV "base_model.model.blocks.0.attn.qkv"
+
+/* What the model's file stores its weights as, not what they are merged as. */
+static void test_stored_type(void **unused) {
+    static struct pth_list model;
+    struct vit_config config = small_config();
+    struct scratch scratch = scratch_open();
+    struct pth_list adapter;
+    struct vit_model *adapted;
+    struct vitlrp_error err = {0};
+    struct bytes bytes;
+    (void) unused;
+    write_files(&scratch, &adapter);
+    pth_timm(&model, &config);
+    safetensors_make(&model, "F16", NULL, &bytes);
+    scratch_write(&scratch, "model.safetensors", bytes.data, bytes.size);
+    bytes_free(&bytes);
+    adapter.count = 0;
+    pth_add(&adapter, QKV ".lora_A.weight", RANK, DIM, 0, 0);
+    pth_add(&adapter, QKV ".lora_B.weight", 3 * DIM, RANK, 0, 0);
+    safetensors_write(&scratch, "lora/adapter_model.safetensors", &adapter);
+    scratch_text(&scratch, "lora/adapter_config.json", "{" PLAIN_KEYS ", \"lora_alpha\": 6}");
+    if (load(&scratch, true, &adapted, &err) != VITLRP_OK) {
+        fail_msg("%s", err.message);
+    }
+    assert_string_equal(adapted->stored_as, "F16");
+    vit_model_free(adapted);
+    scratch_close(&scratch);
+}
+
 static void expect_refusal(const struct scratch *scratch, enum vitlrp_status wanted,
                            const char *word) {
     struct vit_model *model;
@@ -237,9 +267,11 @@ static void test_files_of_one_name(void **unused) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_merged), cmocka_unit_test(test_configurations_that_are_refused),
-        cmocka_unit_test(test_factors_that_are_refused), cmocka_unit_test(test_saved_module),
-        cmocka_unit_test(test_files_of_one_name)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_merged),
+                                       cmocka_unit_test(test_stored_type),
+                                       cmocka_unit_test(test_configurations_that_are_refused),
+                                       cmocka_unit_test(test_factors_that_are_refused),
+                                       cmocka_unit_test(test_saved_module),
+                                       cmocka_unit_test(test_files_of_one_name)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -183,6 +183,7 @@ static void add_product(const struct product *product, const float *a, const flo
 static void replace(struct tensor_info *tensor, struct source *source, const float *data) {
     size_t size = tensor->count * sizeof *data;
     *source = source_over(data, size);
+    tensor->stored = tensor->stored == NULL ? tensor->type : tensor->stored;
     tensor->type = element_type_named("F32");
     tensor->source = source;
     tensor->extent = (struct extent){.stored = size, .size = size};

@@ -49,7 +49,8 @@ struct opened {
 static const char *stored_type(const struct layout_binding *binding) {
     const struct bound_tensor *query = layout_bound(binding, 0, SLOT_QKV_WEIGHT, PART_Q);
     const struct bound_tensor *whole = layout_bound(binding, 0, SLOT_QKV_WEIGHT, PART_WHOLE);
-    return (whole->tensor != NULL ? whole : query)->tensor->type->name;
+    const struct tensor_info *tensor = (whole->tensor != NULL ? whole : query)->tensor;
+    return (tensor->stored != NULL ? tensor->stored : tensor->type)->name;
 }
 
 static enum vitlrp_status keep_ignored(struct vit_model *model,

@@ -27,6 +27,7 @@ struct tensor_info {
     char *name;   /* owned by the table it is in */
     size_t place; /* in its file's list (vit/load/listing.h); nobody else's */
     const struct element_type *type;
+    const struct element_type *stored; /* in the file, of one that was merged since; else NULL */
     size_t rank;
     size_t shape[TENSOR_MAX_RANK];
     size_t count;                /* product of shape */
