@@ -176,10 +176,9 @@ static bool is_timm(const json_t *config) {
 
 /* One folder may hold a model twice, each with a configuration of its own. */
 static bool is_open_clip(const struct facts_beside *beside) {
-    const char *slash = beside->path == NULL ? NULL : strrchr(beside->path, '/');
-    const char *name = slash == NULL ? beside->path : slash + 1;
+    const char *name = beside->path == NULL ? "" : text_path_tail(beside->path, 1);
     return beside->open_clip != NULL &&
-           (beside->config == NULL || (name != NULL && strncmp(name, "open_clip", 9) == 0));
+           (beside->config == NULL || strncmp(name, "open_clip", strlen("open_clip")) == 0);
 }
 
 static enum vitlrp_status read_files(const struct facts_beside *beside, struct model_facts *facts,

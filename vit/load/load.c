@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "vit/load/adapter.h"
 #include "vit/load/architecture.h"
 #include "vit/load/checkpoint.h"
@@ -235,11 +236,10 @@ static enum vitlrp_status open_weights(const struct weights_place *place,
         enum vitlrp_status status = shards_open(place->path, options, reading, origin, out, err);
         return error_prefix(err, status, place->path);
     }
-    const char *slash = strrchr(place->path, '/');
-    const char *name = slash == NULL ? place->path : slash + 1;
     bool alone = options->adapter_path == NULL;
+    const char *name = alone ? NULL : text_path_tail(place->path, 1);
     TRY(vit_origin_reserve(origin, alone ? 1 : 1 + ADAPTER_FILES, err));
-    TRY(vit_origin_open(&origin->files[0], place->path, alone ? NULL : name, options->inputs, err));
+    TRY(vit_origin_open(&origin->files[0], place->path, name, options->inputs, err));
     enum vitlrp_status status = checkpoint_open(&origin->files[0].source, reading, out, err);
     return error_prefix(err, status, place->path);
 }

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "vit/load/adapter.h"
 #include "vit/load/find.h"
 
@@ -176,9 +177,8 @@ static enum vitlrp_status read_shards(const struct shards *shards, struct vit_or
 
 static enum vitlrp_status open_index(struct shards *shards, struct vit_origin *origin,
                                      struct vitlrp_error *err) {
-    const char *slash = strrchr(shards->path, '/');
-    const char *name = slash == NULL ? shards->path : slash + 1;
-    TRY(open_file(shards->path, name, shards->options, &shards->file, err));
+    TRY(open_file(shards->path, text_path_tail(shards->path, 1), shards->options, &shards->file,
+                  err));
     TRY(read_index(&shards->file.source, shards->reading->limits->max_json_bytes, &shards->index,
                    err));
     TRY(collect_names(json_object_get(shards->index, "weight_map"), &shards->names, err));

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "vit/load/find.h"
 
 #define MAX_JSON ((size_t) 16 << 20)
@@ -78,8 +79,7 @@ static enum vitlrp_status read_open_clip(const struct reading *reading, struct v
  * configuration of its own. */
 static enum vitlrp_status read_timm_or_open_clip(const struct reading *reading,
                                                  struct vitlrp_error *err) {
-    const char *slash = strrchr(reading->path, '/');
-    const char *name = slash == NULL ? reading->path : slash + 1;
+    const char *name = text_path_tail(reading->path, 1);
     if (strncmp(name, "open_clip", strlen("open_clip")) == 0) {
         TRY(read_open_clip(reading, err));
     }
