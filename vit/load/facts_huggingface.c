@@ -298,10 +298,6 @@ static void state_class(const struct class *class, struct model_facts *facts) {
     facts_state_all(facts, statements, LENGTH(statements), FACT_FILE, CONFIG, class->name);
 }
 
-static void state_key(struct fact *fact, double value, const char *file, const char *key) {
-    fact_state(fact, value, FACT_FILE, file, key);
-}
-
 /* A gated MLP. DINOv2's has SiLU whatever hidden_act says; DINOv3's has hidden_act. */
 static enum vitlrp_status read_gate(const json_t *object, const char *file,
                                     struct model_facts *facts, struct vitlrp_error *err) {
@@ -309,13 +305,13 @@ static enum vitlrp_status read_gate(const json_t *object, const char *file,
     bool value = false;
     TRY(key_flag(object, "use_swiglu_ffn", file, &is_there, &value, err));
     if (is_there && value) {
-        state_key(&facts->gate, FACT_GATE_PACKED, file, "use_swiglu_ffn");
-        state_key(&facts->activation, FACT_SILU, file, "use_swiglu_ffn");
+        fact_from_key(&facts->gate, FACT_GATE_PACKED, file, "use_swiglu_ffn");
+        fact_from_key(&facts->activation, FACT_SILU, file, "use_swiglu_ffn");
     }
     is_there = false;
     TRY(key_flag(object, "use_gated_mlp", file, &is_there, &value, err));
     if (is_there && value) {
-        state_key(&facts->gate, FACT_GATE_SPLIT, file, "use_gated_mlp");
+        fact_from_key(&facts->gate, FACT_GATE_SPLIT, file, "use_gated_mlp");
     }
     return VITLRP_OK;
 }
@@ -328,25 +324,25 @@ static enum vitlrp_status read_beit(const json_t *object, const char *file,
     bool value = false;
     TRY(key_flag(object, "use_absolute_position_embeddings", file, &is_there, &value, err));
     if (is_there) {
-        state_key(&facts->positions, value ? FACT_POSITIONS_ALL : FACT_POSITIONS_NONE, file,
-                  "use_absolute_position_embeddings");
+        fact_from_key(&facts->positions, value ? FACT_POSITIONS_ALL : FACT_POSITIONS_NONE, file,
+                      "use_absolute_position_embeddings");
     }
     bool is_relative = false;
     bool is_shared = false;
     TRY(key_flag(object, "use_relative_position_bias", file, &is_there, &is_relative, err));
     TRY(key_flag(object, "use_shared_relative_position_bias", file, &is_there, &is_shared, err));
-    state_key(&facts->relative_positions, is_relative || is_shared, file,
-              is_shared ? "use_shared_relative_position_bias" : "use_relative_position_bias");
+    fact_from_key(&facts->relative_positions, is_relative || is_shared, file,
+                  is_shared ? "use_shared_relative_position_bias" : "use_relative_position_bias");
     bool is_mean = true;
     TRY(key_flag(object, "use_mean_pooling", file, &is_there, &is_mean, err));
     if (is_mean) {
-        state_key(&facts->pool, FACT_POOL_MEAN, file, "use_mean_pooling");
-        state_key(&facts->final_norm, FACT_FINAL_NORM_POOLED, file, "use_mean_pooling");
+        fact_from_key(&facts->pool, FACT_POOL_MEAN, file, "use_mean_pooling");
+        fact_from_key(&facts->final_norm, FACT_FINAL_NORM_POOLED, file, "use_mean_pooling");
     }
     const json_t *scale = json_object_get(object, "layer_scale_init_value");
     if (json_is_number(scale)) {
-        state_key(&facts->layer_scale, json_number_value(scale) > 0.0, file,
-                  "layer_scale_init_value");
+        fact_from_key(&facts->layer_scale, json_number_value(scale) > 0.0, file,
+                      "layer_scale_init_value");
     }
     return VITLRP_OK;
 }
@@ -358,7 +354,7 @@ static void read_labels(const json_t *config, const struct class *class,
     bool has_classes =
         class != NULL && (class->head == FACT_HEAD_LINEAR || class->head == FACT_HEAD_TWO);
     if (has_classes && labels > 0 && !fact_known(&facts->classes)) {
-        state_key(&facts->classes, (double) labels, CONFIG, "id2label");
+        fact_from_key(&facts->classes, (double) labels, CONFIG, "id2label");
     }
 }
 
@@ -470,7 +466,7 @@ static enum vitlrp_status read_end(const json_t *object, const char *file, bool 
     bool is_there = stated != NULL && !json_is_null(stated);
     if (is_there) {
         TRY(json_get_int(object, "eos_token_id", 0, INT32_MAX, &id, err));
-        state_key(&facts->end_id, (double) id, file, "eos_token_id");
+        fact_from_key(&facts->end_id, (double) id, file, "eos_token_id");
     }
     fact_state(&facts->text_end, id == 2 ? FACT_TEXT_END_LARGEST_ID : FACT_TEXT_END_FIRST_ID,
                is_there ? FACT_FILE : FACT_CLASS, is_there ? file : NULL, "eos_token_id");

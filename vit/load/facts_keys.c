@@ -56,6 +56,10 @@ void facts_state_plain(struct model_facts *facts, enum fact_source source, const
     facts_state_all(facts, PLAIN, sizeof PLAIN / sizeof PLAIN[0], source, NULL, key);
 }
 
+void fact_from_key(struct fact *fact, double value, const char *file, const char *key) {
+    fact_state(fact, value, FACT_FILE, file, key);
+}
+
 enum vitlrp_status key_state(struct model_facts *facts, size_t offset, double value,
                              const char *file, const char *key, struct vitlrp_error *err) {
     struct fact *fact = fact_member(facts, offset);

@@ -65,6 +65,9 @@ void facts_state_all(struct model_facts *facts, const struct fact_statement *sta
  * all libraries deviate from; not its eps, nor where its final norm is. */
 void facts_state_plain(struct model_facts *facts, enum fact_source source, const char *key);
 
+/* States what a key means, if it is still open. */
+void fact_from_key(struct fact *fact, double value, const char *file, const char *key);
+
 /* States a key's value. MISMATCH if a file has stated another before. */
 enum vitlrp_status key_state(struct model_facts *facts, size_t offset, double value,
                              const char *file, const char *key, struct vitlrp_error *err);

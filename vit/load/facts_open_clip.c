@@ -122,10 +122,6 @@ static void state_defaults(struct model_facts *facts, const char *origin) {
     facts_state_plain(facts, FACT_CLASS, origin);
 }
 
-static void state_key(struct fact *fact, double value, const char *file, const char *key) {
-    fact_state(fact, value, FACT_FILE, file, key);
-}
-
 /* {"approximate": "tanh"} is the one argument of GELU, {"eps": 1e-6} the one of norms. */
 static enum vitlrp_status read_kwargs(const json_t *tower, struct model_facts *facts,
                                       struct vitlrp_error *err) {
@@ -171,21 +167,21 @@ static enum vitlrp_status read_flags(const json_t *model, const json_t *vision,
     bool value = false;
     TRY(key_flag(model, "quick_gelu", MODEL, &is_there, &value, err));
     if (is_there && value) {
-        state_key(&facts->activation, FACT_GELU_QUICK, MODEL, "quick_gelu");
+        fact_from_key(&facts->activation, FACT_GELU_QUICK, MODEL, "quick_gelu");
     }
     is_there = false;
     TRY(key_flag(vision, "no_ln_pre", VISION, &is_there, &value, err));
     if (is_there) {
-        state_key(&facts->pre_norm, !value, VISION, "no_ln_pre");
+        fact_from_key(&facts->pre_norm, !value, VISION, "no_ln_pre");
     }
     is_there = false;
     TRY(key_flag(vision, "final_ln_after_pool", VISION, &is_there, &value, err));
     if (is_there) {
-        state_key(&facts->final_norm, value ? FACT_FINAL_NORM_POOLED : FACT_FINAL_NORM_TOKENS,
-                  VISION, "final_ln_after_pool");
+        fact_from_key(&facts->final_norm, value ? FACT_FINAL_NORM_POOLED : FACT_FINAL_NORM_TOKENS,
+                      VISION, "final_ln_after_pool");
     }
     if (json_is_number(json_object_get(vision, "ls_init_value"))) {
-        state_key(&facts->layer_scale, 1, VISION, "ls_init_value");
+        fact_from_key(&facts->layer_scale, 1, VISION, "ls_init_value");
     }
     return VITLRP_OK;
 }
@@ -218,11 +214,11 @@ static enum vitlrp_status read_timm_tower(const json_t *vision, const struct fac
 void facts_openai_clip(const struct facts_beside *beside, struct model_facts *facts) {
     static const char ARCHIVE[] = "TorchScript archive";
     static const char CLIP[] = "OpenAI's CLIP";
-    state_key(&facts->activation, FACT_GELU_QUICK, ARCHIVE, "QuickGELU");
-    state_key(&facts->norm_eps, 1e-5, ARCHIVE, CLIP);
+    fact_from_key(&facts->activation, FACT_GELU_QUICK, ARCHIVE, "QuickGELU");
+    fact_from_key(&facts->norm_eps, 1e-5, ARCHIVE, CLIP);
     int32_t heads = beside->width / HEAD_WIDTH;
     if (heads * HEAD_WIDTH == beside->width) {
-        state_key(&facts->heads, heads, ARCHIVE, CLIP);
+        fact_from_key(&facts->heads, heads, ARCHIVE, CLIP);
     }
     state_defaults(facts, CLIP);
 }
@@ -272,12 +268,12 @@ enum vitlrp_status facts_open_clip_text(const struct facts_beside *beside,
     TRY(keys_read(&of_text, facts, err));
     TRY(key_flag(model, "quick_gelu", MODEL, &is_there, &value, err));
     if (is_there && value) {
-        state_key(&facts->activation, FACT_GELU_QUICK, MODEL, "quick_gelu");
+        fact_from_key(&facts->activation, FACT_GELU_QUICK, MODEL, "quick_gelu");
     }
     is_there = false;
     TRY(key_flag(text, "no_causal_mask", TEXT, &is_there, &value, err));
     if (is_there) {
-        state_key(&facts->causal, !value, TEXT, "no_causal_mask");
+        fact_from_key(&facts->causal, !value, TEXT, "no_causal_mask");
     }
     TRY(read_kwargs(text, facts, err));
     facts_state_all(facts, TEXT_DEFAULTS, LENGTH(TEXT_DEFAULTS), FACT_CLASS, NULL, "CLIPTextCfg");

@@ -129,10 +129,6 @@ static const struct fact_key CFG_KEYS[] = {
     {"label_offset", KEY_ONLY_OFF, 0, NULL},
 };
 
-static void state_arg(struct fact *fact, double value, const char *file, const char *key) {
-    fact_state(fact, value, FACT_FILE, file, key);
-}
-
 /* "global_pool": "" is none: what a headless model gives is then left open. */
 static enum vitlrp_status read_pool(const json_t *object, const char *file,
                                     struct model_facts *facts, struct vitlrp_error *err) {
@@ -172,10 +168,11 @@ static enum vitlrp_status read_final_norm(const json_t *args, const char *file,
                     "%s: norms before and behind the pool are not supported", file);
     }
     if (states_final && !is_final && !(is_eva && is_pooled)) {
-        state_arg(&facts->final_norm, FACT_FINAL_NORM_NONE, file, FINAL[is_eva]);
+        fact_from_key(&facts->final_norm, FACT_FINAL_NORM_NONE, file, FINAL[is_eva]);
     } else if (states_pooled) {
-        state_arg(&facts->final_norm, is_pooled ? FACT_FINAL_NORM_POOLED : FACT_FINAL_NORM_TOKENS,
-                  file, POOLED[json_object_get(args, POOLED[1]) != NULL]);
+        fact_from_key(&facts->final_norm,
+                      is_pooled ? FACT_FINAL_NORM_POOLED : FACT_FINAL_NORM_TOKENS, file,
+                      POOLED[json_object_get(args, POOLED[1]) != NULL]);
     }
     return VITLRP_OK;
 }
@@ -186,7 +183,7 @@ static enum vitlrp_status read_positions(const json_t *args, const char *file,
     bool is_there = false;
     bool value = false;
     if (kind != NULL && (kind[0] == '\0' || strcmp(kind, "none") == 0)) {
-        state_arg(&facts->positions, FACT_POSITIONS_NONE, file, "pos_embed");
+        fact_from_key(&facts->positions, FACT_POSITIONS_NONE, file, "pos_embed");
     } else if (kind != NULL && strcmp(kind, "learn") != 0) {
         return fail(err, VITLRP_UNSUPPORTED,
                     "%s: \"pos_embed\" is not supported unless it is learn "
@@ -195,13 +192,13 @@ static enum vitlrp_status read_positions(const json_t *args, const char *file,
     }
     TRY(key_flag(args, "use_abs_pos_emb", file, &is_there, &value, err));
     if (is_there && !value) {
-        state_arg(&facts->positions, FACT_POSITIONS_NONE, file, "use_abs_pos_emb");
+        fact_from_key(&facts->positions, FACT_POSITIONS_NONE, file, "use_abs_pos_emb");
     }
     is_there = false;
     TRY(key_flag(args, "no_embed_class", file, &is_there, &value, err));
     if (is_there) {
-        state_arg(&facts->positions, value ? FACT_POSITIONS_PATCHES : FACT_POSITIONS_ALL, file,
-                  "no_embed_class");
+        fact_from_key(&facts->positions, value ? FACT_POSITIONS_PATCHES : FACT_POSITIONS_ALL, file,
+                      "no_embed_class");
     }
     return VITLRP_OK;
 }
@@ -216,14 +213,14 @@ static enum vitlrp_status read_rope(const json_t *args, const char *file, struct
     TRY(key_flag(args, "use_rot_pos_emb", file, &states_use, &is_used, err));
     TRY(key_flag(args, "rope_rotate_half", file, &states_half, &is_half, err));
     if (states_use && !is_used) {
-        state_arg(&facts->rope, FACT_ROPE_NONE, file, "use_rot_pos_emb");
+        fact_from_key(&facts->rope, FACT_ROPE_NONE, file, "use_rot_pos_emb");
     }
     const struct fact_keys list = {&TYPE, 1};
     const struct keys_read from = {args, file, &list, 1, true};
     TRY(keys_read(&from, facts, err));
     if (states_half) {
-        state_arg(&facts->rope_pairing, is_half ? FACT_ROPE_HALVES : FACT_ROPE_INTERLEAVED, file,
-                  "rope_rotate_half");
+        fact_from_key(&facts->rope_pairing, is_half ? FACT_ROPE_HALVES : FACT_ROPE_INTERLEAVED,
+                      file, "rope_rotate_half");
     }
     return VITLRP_OK;
 }
@@ -238,7 +235,7 @@ static enum vitlrp_status read_relative(const json_t *args, const char *file,
     TRY(key_flag(args, KEYS[0], file, &is_there, &own, err));
     TRY(key_flag(args, KEYS[1], file, &is_there, &shared, err));
     if (own || shared || (is_there && json_object_get(args, KEYS[0]) != NULL)) {
-        state_arg(&facts->relative_positions, own || shared, file, KEYS[shared]);
+        fact_from_key(&facts->relative_positions, own || shared, file, KEYS[shared]);
     }
     return VITLRP_OK;
 }
@@ -250,25 +247,25 @@ static enum vitlrp_status read_others(const json_t *args, const char *file,
     bool value = false;
     TRY(key_flag(args, "use_post_norm", file, &is_there, &value, err));
     if (is_there) {
-        state_arg(&facts->block, value ? FACT_BLOCK_POST_NORM : FACT_BLOCK_PRE_NORM, file,
-                  "use_post_norm");
+        fact_from_key(&facts->block, value ? FACT_BLOCK_POST_NORM : FACT_BLOCK_PRE_NORM, file,
+                      "use_post_norm");
     }
     is_there = false;
     TRY(key_flag(args, "swiglu_mlp", file, &is_there, &value, err));
     if (is_there && value) {
         facts->activation = (struct fact){0}; /* act_layer is of plain MLPs alone */
-        state_arg(&facts->activation, FACT_SILU, file, "swiglu_mlp");
+        fact_from_key(&facts->activation, FACT_SILU, file, "swiglu_mlp");
     } else if (is_there) {
-        state_arg(&facts->gate, FACT_GATE_NONE, file, "swiglu_mlp");
-        state_arg(&facts->activation, FACT_GELU_ERF, file, "swiglu_mlp");
+        fact_from_key(&facts->gate, FACT_GATE_NONE, file, "swiglu_mlp");
+        fact_from_key(&facts->activation, FACT_GELU_ERF, file, "swiglu_mlp");
     }
     if (json_is_number(json_object_get(args, "init_values"))) {
-        state_arg(&facts->layer_scale,
-                  json_number_value(json_object_get(args, "init_values")) != 0.0, file,
-                  "init_values");
+        fact_from_key(&facts->layer_scale,
+                      json_number_value(json_object_get(args, "init_values")) != 0.0, file,
+                      "init_values");
     }
     if (json_get_string(args, "norm_layer") != NULL) {
-        state_arg(&facts->norm_eps, 1e-6, file, "norm_layer"); /* of both classes */
+        fact_from_key(&facts->norm_eps, 1e-6, file, "norm_layer"); /* of both classes */
     }
     return VITLRP_OK;
 }
@@ -302,13 +299,13 @@ static enum vitlrp_status read_input_size(const json_t *cfg, const char *file,
                         "%s: \"input_size\" must be [channels, height, width]", file);
         }
     }
-    state_arg(&facts->channels, (double) json_integer_value(json_array_get(size, 0)), file,
-              "input_size");
+    fact_from_key(&facts->channels, (double) json_integer_value(json_array_get(size, 0)), file,
+                  "input_size");
     if (is_fixed) {
-        state_arg(&facts->image_height, (double) json_integer_value(json_array_get(size, 1)), file,
-                  "input_size");
-        state_arg(&facts->image_width, (double) json_integer_value(json_array_get(size, 2)), file,
-                  "input_size");
+        fact_from_key(&facts->image_height, (double) json_integer_value(json_array_get(size, 1)),
+                      file, "input_size");
+        fact_from_key(&facts->image_width, (double) json_integer_value(json_array_get(size, 2)),
+                      file, "input_size");
     }
     return VITLRP_OK;
 }
