@@ -281,9 +281,9 @@ struct vitlrp_model_options {
     vitlrp_model_options_init_sized((options), sizeof *(options))
 VITLRP_API void vitlrp_model_options_init_sized(struct vitlrp_model_options *options, size_t size);
 
-/* Reads .safetensors, .pth/.pt/.bin or .npz (the content decides) in torchvision, timm, Hugging
- * Face or JAX naming; the index of shards, a folder with weights and a model's folder in the cache
- * of the Hugging Face hub work too. Nothing in a file is ever executed. Weights
+/* Reads .safetensors, .pth/.pt/.bin or .npz (the content decides) in the naming of torchvision,
+ * timm, Hugging Face, open_clip or JAX; the index of shards, a folder with weights and a model's
+ * folder in the cache of the Hugging Face hub work too. Nothing in a file is executed. Weights
  * are converted to float32, in memory owned by *model: vitlrp_model_close. MISMATCH names a tensor
  * that is missing, left over or of another shape; IO is for a file that changes while it is read.
  */
@@ -346,15 +346,15 @@ VITLRP_API void vitlrp_model_close(struct vitlrp_model *model);
 struct vitlrp_model_info {
     size_t struct_size;
     const char *name;      /* the path or name it was opened with */
-    const char *layout;    /* "torchvision", "timm", "huggingface", "jax", "random" */
-    const char *container; /* "safetensors", "pytorch zip", "pytorch legacy", "npz", "none" */
-    const char *stored_as; /* element type in the file: "F32", "F16", "BF16" */
+    const char *layout;    /* whose names the tensors have: "timm", "open_clip" ..., or "random" */
+    const char *container; /* safetensors, pytorch zip, pytorch legacy, npz, memory, or none */
+    const char *stored_as; /* element type in the file: "F32", "F16", "BF16", "F64" */
     int32_t image_height, image_width; /* trained input size */
     int32_t patch_height, patch_width;
     int32_t dim, depth, heads, mlp_dim, classes;
-    int32_t tokens; /* CLS and patches at the trained size */
+    int32_t tokens; /* CLS, registers and patches at the trained size */
     float layer_norm_eps;
-    const char *activation; /* "gelu" (erf), "gelu_tanh", "quick_gelu", "silu" */
+    const char *activation; /* "gelu" (erf), "gelu_tanh", "quick_gelu", "silu", "relu" */
     int64_t parameters;
     size_t weight_bytes; /* of memory held */
     size_t facts;        /* what is known beside the weights: vitlrp_model_fact */

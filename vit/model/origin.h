@@ -25,6 +25,8 @@ struct vit_sidecar {
 /* The rows of texts, as a sidecar is called. */
 #define VIT_TEXT_EMBEDDINGS "text_embeddings"
 
+/* A configuration, two files of preprocessing, the caller's facts, and a head or what outputs
+ * compare. */
 #define VIT_SIDECARS ((size_t) 5)
 
 struct vit_origin {
