@@ -14,8 +14,6 @@
 #define VIT_MAX_SIDE 65536
 
 #define VIT_MAX_CLASSES 100000
-#define VIT_MAX_DEPTH 1024
-
 #define VIT_MAX_DEPTH 1024 /* blocks */
 
 enum slot {
