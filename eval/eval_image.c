@@ -307,16 +307,32 @@ static enum vitlrp_status image_measure(const struct run *run, struct worker *wo
     return image_locate(run, worker, item, &loaded.plan, image, err);
 }
 
+/* Of an image of which nothing was measured. */
+static struct eval_image unmeasured(const struct eval_item *item) {
+    return (struct eval_image){.index = item->index,
+                               .label = item->label,
+                               .output = -1,
+                               .predicted = -1,
+                               .shapley_error = NAN,
+                               .shapley_split_half = NAN};
+}
+
+/* Takes away what was measured before the failure: a record that is read has none of it either, and
+ * reports are the same. */
+static void forget_measurements(const struct run *run, const struct eval_item *item,
+                                struct eval_image *image) {
+    struct eval_image failed = unmeasured(item);
+    eval_image_drop_results(image, run->options->method_count);
+    failed.id = image->id;
+    memcpy(failed.sha256, image->sha256, sizeof failed.sha256);
+    *image = failed;
+}
+
 /* Fills the image's record, also with the failure that befell it. */
 enum vitlrp_status eval_run_image(const struct run *run, struct worker *worker,
                                   const struct eval_item *item, struct eval_image *image,
                                   struct vitlrp_error *err) {
-    *image = (struct eval_image){.index = item->index,
-                                 .label = item->label,
-                                 .output = -1,
-                                 .predicted = -1,
-                                 .shapley_error = NAN,
-                                 .shapley_split_half = NAN};
+    *image = unmeasured(item);
     image->id = mem_strdup(item->id);
     if (image->id == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for an image's name");
@@ -325,7 +341,7 @@ enum vitlrp_status eval_run_image(const struct run *run, struct worker *worker,
     if (status == VITLRP_OK || failure_is_systemic(status, err)) {
         return status;
     }
-    eval_image_drop_results(image, run->options->method_count);
+    forget_measurements(run, item, image);
     image->status = status;
     image->message = mem_strdup(err->message);
     return image->message == NULL ? fail(err, VITLRP_NOMEM, "out of memory for a message")

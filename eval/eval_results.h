@@ -104,7 +104,7 @@ struct eval_image {
     size_t donor; /* index of the image whose patches stood in it, under VITLRP_REPLACE_DONOR */
     char donor_sha256[SHA256_TEXT]; /* of that file's bytes; "": there is none */
     char *message;                  /* why it failed, owned; NULL if it did not */
-    int32_t output;                 /* explained */
+    int32_t output;                 /* explained; -1, as predicted, of an image that failed */
     int32_t label; /* output of its label, -1 if it has none that the model knows */
     int32_t predicted;
     float logit, probability;           /* of the explained output, unperturbed; the probability,

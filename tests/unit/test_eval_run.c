@@ -185,6 +185,28 @@ static void test_bad_images_are_recorded(void **unused) {
     photo_set_close(&set);
 }
 
+/* An image that fails behind its prediction has nothing, as one that is read from a record. */
+static void test_a_late_failure_leaves_nothing(void **unused) {
+    const char *const methods[] = {"random", NULL};
+    const char *const donors[] = {"/nowhere/a.jpg", "/nowhere/b.jpg"};
+    struct photo_set set;
+    (void) unused;
+    photo_set_open(&set, 1);
+    struct eval_run_options options = photo_set_options(&set, methods);
+    options.protocol.replacements = VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_DONOR);
+    options.protocol.coalitions = 1024;
+    options.donors = donors;
+    options.manifest_count = 2;
+    struct evaluation evaluation = run(&options, set.items, 1);
+    assert_int_equal(evaluation.images[0].status, VITLRP_MISMATCH);
+    assert_null(evaluation.images[0].methods);
+    assert_int_equal(evaluation.images[0].output, -1);
+    assert_int_equal(evaluation.images[0].predicted, -1);
+    assert_true(isnan(evaluation.images[0].shapley_error));
+    evaluation_free(&evaluation);
+    photo_set_close(&set);
+}
+
 static void test_labels_as_targets(void **unused) {
     const char *const methods[] = {"attnlrp", NULL};
     struct photo_set set;
@@ -401,6 +423,7 @@ int main(void) {
         cmocka_unit_test(test_an_image_is_what_its_parts_give),
         cmocka_unit_test(test_threads_and_shards_change_no_bit),
         cmocka_unit_test(test_bad_images_are_recorded),
+        cmocka_unit_test(test_a_late_failure_leaves_nothing),
         cmocka_unit_test(test_labels_as_targets),
         cmocka_unit_test(test_inputs_of_other_sizes_are_refused),
         cmocka_unit_test(test_what_would_befall_every_image_ends_the_run),
