@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/order.h"
 #include "base/parse.h"
 #include "vit/math/gemm_rate.h"
 #include "vit/model/weights.h"
@@ -93,12 +94,6 @@ static double matrix_rate(const struct bench *bench, size_t rows) {
     return gemm_rate(&bench->runner.engine, &layer, rows, bench->model->weights.token_table);
 }
 
-static int compare_doubles(const void *a, const void *b) {
-    double x = *(const double *) a;
-    double y = *(const double *) b;
-    return (x > y) - (x < y);
-}
-
 /* Prints the medians of `runs` passes over `count` texts of `length` tokens, each beside the rate
  * at that moment. */
 static enum vitlrp_status measure(struct bench *bench, size_t count, size_t length,
@@ -124,8 +119,8 @@ static enum vitlrp_status measure(struct bench *bench, size_t count, size_t leng
         seconds[i] = clock_seconds() - start;
         ratios[i] = seconds[i] * rate * 1e9 / flops;
     }
-    qsort(seconds, bench->runs, sizeof *seconds, compare_doubles);
-    qsort(ratios, bench->runs, sizeof *ratios, compare_doubles);
+    qsort(seconds, bench->runs, sizeof *seconds, order_doubles);
+    qsort(ratios, bench->runs, sizeof *ratios, order_doubles);
     printf("%3zu texts of %2zu tokens: %7.2f ms, %6.2f GFLOP, %.3f of the matrix rate's time\n",
            count, length, seconds[bench->runs / 2] * 1e3, flops * 1e-9, ratios[bench->runs / 2]);
     return VITLRP_OK;

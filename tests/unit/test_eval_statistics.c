@@ -3,6 +3,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+#include "base/order.h"
 #include "base/random.h"
 #include "eval/statistics.h"
 #include "support/golden.h"
@@ -123,12 +124,6 @@ static void test_paired_is_narrower_and_skips_absent(void **unused) {
     assert_true(single.hi - single.lo > 1.0);
 }
 
-static int compare_doubles(const void *left, const void *right) {
-    double a = *(const double *) left;
-    double b = *(const double *) right;
-    return (a > b) - (a < b);
-}
-
 /* The bootstrap as its definition has it, all means sorted. */
 static struct vitlrp_statistic twin(const double *values, size_t count, uint64_t seed) {
     enum { RESAMPLES = 10000, LIMIT = 64 };
@@ -150,7 +145,7 @@ static struct vitlrp_statistic twin(const double *values, size_t count, uint64_t
         }
         means[r] = sum / (double) n;
     }
-    qsort(means, RESAMPLES, sizeof *means, compare_doubles);
+    qsort(means, RESAMPLES, sizeof *means, order_doubles);
     double low = 0.025 * (RESAMPLES - 1);
     double high = (1.0 - 0.025) * (RESAMPLES - 1);
     return (struct vitlrp_statistic){.mean = total / (double) n,
