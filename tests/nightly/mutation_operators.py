@@ -36,7 +36,7 @@ TYPES = {"const", "struct", "enum", "union", "static", "unsigned", "signed", "ch
          "double", "void", "bool", "size_t", "register", "volatile", "_Bool", "typedef", "extern"}
 UNTOUCHED_CALLS = {"fail", "fail_limit", "fail_errno", "error_prefix", "error_topic", "assert", "static_assert",
                    "_Static_assert", "sizeof", "mem_calloc", "mem_resize", "mem_alloc_aligned",
-                   "arena_take", "arena_take_floats"}
+                   "arena_take", "arena_take_floats", "gemm_warm_up"}
 RELEASES = re.compile(r"(^|_)(free|close|destroy|unlock|unmap|discard)(_\w+)?$")
 NO_MEMORY = re.compile(r"\bVITLRP_NOMEM\b|\bENOMEM\b")
 ASSIGNMENTS = {"=", "+=", "-=", "*=", "/=", "%=", "&=", "|=", "^=", "<<=", ">>="}
