@@ -203,6 +203,7 @@ static void trace_early(struct unit_evaluator *e, const struct unit_curve_reques
 /* Of the masks in the buffer, which are over `blocks` from `first_block` of the model on. */
 static enum vitlrp_status forward(struct unit_evaluator *e, const float *input,
                                   struct vit_unit_versions versions, struct vitlrp_error *err) {
+    assert(versions.count <= e->at_once);
     versions.site = e->options.site;
     versions.masks = e->buffers.masks;
     versions.means = e->options.means == NULL

@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/mem.h"
 #include "imgio/canvas.h"
 #include "imgio/font.h"
 #include "imgio/panel.h"
@@ -46,6 +47,36 @@ static void test_no_font_no_shaper(void **state) {
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
     scratch_close(&scratch);
+}
+
+/* Where there are Pango and fonts: a line is as wide as it says, and breaks between its words. */
+static void test_shaper(void **state) {
+    (void) state;
+    static const char TEXT[] = "ab cd";
+    struct shaper *shaper = shaper_open();
+    struct shaped_line line;
+    size_t next = 0;
+    int darkest = 0;
+    if (shaper == NULL) {
+        skip();
+    }
+    int32_t width = shaper_measure(shaper, FONT_REGULAR, TEXT, 5);
+    int32_t word = shaper_measure(shaper, FONT_REGULAR, TEXT, 2);
+    assert_true(word > 0 && width > word);
+    assert_int_equal(shaper_fit(shaper, FONT_REGULAR, TEXT, 5, width, &next), 5);
+    assert_int_equal(next, 5);
+    assert_int_equal(shaper_fit(shaper, FONT_REGULAR, TEXT, 5, word + 1, &next), 2);
+    assert_int_equal(next, 3);
+    assert_true(shaper_draw(shaper, FONT_REGULAR, TEXT, 5, &line));
+    assert_true(line.coverage != NULL && abs(line.width - width) <= 4 && line.height > 4);
+    for (int32_t i = 0; i < line.width * line.height; i++) {
+        darkest = line.coverage[i] > darkest ? line.coverage[i] : darkest;
+    }
+    assert_true(darkest > 128);
+    mem_free(line.coverage);
+    assert_true(shaper_draw(shaper, FONT_REGULAR, " ", 1, &line));
+    assert_null(line.coverage);
+    shaper_close(shaper);
 }
 
 static void test_font_measures(void **state) {
@@ -317,6 +348,7 @@ static void test_colorbar_labels(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_font_no_shaper), /* first: others may load fonts */
+        cmocka_unit_test(test_shaper),
         cmocka_unit_test(test_font_measures),
         cmocka_unit_test(test_font_spells),
         cmocka_unit_test(test_font_draws_inside_its_box),
