@@ -41,8 +41,9 @@ SEED = "vitlrp"
 MEMORY = 6 << 30  # of a test without sanitizers
 
 # A room: its name, its files, the tests that can notice something there, whether GOAL is its.
-MODELS = """test_text_attention test_block_forms test_head_forms test_layer_scale test_rotary test_program test_ends
-    test_prompts test_parity test_zoo test_trials test_architectures test_words_public test_text test_text_public"""
+MODELS = """test_text_attention test_block_forms test_head_forms test_layer_scale test_rotary test_position test_program
+    test_ends test_prompts test_parity test_zoo test_trials test_architectures test_words_public test_text
+    test_text_public"""
 PASSES = MODELS + """ test_method test_method_twin test_units test_unit_effects test_unit_curve test_edits test_batch
     test_session_memory test_profile test_work test_removal test_method_public test_method_many"""
 EVALUATIONS = """test_eval_curve test_eval_journal test_eval_localize test_eval_protocol test_eval_re* test_eval_run
