@@ -608,7 +608,7 @@ static void test_refusals(void **unused) {
     refuse(&bench, "steps");
     bench.options = good;
     bench.options.replacements = VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_BLUR);
-    refuse(&bench, "replace");
+    refuse(&bench, "replace: hidden units that are off are at 0");
     bench.options = good;
     bench.options.regions = 2;
     refuse(&bench, "regions");

@@ -183,8 +183,9 @@ static void test_attention_is_shown(void **unused) {
 /* Tables of relative positions are for one grid; angles are computed for any. */
 static void test_other_sizes(void **unused) {
     (void) unused;
-    for (size_t i = 0; i < CASE_COUNT; i++) {
-        struct form form = form_of(&CASES[i]);
+    for (size_t i = 0; i < 2 * CASE_COUNT; i++) { /* of one block and of all */
+        struct form form = form_of(&CASES[i / 2]);
+        form.config.depth = i % 2 == 0 ? 1 : FORM_DEPTH;
         struct vit_model *model = form_model(&form);
         const struct vit_session_options options = {
             .threads = 1, .backend = "auto", .input_height = 16, .input_width = 8};

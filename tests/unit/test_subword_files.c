@@ -454,6 +454,20 @@ static void test_special_tokens(void **state) {
     text_free(&json);
 }
 
+/* A piece of the user's counts 0.1 for each byte behind its first, whatever its score. */
+static void test_pieces_of_the_user(void **state) {
+    (void) state;
+    static const int32_t IDS[] = {3, 12, 1};
+    struct text model = good_model(UNIGRAM);
+    proto_piece(&model, "x", 0.01F, 1);
+    proto_piece(&model, "y", 0.01F, 1);
+    proto_piece(&model, "xy", 0.0F, 4);
+    struct tokenizer *tokenizer = open_good(&model);
+    expect_ids(tokenizer, "xy", IDS, 3);
+    tokenizer_close(tokenizer);
+    text_free(&model);
+}
+
 static size_t most_kilobytes(void) {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
@@ -492,7 +506,8 @@ int main(void) {
         cmocka_unit_test(test_charsmap),        cmocka_unit_test(test_hostile_charsmaps),
         cmocka_unit_test(test_refused_json),    cmocka_unit_test(test_escapes),
         cmocka_unit_test(test_refused_steps),   cmocka_unit_test(test_refused_merges),
-        cmocka_unit_test(test_special_tokens),  cmocka_unit_test(test_gemma_size),
+        cmocka_unit_test(test_special_tokens),  cmocka_unit_test(test_pieces_of_the_user),
+        cmocka_unit_test(test_gemma_size),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
