@@ -17,6 +17,20 @@ from .explanation import LedgerEntry
 from .text import Cosines, Token, Word, Words
 
 
+def _checked_names(names: Any, count: int, what: str) -> list[bytes] | None:
+    """Names of classes for C, one for each of so many; None as it is."""
+    if names is None:
+        return None
+    if isinstance(names, (str, bytes)) or not hasattr(names, "__len__") or len(names) != count:
+        raise UsageError(f"names must be a list of {count}, one for each {what}")
+    return [_check.text("names", name) for name in names]
+
+
+def _pointers(names: list[bytes] | None) -> Any:
+    """Of C strings; None is NULL."""
+    return None if names is None else (ctypes.c_char_p * len(names))(*names)
+
+
 class Texts:
     """Checked rows (texts, width) and their names."""
 
@@ -26,11 +40,7 @@ class Texts:
         self.rows = np.ascontiguousarray(rows, np.float32)
         if self.rows.ndim != 2 or self.rows.shape[1] != width:
             raise UsageError(f"rows must be of shape (texts, {width}), not {self.rows.shape}")
-        if names is not None and (isinstance(names, str) or len(names) != len(self.rows)):
-            raise UsageError(f"names must be a list of {len(self.rows)}, one for each row")
-        self.names: Any = None
-        if names is not None:
-            self.names = (ctypes.c_char_p * len(names))(*(str(name).encode() for name in names))
+        self.names = _pointers(_checked_names(names, len(self.rows), "row"))
 
     def bind(self, model: _capi.ModelPointer) -> _capi.ModelPointer:
         """A model over the weights of this one whose classes they are."""
@@ -49,10 +59,9 @@ class Prompts:
     def __init__(self, texts: Sequence[str], names: Sequence[str] | None) -> None:
         if isinstance(texts, (str, bytes)) or not isinstance(texts, Sequence) or len(texts) == 0:
             raise UsageError("texts must be a list of at least one text")
-        if names is not None and (isinstance(names, (str, bytes)) or len(names) != len(texts)):
-            raise UsageError(f"names must be a list of {len(texts)}, one for each text")
+        given = _checked_names(names, len(texts), "text")
+        self._names = [None] * len(texts) if given is None else given
         self._texts = [_check.text("texts", text) for text in texts]
-        self._names = [None] * len(texts) if names is None else [_check.text("names", name) for name in names]
 
     def bind(
         self, model: _capi.ModelPointer, options: _capi.TextOptions, progress: Progress | None
@@ -75,11 +84,7 @@ class TokenIds:
                 self._ids[place, : len(row)] = _check_ids(row)
         except (TypeError, ValueError):
             raise UsageError("ids must be whole numbers (texts, tokens), or a list of lists") from None
-        if names is not None and (isinstance(names, (str, bytes)) or len(names) != len(rows)):
-            raise UsageError(f"names must be a list of {len(rows)}, one for each text")
-        self._names: Any = None
-        if names is not None:
-            self._names = (ctypes.c_char_p * len(rows))(*_check.names("names", names))
+        self._names = _pointers(_checked_names(names, len(rows), "text"))
 
     def bind(
         self, model: _capi.ModelPointer, options: _capi.TextOptions, progress: Progress | None

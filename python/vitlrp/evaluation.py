@@ -153,12 +153,7 @@ class Evaluation:
     @property
     def audit(self) -> dict[str, dict[str, Audit]]:
         """audit[method][metric]: what bf16 has changed in areas and deltas; {} if it was not used."""
-        if self.precision != "bf16":
-            return {}
-        return {
-            method: {metric: self._audit(method, metric) for metric in AUDITED_METRICS}
-            for method in self.methods
-        }
+        return self._audits(_FIRST)
 
     def under(self, replacement: str) -> Under:
         """What was measured under one of several replacements; the tables above are of the first."""
@@ -175,10 +170,7 @@ class Evaluation:
             tuple(sorted(self.methods, key=lambda method: ranks[method])),
             self._table(METRICS, "", place),
             self._table(PAIRED_METRICS, "paired_", place),
-            {} if self.precision != "bf16" else {
-                method: {metric: self._audit(method, metric, place) for metric in AUDITED_METRICS}
-                for method in self.methods
-            },
+            self._audits(place),
         )
 
     @property
@@ -231,7 +223,15 @@ class Evaluation:
             for method in self.methods
         }
 
-    def _audit(self, method: str, metric: str, place: _Place = _FIRST) -> Audit:
+    def _audits(self, place: _Place) -> dict[str, dict[str, Audit]]:
+        if self.precision != "bf16":
+            return {}
+        return {
+            method: {metric: self._audit(method, metric, place) for metric in AUDITED_METRICS}
+            for method in self.methods
+        }
+
+    def _audit(self, method: str, metric: str, place: _Place) -> Audit:
         found = self._query(method, metric, place).audit
         return Audit(
             found.mean, found.mean_abs, found.max_abs, found.per_half_width, found.n
@@ -368,14 +368,9 @@ class Wanted:
         self._set_protocol(options)
         self._set_methods(options)
         own = self.own
-        if own.truth is not None:
-            options.truth = _check.path("truth", own.truth)
-        if own.boxes is not None:
-            options.boxes = _check.path("boxes", own.boxes)
-        if own.truth_masks is not None:
-            options.truth_masks = _check.path("truth_masks", own.truth_masks)
-        if own.journal is not None:
-            options.journal = _check.path("journal", own.journal)
+        for name in ("truth", "boxes", "truth_masks", "journal"):
+            if getattr(own, name) is not None:
+                setattr(options, name, _check.path(name, getattr(own, name)))
         options.retry_failed = _check.flag("retry_failed", own.retry_failed)
         if own.maps:
             listed = [
@@ -473,8 +468,8 @@ class Tuning:
 
 
 def _tuning_gain(found: _capi.TuneGain) -> TuningGain:
-    parts = {field.name: getattr(found, field.name) for field in dataclasses.fields(TuningGain)}
-    return TuningGain(**{name: Statistic(part.mean, part.lo, part.hi, part.n) for name, part in parts.items()})
+    names = (field.name for field in dataclasses.fields(TuningGain))
+    return TuningGain(**{name: _statistic(getattr(found, name)) for name in names})
 
 
 def _tuning(found: _capi.TuneResult) -> Tuning:

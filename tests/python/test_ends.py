@@ -151,7 +151,8 @@ class Texts(unittest.TestCase):
 
     def test_refused(self):
         with vitlrp.Model(os.path.join(WORDS, "huggingface")) as encoder:
-            for rows, names in ((self.rows[0], None), (self.rows[:, 1:], None), (self.rows, ["a"]), (self.rows, "abcd")):
+            for rows, names in ((self.rows[0], None), (self.rows[:, 1:], None), (self.rows, ["a"]), (self.rows, "abcd"),
+                                (self.rows, 4), (self.rows, ["a", "b", "c", "d\0e"]), (self.rows, ["\ud800"] * 4)):
                 with self.assertRaises(UsageError):
                     encoder.with_embeddings(rows, names)
             with self.assertRaises(NumericError):

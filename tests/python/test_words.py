@@ -216,7 +216,7 @@ class Texts(Case):
         self.addCleanup(model.close)
         for texts, options in (("a bus", {}), ([], {}), (3, {}), ([3], {}), ([b"a"], {}), (["a\0b"], {}),
                                (["a"], {"names": ["b", "c"]}), (["a"], {"templates": "none"}),
-                               (["a"], {"templates": ["b"]}), (["a"], {"templates": 3}), (["a"], {"names": "b"}),
+                               (["a"], {"templates": ["b"]}), (["a"], {"templates": 3}), (["a"], {"names": "b"}), (["a"], {"names": 1}),
                                (["a"], {"cleaning": "soap"}), (["a"], {"heads": 0}), (["a"], {"norm_eps": 1}), (["a"], {"threads": -1}),
                                (["a"], {"activation": "tanh"}), (["a"], {"tokenizer": 3}),
                                (["a"], {"keep_tower": "yes"}), (["a"], {"contrast": 3}), (["a"], {"journal": ""})):
