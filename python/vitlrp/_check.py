@@ -10,7 +10,7 @@ import difflib
 import math
 import operator
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union
 
 import numpy as np
@@ -134,6 +134,13 @@ def names(name: str, values: Sequence[str]) -> list[bytes]:
     if not isinstance(values, Sequence):
         raise UsageError(f"{name} must be a list of names, not {shown(values)}")
     return [text(name, value) for value in values]
+
+
+def mapping(name: str, value: Any) -> dict[Any, Any]:
+    """The value as a dictionary; None is an empty one."""
+    if value is not None and not isinstance(value, Mapping):
+        raise UsageError(f"{name} must be a dictionary, not {shown(value)}")
+    return dict(value or {})
 
 
 def keywords(function: str, given: Iterable[str], known: Iterable[str]) -> None:

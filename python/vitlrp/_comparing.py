@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -42,10 +41,11 @@ class Comparing(Part):
         For a model without a head of classes (info.outputs); UsageError otherwise. The new model
         shares the weights of this one, and is closed apart from it. Arguments as of explain.
         """
-        if isinstance(images, (str, bytes, os.PathLike)) or not images:
+        listed = _image.listed(images)
+        if not listed:
             raise UsageError("images must be a list of at least one image")
         prepared = self._prepared(preprocessing)
-        sources = [_image.read(one, prepared, ignore_exif, keep_photo=False) for one in images]
+        sources = [_image.read(one, prepared, ignore_exif, keep_photo=False) for one in listed]
         features = np.stack([self._forward(source.values) for source in sources])
         pointer = _capi.ModelPointer()
         with self._in_use() as model:

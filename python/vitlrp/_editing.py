@@ -91,8 +91,9 @@ class Editing(Part):
         unit that the model has not, for a mean without an index of its site, and for a model that is
         edited already; MismatchError for an index of another model.
         """
-        scaled, means = self._means(dict(factors or {}), concepts)
-        added: dict[str, Any] = {**dict(constants or {}), **means}
+        scaled, means = self._means(_check.mapping("factors", factors), concepts)
+        given = _check.mapping("constants", constants)
+        added: dict[str, Any] = {**given, **means}
         names = list(scaled) + [name for name in added if name not in scaled]
         edits = (_capi.Edit * max(len(names), 1))()
         head = words("site").index("head")
@@ -106,7 +107,7 @@ class Editing(Part):
                 outputs = self.info.dim // self.info.heads if edit.unit.site == head else 1
                 kept.append(_constant(name, added[name], outputs))
                 edit.constant = _check.floats(kept[-1])
-        both = set(means) & set(constants or {})
+        both = set(means) & set(given)
         if both:
             raise UsageError(f"{min(both)} is at its mean and has a constant: choose one")
         pointer = _capi.ModelPointer()

@@ -46,7 +46,7 @@ class Keeping:
 
 
 def _kinds(names: Collection[str]) -> int:
-    if isinstance(names, str) or not names:
+    if isinstance(names, str) or not isinstance(names, Collection) or len(names) == 0:
         raise UsageError('kinds must be a list with "relevance", "activation" or both')
     return sum({1 << _check.choice("kinds", name, "concept_kind") for name in names})
 
@@ -210,7 +210,7 @@ class Run:
         options.site, options.keep, options.statistic = self._site, self._keep, self._statistic
         options.kinds, options.class_sums = self._kinds, self._class_sums
         options.dataset, options.method = dataset.pointer, ctypes.pointer(self._options)
-        preprocess = self._prepared._record()
+        preprocess = _image.record_of(self._prepared)
         options.preprocess = ctypes.pointer(preprocess)
         options.ignore_exif = _check.flag("ignore_exif", self._request.ignore_exif)
         settings = self._settings(self._model.info.image_height, self._model.info.image_width)

@@ -86,7 +86,7 @@ class Opening:
             if value is not None:
                 setattr(options, name, _json(name, value))
         if self.preprocessing is not None:
-            options.preprocess = ctypes.pointer(self.preprocessing._record())
+            options.preprocess = ctypes.pointer(_image.record_of(self.preprocessing))
 
 
 def _json(name: str, value: JsonLike) -> bytes:

@@ -37,7 +37,10 @@ class Texts:
     def __init__(self, rows: Any, names: Sequence[str] | None, width: int) -> None:
         if width == 0:
             raise UsageError("the model has a head of classes, and no embedding to compare with texts")
-        self.rows = np.ascontiguousarray(rows, np.float32)
+        try:
+            self.rows = np.ascontiguousarray(rows, np.float32)
+        except (ValueError, TypeError, OverflowError, RuntimeError) as error:
+            raise UsageError(f"rows must be of shape (texts, {width}): {_check.kind(rows)}: {error}") from None
         if self.rows.ndim != 2 or self.rows.shape[1] != width:
             raise UsageError(f"rows must be of shape (texts, {width}), not {self.rows.shape}")
         self.names = _pointers(_checked_names(names, len(self.rows), "row"))

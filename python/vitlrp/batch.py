@@ -118,7 +118,7 @@ def _refuse_picture(path: _check.StrPath) -> None:
 
 def path_items(images: Iterable[Any]) -> Iterator[Item]:
     """Paths, one after the other: a generator of millions is read as the work goes on."""
-    if isinstance(images, (bytes, bytearray, memoryview, np.ndarray)):
+    if isinstance(images, (bytes, bytearray, memoryview, np.ndarray)) or not isinstance(images, Iterable):
         raise UsageError(f"images must be a folder or paths, not {_check.kind(images)}")
     return (_path_item(path) for path in images)
 
@@ -256,6 +256,8 @@ def run_record(
 
 def check_write(write: Any) -> tuple[str, ...]:
     """The kinds of files; UsageError for one that there is not."""
+    if not isinstance(write, (str, Sequence)):
+        raise UsageError(f"write must be a list of kinds of files, not {_check.shown(write)}")
     kinds = (write,) if isinstance(write, str) else tuple(write)
     for kind in kinds:
         if kind not in WRITES:

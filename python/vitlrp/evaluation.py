@@ -372,14 +372,15 @@ class Wanted:
             if getattr(own, name) is not None:
                 setattr(options, name, _check.path(name, getattr(own, name)))
         options.retry_failed = _check.flag("retry_failed", own.retry_failed)
-        if own.maps:
+        maps = _check.mapping("maps", own.maps)
+        if maps:
             listed = [
                 _capi.EvalMaps(_check.text("maps", name), _check.path("maps", folder))
-                for name, folder in own.maps.items()
+                for name, folder in maps.items()
             ]
             options.maps = (_capi.EvalMaps * len(listed))(*listed)
             options.map_count = len(listed)
-        options.preprocess = ctypes.pointer(self.preprocessing._record())
+        options.preprocess = ctypes.pointer(image.record_of(self.preprocessing))
         options.ignore_exif = _check.flag("ignore_exif", own.ignore_exif)
         options.threads = _check.threads(own.threads)
         options.backend = _check.text("backend", own.backend)

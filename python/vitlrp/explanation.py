@@ -218,7 +218,7 @@ class Explanation:
 
         `look` is the rest of encode(). OSError if it cannot be written.
         """
-        ending = os.path.splitext(os.fspath(path))[1].lower()
+        ending = os.path.splitext(os.fsdecode(_check.path("path", path)))[1].lower()
         if ending == ".npy":
             buffer = io.BytesIO()
             np.save(buffer, self.heatmap)

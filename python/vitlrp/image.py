@@ -121,6 +121,13 @@ class Preprocessing:
         )
 
 
+def record_of(preprocessing: Preprocessing) -> _capi.Preprocess:
+    """For C."""
+    if not isinstance(preprocessing, Preprocessing):
+        raise UsageError(f"preprocessing must be a vitlrp.Preprocessing, not {_check.shown(preprocessing)}")
+    return preprocessing._record()
+
+
 @dataclasses.dataclass(frozen=True)
 class Geometry:
     """Where the model input lies on the photograph, in photograph pixels (fractions possible)."""
@@ -202,7 +209,7 @@ def _is_npy(path: _check.StrPath) -> bool:
             return False
         with open(path, "rb") as file:
             return file.read(len(_NPY)) == _NPY
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a name that is none
         return False
 
 
@@ -405,10 +412,8 @@ def read_noted(
     path: _check.StrPath, preprocessing: Preprocessing, ignore_exif: bool
 ) -> tuple[Input, str | None]:
     """A file as a model input, without its photograph, and what is wrong with the picture."""
-    if not isinstance(preprocessing, Preprocessing):
-        raise UsageError(f"preprocessing must be a vitlrp.Preprocessing, not {_check.shown(preprocessing)}")
     if _is_file(path):
-        return _open_prepared(path, preprocessing._record(), ignore_exif)
+        return _open_prepared(path, record_of(preprocessing), ignore_exif)
     return read(path, preprocessing, ignore_exif, keep_photo=False), None
 
 
@@ -424,9 +429,7 @@ def read(
     Warns, in the name of the caller that is `level` frames up, of a picture with which something is
     wrong.
     """
-    if not isinstance(preprocessing, Preprocessing):
-        raise UsageError(f"preprocessing must be a vitlrp.Preprocessing, not {_check.shown(preprocessing)}")
-    preprocess = preprocessing._record()
+    preprocess = record_of(preprocessing)
     image = _contents(image)
     if not keep_photo and _is_file(image):
         source, warning = _open_prepared(image, preprocess, ignore_exif)

@@ -201,7 +201,7 @@ def parameters_in_use(method: Method, options: _capi.MethodOptions) -> dict[str,
 
 def read_settings(path: _check.StrPath) -> RuleParameters:
     """Gammas, epsilon and attention share from a file that `vitlrp tune` wrote: model.explain(image, **settings)."""
-    with open(path, encoding="utf-8") as file:
+    with open(_check.path("path", path), encoding="utf-8") as file:
         try:
             settings = json.load(file)
         except (ValueError, RecursionError) as error:

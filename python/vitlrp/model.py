@@ -501,7 +501,7 @@ class Model(Comparing, Editing, Indexing, Seeing):
         image's own folder. `progress` is called with (done, images). A folder has maps of one kind:
         UsageError for a call with other arguments. Others are as of explain_batch.
         """
-        kinds, place, look = _batch.check_write(write), os.fspath(folder), _batch.check_look(look or {})
+        kinds, place, look = _batch.check_write(write), os.fspath(folder), _batch.check_look(_check.mapping("look", look))
         request, count = self._batch_request("batch", threads, options)
         request = dataclasses.replace(request, keep_photo="png" in kinds or "jpg" in kinds)
         chosen = _method.describe(request.method)
@@ -601,7 +601,7 @@ class Model(Comparing, Editing, Indexing, Seeing):
 
     def _against(self, versus: ClassLike | None) -> Class | None:
         """What a class is contrasted with."""
-        if isinstance(versus, str) and versus == "others" or versus == OTHERS:
+        if isinstance(versus, (str, Class)) and versus in ("others", OTHERS):
             if self.info.classes - self._hidden < 2:
                 raise UsageError('versus "others": there is one class, and no other')
             if self.info.outputs in ("feature", "embedding"):

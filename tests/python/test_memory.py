@@ -206,6 +206,38 @@ class Messages(unittest.TestCase):
                 self.assertLess(len(str(caught.exception)), 400)
                 self.assertNotIn("2, 3, 4", str(caught.exception))
 
+    def test_wrong_kinds(self):
+        """An argument that is something else altogether is named, whatever it is."""
+        model, new = support.small(), os.path.join(support.DATA, "LICENSES.md", "new")
+        self.addCleanup(model.close)
+        clip = vitlrp.Model(os.path.join(support.SOURCE, "tests", "golden", "words", "clip-quickgelu", "huggingface"))
+        self.addCleanup(clip.close)
+        found = model.explain(support.KOALA)
+        for wrong in (3, 1.5, object(), np.zeros(2)):
+            for name, use in (
+                ("factors", lambda: model.edited(wrong)),
+                ("constants", lambda: model.edited(constants=wrong)),
+                ("kinds", lambda: model.concepts(support.DATA, new, kinds=wrong)),
+                ("preprocessing", lambda: model.concepts(support.DATA, new, preprocessing=wrong)),
+                ("images", lambda: clip.like(wrong)),
+                ("rows", lambda: clip.with_embeddings(wrong)),
+                ("maps", lambda: model.evaluate(support.DATA, maps=wrong)),
+                ("preprocessing", lambda: model.evaluate(support.DATA, preprocessing=wrong)),
+                ("preprocessing", lambda: vitlrp.Model(preprocessing=wrong)),
+                ("write", lambda: model.batch(support.DATA, new, write=wrong)),
+                ("look", lambda: model.batch(support.DATA, new, look=wrong)),
+                ("images", lambda: model.batch(wrong, new)),
+                ("path", lambda: found.save(wrong)),
+                ("path", lambda: vitlrp.read_settings(wrong)),
+            ):
+                with self.subTest(name, wrong=str(wrong)), self.assertRaisesRegex(errors.UsageError, f"^{name} must be "):
+                    use()
+        with self.assertRaisesRegex(errors.UsageError, "a class is an index"):
+            model.explain(support.KOALA, versus=np.zeros(2))
+        for wrong in ("a\0b", "\ud800"):
+            with self.assertRaisesRegex(errors.UsageError, "image must be a path"):
+                model.attention(wrong)
+
 
 if __name__ == "__main__":
     unittest.main()
