@@ -40,7 +40,7 @@ struct decoded {
                             a constant */
 };
 
-/* Decodes a whole file in memory. Pixels equal those of Pillow's Image.open(...).convert("RGB"):
+/* Decodes a file that is in memory. Pixels equal those of Pillow's Image.open(...).convert("RGB"):
  * alpha is dropped, not blended, and colour profiles and gamma are ignored, because the models were
  * trained that way. The exception is 16-bit grey, which Pillow clips to white and is scaled here.
  *

@@ -28,6 +28,7 @@
 #define LEGEND_GAP 10
 
 static const char *const pane_titles[3] = {"Photograph", "Relevance", "Overlay"};
+
 struct layout {
     struct font regular, bold;
     struct rectangle picture[3]; /* in the upper left corners of the slots */

@@ -51,7 +51,8 @@ enum vitlrp_status preprocess_grey(const struct image *image, struct image *out,
 /* The same of so many pixels, from rgb to out. */
 void preprocess_grey_row(const uint8_t *rgb, size_t pixels, uint8_t *out);
 
-/* (v / 255 - mean) / std in float32, as torchvision computes it; input is [3, height, width]. */
+/* (v / 255 - mean) / std in float32, as torchvision computes it; input is [channels, height, width]
+ * (preprocess_channels). */
 void preprocess_normalise(const struct vitlrp_preprocess *preprocess, const struct image *pixels,
                           float *input);
 

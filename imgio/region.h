@@ -8,7 +8,7 @@
 #include "imgio/image.h"
 #include "imgio/render.h"
 
-/* The cells with the largest values, look->top_percent of all and never none, of equal values the
+/* The cells with the largest values, `percent` of all and never none, of equal values the
  * earlier: *chosen [height, width] of the map has 1 for them. It is owned: mem_free. */
 enum vitlrp_status region_choose(const struct heatmap *map, float percent, unsigned char **chosen,
                                  struct vitlrp_error *err);

@@ -33,8 +33,8 @@
  *   - A record with a struct_size grows at its end, always by fields that make it larger. Its _init
  *     notes the size that the program was compiled with. A newer library uses the defaults for the
  *     fields that the program does not know, and writes no result beyond that size. An older
- * library refuses the record of a newer program with VITLRP_USAGE, and the message has both sizes.
- * A function without a status fills the fields that it knows, and leaves 0 in the rest.
+ *     library refuses the record of a newer program with VITLRP_USAGE, and the message has both
+ *     sizes. A function without a status fills the fields that it knows, and leaves 0 in the rest.
  *   - A record with `reserved` fields keeps its size; reserved fields can become new ones. Until
  *     then they are 0, in what a program passes (VITLRP_USAGE otherwise) and in what it gets.
  *   - All other records never change. Those that the library makes and shows (a log's message, a
@@ -126,9 +126,9 @@ struct vitlrp_image_options {
     vitlrp_image_options_init_sized((options), sizeof *(options))
 VITLRP_API void vitlrp_image_options_init_sized(struct vitlrp_image_options *options, size_t size);
 
-/* Decodes a JPEG, PNG, WebP, BMP or PNM file, or NumPy's uint8 of shape (height, width, 3 or 1), to
- * upright 8-bit RGB. The content decides, not the name. NULL options: defaults. *image is owned by
- * the caller: vitlrp_image_close. Any thread. */
+/* Decodes a JPEG, PNG, WebP, TIFF, AVIF, BMP or PNM file, or NumPy's uint8 of shape (height, width,
+ * 3 or 1), to upright 8-bit RGB. The content decides, not the name. NULL options: defaults. *image
+ * is owned by the caller: vitlrp_image_close. Any thread. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_image_open(const char *path, const struct vitlrp_image_options *options,
                   struct vitlrp_image **image, struct vitlrp_error *error);
@@ -144,7 +144,7 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status vitlrp_image_from_rgb(const uint8
                                                                      struct vitlrp_image **image,
                                                                      struct vitlrp_error *error);
 
-/* What a normalised model input [3, height, width] shows, for inputs without a photograph. */
+/* What a normalised model input [3 or 1, height, width] shows, for inputs without a photograph. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_image_from_input(const float *input, int32_t height, int32_t width,
                         const struct vitlrp_preprocess *preprocess, struct vitlrp_image **image,
@@ -171,10 +171,10 @@ VITLRP_API void vitlrp_image_close(struct vitlrp_image *image);
 struct vitlrp_image_info {
     int32_t width, height; /* upright */
     int32_t orientation;   /* 1..8 of EXIF, else of XMP, as found; 1 if none */
-    const char *format;    /* "jpeg", "png", "webp", "bmp", "pnm", "npy", "rgb", "input" */
+    const char *format;    /* "jpeg", "png", "webp", "tiff", "avif", "bmp", "pnm", "npy", "rgb",
+                              "input" */
     const uint8_t *rgb;    /* [height, width, 3], owned by the image */
-    const char *warning;   /* what is wrong with a picture that was read, one line; NULL: nothing
-                              is wrong. A constant */
+    const char *warning;   /* what is wrong with the file, one line; NULL: nothing. A constant */
     int32_t full_width;    /* of the photograph; larger than width and height where fewer pixels */
     int32_t full_height;   /* were kept */
 };

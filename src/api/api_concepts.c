@@ -22,9 +22,9 @@
 
 #define NAME_LIMIT ((size_t) 1 << 20)
 
-/* What a line of results says of an image; the strings lie in one block with it. */
+/* What a line of results says of an image. */
 struct concept_image {
-    char *path; /* owned, as the others; the id is its end */
+    char *path; /* owned, as the next two; the id is its end */
     char *label, *sha256;
     size_t id; /* where it begins in `path` */
 };

@@ -1,3 +1,4 @@
+/* Datasets for vitlrp_eval.h, behind checked arguments. */
 #include "api/api.h"
 #include "api/eval_setup.h"
 #include "api/growable.h"

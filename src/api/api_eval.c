@@ -1,4 +1,4 @@
-/* Evaluations for vitlrp.h: datasets, runs, records and reports behind checked arguments. */
+/* Evaluations for vitlrp_eval.h: runs and their records behind checked arguments. */
 
 #include "api/api.h"
 #include "api/eval_setup.h"

@@ -1,4 +1,4 @@
-/* What evaluations have measured, for vitlrp.h: a metric of a method under a replacement. */
+/* What evaluations have measured, for vitlrp_eval.h: a metric of a method under a replacement. */
 #include <string.h>
 
 #include "api/api.h"

@@ -1,4 +1,4 @@
-/* Reports of evaluations for vitlrp.h. */
+/* Reports of evaluations for vitlrp_eval.h. */
 #include "api/api.h"
 #include "api/handles.h"
 #include "eval/report.h"

@@ -1,4 +1,4 @@
-/* Tuning for vitlrp.h. */
+/* Tuning for vitlrp_eval.h. */
 #include <string.h>
 
 #include "api/api.h"

@@ -89,7 +89,7 @@ static enum vitlrp_status add_line(struct class_table *table, char *line, size_t
     return class_table_add(table, (int32_t) index, fields[1], fields[2], err);
 }
 
-/* One line, without its end, to `line` (MAX_LINE + 1 bytes); returns where the next one begins. */
+/* One line, without its end, to `line` (MAX_LINE + 1 bytes); *position moves on to the next. */
 static enum vitlrp_status take_line(const char *text, size_t size, size_t *position, size_t number,
                                     char *line, struct vitlrp_error *err) {
     const char *start = text + *position;

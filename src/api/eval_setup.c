@@ -67,8 +67,8 @@ static enum vitlrp_status check_options(const struct vitlrp_eval_options *option
     return api_check_gammas(options->rules->gamma, options->rules->epsilon, true, err);
 }
 
-/* Curves over hidden units have points of their own, which the initial number of steps means. */
-/* Ranked blocks are counted, and points are those of units. */
+/* Curves over hidden units have points of their own, which the initial number of steps means, and
+ * their ranked blocks are counted. */
 static struct eval_protocol protocol_from_options(const struct vitlrp_model *model,
                                                   const struct vitlrp_eval_options *options) {
     int32_t depth = model->vit->config.depth;

@@ -1,13 +1,13 @@
 /* Public records that can grow, between programs and libraries of different age. One mechanism for
  * all of them; growable.def lists them. For a record NAME there are
  *
- *   NAME_read(from, &out, err)  *out = the caller's record in the library's size, with the defaults
- * in the fields that an older program does not know. NULL: all defaults. USAGE, with both sizes,
- * for a record that is larger than this library knows or was not initialised. Nothing of *from
- * changes. NAME_write(&from, to)       the fields that the caller's record has room for; its
- * struct_size stays. Nothing for NULL and for a record that was not initialised.
- *
- * and the public vitlrp_NAME_init_sized. */
+ * - NAME_read(from, &out, err): *out = the caller's record in the library's size, with the defaults
+ *   in the fields that an older program does not know; NULL: all defaults. USAGE, with both sizes,
+ *   for a record that is larger than this library knows or was not initialised. Nothing of *from
+ *   changes.
+ * - NAME_write(&from, to): fills the fields that the caller's record has room for; its struct_size
+ *   stays. Does nothing for NULL and for a record that was not initialised.
+ * - the public vitlrp_NAME_init_sized. */
 #ifndef API_GROWABLE_H
 #define API_GROWABLE_H
 

@@ -39,8 +39,7 @@ struct vitlrp_model {
 enum vitlrp_status model_begin(const struct vitlrp_model *base, struct vit_model *vit,
                                struct vitlrp_model **out, struct vitlrp_error *err);
 
-/* Likewise, with its labels.
- * *out is owned: vitlrp_model_close. */
+/* Likewise, with its labels. */
 enum vitlrp_status model_around(const struct vitlrp_model *base, struct vit_model *vit,
                                 const struct label_list *names, struct vitlrp_model **out,
                                 struct vitlrp_error *err);
@@ -62,8 +61,8 @@ struct vitlrp_image {
 struct vitlrp_session {
     struct vit_attributor *attributor;
     struct vit_session *vit; /* the attributor's */
-    float *input;   /* [3, input_height, input_width]: of the last forward, since some methods move
-                       the inner session on to other inputs */
+    float *input; /* [channels, input_height, input_width]: of the last forward, since some methods
+                     move the inner session on to other inputs */
     float *patches; /* [grid_height, grid_width] */
     size_t classes, pixels, patch_count;
 };

@@ -274,8 +274,7 @@ char label_lower(char byte) {
     return (char) (byte >= 'A' && byte <= 'Z' ? byte - 'A' + 'a' : byte);
 }
 
-/* True if text (of `length`), case ignored, begins with the prefix; *rest gets what is behind it.
- */
+/* True if text (of `length`), case ignored, begins with the prefix. */
 static bool has_prefix(const char *text, size_t length, const char *prefix) {
     for (size_t i = 0; prefix[i] != '\0'; i++) {
         if (i == length || label_lower(text[i]) != label_lower(prefix[i])) {

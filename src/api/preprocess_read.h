@@ -39,7 +39,7 @@ void preprocess_unsupported(struct preprocess_read *read, const char *format, ..
 enum vitlrp_status preprocess_read_triple(const json_t *object, const char *key, bool positive,
                                           float out[3], struct vitlrp_error *err);
 
-/* A number from 1 of pixels under a key of an object; false if it is none. */
+/* A number of pixels, from 1; false if the value is none. */
 bool preprocess_side(const json_t *value, int32_t *out);
 
 /* Pillow's name of a filter, as torchvision, timm and open_clip spell it; NULL leaves the

@@ -10,7 +10,8 @@
 
 void base64_append(struct text *out, const void *data, size_t size);
 
-/* FORMAT for anything that base64_append does not write. *out is owned: bytes_free. */
+/* FORMAT for other characters, blanks included, and for a wrong length. *out is owned: bytes_free.
+ */
 enum vitlrp_status base64_decode(const char *text, size_t length, struct bytes *out,
                                  struct vitlrp_error *err);
 

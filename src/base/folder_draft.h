@@ -18,9 +18,9 @@ struct folder_draft {
 enum vitlrp_status folder_draft_open(const char *path, struct folder_draft *draft,
                                      struct vitlrp_error *err);
 
-/* Ends the folder that was filled with this status: gives it its name, and sees that this is on the
- * disk, or removes it with its files, and returns the status. USAGE, and nothing is left either,
- * where something has that name that is no empty folder. */
+/* Ends the folder that was filled with this status: gives it its name, and asks for this to be on
+ * the disk, or removes it with its files, and returns the status. USAGE, and nothing is left
+ * either, where something has that name that is no empty folder. */
 enum vitlrp_status folder_draft_finish(struct folder_draft *draft, enum vitlrp_status status,
                                        struct vitlrp_error *err);
 

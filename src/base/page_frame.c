@@ -29,7 +29,7 @@ static uint32_t digit_of(char hexadecimal) {
                               : (uint32_t) (hexadecimal - 'a' + 10);
 }
 
-/* Of a source for the policy: 'sha256-...', of the bytes [from, end) of *out. */
+/* Appends what names these bytes in the policy: 'sha256-...'. */
 static enum vitlrp_status hash_source(const char *bytes, size_t size, struct text *source,
                                       struct vitlrp_error *err) {
     char digits[SHA256_TEXT];

@@ -31,7 +31,7 @@ enum vitlrp_status page_begin(struct text *out, const struct page_frame *frame,
 void page_end(struct text *out, const struct page_frame *frame);
 
 /* Text of people or files for HTML, in an attribute too: markup is escaped, control characters and
- * bytes that are not UTF-8 become \xNN. */
+ * bytes that are not UTF-8 become \xNN. Of a longer text than 4095 bytes then the end is there. */
 void page_append_text(struct text *out, const char *text);
 
 /* A value as JSON in which no element of HTML can end or begin. */

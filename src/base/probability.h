@@ -7,7 +7,7 @@
 #include "vitlrp_types.h"
 
 /* Of one of `count` logits, from 0 to 1; NAN where outputs are no probabilities.
- * VITLRP_PROBABILITY_ STATED is nobody's kind: what is stated has been read by then. */
+ * VITLRP_PROBABILITY_STATED is nobody's kind: what is stated has been read by then. */
 double probability_of(enum vitlrp_probability kind, const float *logits, size_t count,
                       size_t output);
 

@@ -56,7 +56,7 @@ enum vitlrp_status error_topic(struct vitlrp_error *err, enum vitlrp_status stat
 enum vitlrp_status error_forward(struct vitlrp_error *err, const struct vitlrp_error *from);
 
 /* True for a failure that would meet every other image too: memory, descriptors, our own bugs. It
- * is never written down as an image's. */
+ * is never written down as an image's. err is the failure's own record. */
 bool error_is_systemic(enum vitlrp_status status, const struct vitlrp_error *err);
 
 /* USAGE if a byte of a public record's reserved fields is not zero: it was not initialised, or its

@@ -52,14 +52,16 @@ struct figure {
 
 void figure_free(struct figure *figure);
 
+/* Copies the title. */
 void figure_set_title(struct figure *figure, const char *title);
 
 void figure_add_area(struct figure *figure, const struct figure_box *box, uint32_t color);
 
-/* Takes over the file. */
+/* Takes the file over. */
 void figure_add_picture(struct figure *figure, const struct figure_box *box, unsigned char *png,
                         size_t size);
 
+/* Copies the words. */
 void figure_add_text(struct figure *figure, const struct figure_text *text, const char *words);
 
 /* NOMEM where an item got no memory. */

@@ -17,7 +17,7 @@ struct figure_pane {
     double width, height;            /* points */
 };
 
-/* Its longer side gets `side` points. */
+/* Its longer side gets `side` points. *out is owned: figure_pane_close, unless this has failed. */
 enum vitlrp_status figure_pane_open(const struct vitlrp_image *image,
                                     const struct vitlrp_geometry *geometry, double side,
                                     struct figure_pane *out, struct vitlrp_error *err);

@@ -8,7 +8,7 @@
 #define SVG_LIMIT ((size_t) 1 << 30)
 
 /* Words of people as text of XML, which has no control characters at all; those become \xNN, as on
- * a terminal. At most `width` wide, if that is above 0. */
+ * a terminal. */
 static void append_words(struct text *out, const char *words) {
     struct text plain = {.limit = 4 * strlen(words) + 1};
     text_append_terminal(&plain, words, strlen(words));

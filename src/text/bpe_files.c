@@ -163,7 +163,7 @@ static int32_t special_id(const json_t *vocabulary, const char *name, const char
     return id >= 0 ? id : id_of(vocabulary, other);
 }
 
-/* Fills ids and sets is_used of each; whether they are the symbols' numbers. */
+/* Fills ids, and sets is_used of each. */
 static enum vitlrp_status fill_ids(const json_t *vocabulary, const struct bpe *bpe, int32_t *ids,
                                    bool *is_used, struct vitlrp_error *err) {
     struct text key = {.limit = 4 * BPE_MAX_TOKEN};

@@ -63,7 +63,7 @@ static enum vitlrp_status read_ids(const struct tokenizer_source *source, struct
     return invert_ids(clip, info, err);
 }
 
-/* Takes the list. *state is the caller's. */
+/* Takes the list over, failing or not. *out is owned. */
 static enum vitlrp_status make_clip(struct bpe_list *list, struct clip_bpe **out,
                                     struct vitlrp_error *err) {
     struct clip_bpe *clip = mem_calloc(1, sizeof *clip);
