@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdbool.h>
 
+#include "base/ascii.h"
 #include "base/mem.h"
 #include "imgio/decode.h"
 
@@ -20,10 +21,6 @@ struct pnm {
     uint8_t *scale;   /* [maximum + 1]: sample to byte; owned */
 };
 
-static bool is_space(uint8_t byte) {
-    return byte == ' ' || (byte >= '\t' && byte <= '\r');
-}
-
 static void skip_space(struct pnm *pnm) {
     bool comment = false;
     for (; pnm->used < pnm->size; pnm->used++) {
@@ -32,7 +29,7 @@ static void skip_space(struct pnm *pnm) {
             comment = byte != '\n' && byte != '\r';
         } else if (byte == '#') {
             comment = true;
-        } else if (!is_space(byte)) {
+        } else if (!ascii_is_space(byte)) {
             return;
         }
     }
@@ -78,7 +75,7 @@ static enum vitlrp_status read_header(struct pnm *pnm, struct vitlrp_error *err)
         return fail(err, VITLRP_FORMAT, "bad PNM: largest value %u", pnm->maximum);
     }
     if (!pnm->plain) {
-        if (pnm->used == pnm->size || !is_space(pnm->data[pnm->used])) {
+        if (pnm->used == pnm->size || !ascii_is_space(pnm->data[pnm->used])) {
             return fail(err, VITLRP_FORMAT, "bad PNM: no space before the pixels");
         }
         pnm->used++;

@@ -160,11 +160,6 @@ static enum vitlrp_status text_open(const struct png_chunk *chunk, struct png_te
     return is_packed ? text_unpack(out, err) : VITLRP_OK;
 }
 
-/* The value of a hexadecimal digit. */
-static uint8_t digit_of(uint8_t letter) {
-    return (uint8_t) (ascii_is_digit(letter) ? letter - '0' : ascii_lower(letter) - 'a' + 10);
-}
-
 /* The bytes that the digits behind the third line say, into `out`, which is as long as the text; 0
  * where there is anything else. */
 static size_t profile_read(const struct png_text *text, uint8_t *out) {
@@ -174,9 +169,9 @@ static size_t profile_read(const struct png_text *text, uint8_t *out) {
         uint8_t letter = text->data[i];
         if (lines < PROFILE_LINES || letter == '\n') {
             lines += letter == '\n' ? 1 : 0;
-        } else if (ascii_is_hexadecimal(letter)) {
+        } else if (ascii_hexadecimal(letter) >= 0) {
             unsigned high = digits % 2 == 0 ? 0U : (unsigned) out[digits / 2] << 4;
-            out[digits / 2] = (uint8_t) (high | digit_of(letter));
+            out[digits / 2] = (uint8_t) (high | (unsigned) ascii_hexadecimal(letter));
             digits++;
         } else if (!ascii_is_space(letter)) {
             return 0;

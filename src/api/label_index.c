@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/mem.h"
 #include "base/parse.h"
 
@@ -30,8 +31,8 @@ struct label_index {
 static int compare_texts(const struct key *a, const struct key *b) {
     uint32_t shared = a->length < b->length ? a->length : b->length;
     for (uint32_t i = 0; i < shared; i++) {
-        unsigned char left = (unsigned char) label_lower(a->text[i]);
-        unsigned char right = (unsigned char) label_lower(b->text[i]);
+        unsigned char left = ascii_lower((unsigned char) a->text[i]);
+        unsigned char right = ascii_lower((unsigned char) b->text[i]);
         if (left != right) {
             return left < right ? -1 : 1;
         }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "api/label_words.h"
+#include "base/ascii.h"
 #include "base/file.h"
 #include "base/json.h"
 #include "base/mem.h"
@@ -270,14 +271,11 @@ void labels_free(struct labels *labels) {
     }
 }
 
-char label_lower(char byte) {
-    return (char) (byte >= 'A' && byte <= 'Z' ? byte - 'A' + 'a' : byte);
-}
-
 /* True if text (of `length`), case ignored, begins with the prefix. */
 static bool has_prefix(const char *text, size_t length, const char *prefix) {
     for (size_t i = 0; prefix[i] != '\0'; i++) {
-        if (i == length || label_lower(text[i]) != label_lower(prefix[i])) {
+        if (i == length ||
+            ascii_lower((unsigned char) text[i]) != ascii_lower((unsigned char) prefix[i])) {
             return false;
         }
     }

@@ -51,9 +51,6 @@ enum label_kind { LABEL_NUMBER, LABEL_WNID, LABEL_NAME };
 
 enum label_kind label_kind_of(const char *text);
 
-/* A letter of ASCII in lower case, other bytes as they are: how names are compared. */
-char label_lower(char byte);
-
 /* The next part of a name at or behind *part: what stands between commas, without the blanks at its
  * beginning. Goes on from *part + *length; false at the name's end. Empty parts are none. */
 bool label_next_part(const char **part, size_t *length);

@@ -19,8 +19,10 @@ static inline unsigned char ascii_lower(unsigned char byte) {
     return byte >= 'A' && byte <= 'Z' ? (unsigned char) (byte - 'A' + 'a') : byte;
 }
 
-static inline bool ascii_is_hexadecimal(unsigned char byte) {
-    return ascii_is_digit(byte) || (ascii_lower(byte) >= 'a' && ascii_lower(byte) <= 'f');
+/* The value of a hexadecimal digit, in capitals or not; -1: it is none. */
+static inline int ascii_hexadecimal(unsigned char byte) {
+    unsigned char lower = ascii_lower(byte);
+    return ascii_is_digit(byte) ? byte - '0' : lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
 
 /* Equal but for the case of A to Z. */

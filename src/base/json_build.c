@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/ascii.h"
+#include "base/json_scan.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -42,7 +44,7 @@ static enum vitlrp_status fail_memory(const struct build *build) {
 }
 
 static void skip_blanks(struct build *build) {
-    while (build->next < build->end && strchr(" \t\n\r", *build->next) != NULL) {
+    while (build->next < build->end && json_is_blank(*build->next)) {
         build->next++;
     }
 }
@@ -51,22 +53,11 @@ static void skip_blanks(struct build *build) {
 
 /* Behind "\u". */
 static unsigned take_unit(struct build *build) {
-    char digits[5] = "";
-    memcpy(digits, build->next, 4);
-    build->next += 4;
-    return (unsigned) strtoul(digits, NULL, 16);
-}
-
-/* A character as UTF-8; its length. */
-static size_t put_character(char *out, unsigned code) {
-    size_t length = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    static const unsigned FIRST[] = {0, 0, 0xC0, 0xE0, 0xF0};
-    for (size_t i = length; i-- > 1;) {
-        out[i] = (char) (0x80 | (code & 0x3F));
-        code >>= 6;
+    unsigned unit = 0;
+    for (int i = 0; i < 4; i++) {
+        unit = unit * 16 + (unsigned) ascii_hexadecimal((unsigned char) *build->next++);
     }
-    out[0] = (char) (FIRST[length] | code);
-    return length;
+    return unit;
 }
 
 /* Behind a backslash. */
@@ -87,7 +78,7 @@ static enum vitlrp_status take_escape(struct build *build, char *out, size_t *le
         build->next += 2;
         code = 0x10000 + ((code - 0xD800) << 10) + (take_unit(build) - 0xDC00);
     }
-    *length = put_character(out, code);
+    *length = text_utf8_put(code, out);
     return VITLRP_OK;
 }
 

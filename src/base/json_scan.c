@@ -3,6 +3,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "base/ascii.h"
+
 /* Bytes that jansson 2.14 takes with glibc's malloc, blocks' headers and rounding among them
  * (unit/test_json_memory holds them against it): a value with the table that it begins with, an
  * item's place in tables that double while the smaller one still exists, and the buffer for a
@@ -32,10 +34,6 @@ static void count_token(struct scan *scan, const char *start) {
     scan->cost.longest = length > scan->cost.longest ? length : scan->cost.longest;
 }
 
-static bool is_digit(char byte) {
-    return byte >= '0' && byte <= '9';
-}
-
 static char peek(const struct scan *scan) {
     return scan->next < scan->end ? *scan->next : '\0';
 }
@@ -47,15 +45,14 @@ static bool take(struct scan *scan, char wanted) {
 }
 
 static void skip_blanks(struct scan *scan) {
-    while (scan->next < scan->end && strchr(" \t\n\r", *scan->next) != NULL &&
-           *scan->next != '\0') {
+    while (scan->next < scan->end && json_is_blank(*scan->next)) {
         scan->next++;
     }
 }
 
 static bool take_digits(struct scan *scan) {
     const char *start = scan->next;
-    while (is_digit(peek(scan))) {
+    while (ascii_is_digit((unsigned char) peek(scan))) {
         scan->next++;
     }
     return scan->next > start;
@@ -64,7 +61,7 @@ static bool take_digits(struct scan *scan) {
 static bool scan_digits(struct scan *scan) {
     take(scan, '-');
     bool zero = take(scan, '0');
-    if (zero ? is_digit(peek(scan)) : !take_digits(scan)) {
+    if (zero ? ascii_is_digit((unsigned char) peek(scan)) : !take_digits(scan)) {
         return false;
     }
     if (take(scan, '.') && !take_digits(scan)) {
@@ -89,14 +86,13 @@ static bool scan_number(struct scan *scan) {
 
 /* The four digits of \uXXXX; -1 for anything else. */
 static int take_unit(struct scan *scan) {
-    static const char DIGITS[] = "0123456789abcdef0123456789ABCDEF";
     int value = 0;
     for (int i = 0; i < 4; i++) {
-        const char *digit = peek(scan) == '\0' ? NULL : strchr(DIGITS, peek(scan));
-        if (digit == NULL) {
+        int digit = ascii_hexadecimal((unsigned char) peek(scan));
+        if (digit < 0) {
             return -1;
         }
-        value = value * 16 + (int) (digit - DIGITS) % 16;
+        value = value * 16 + digit;
         scan->next++;
     }
     return value;

@@ -3,10 +3,16 @@
 #ifndef BASE_JSON_SCAN_H
 #define BASE_JSON_SCAN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Arrays and objects within each other; files have less than ten. */
 #define JSON_MAX_DEPTH 64
+
+/* What may stand between values. */
+static inline bool json_is_blank(char byte) {
+    return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
+}
 
 enum json_verdict { JSON_WELL_FORMED, JSON_MALFORMED, JSON_TOO_DEEP };
 

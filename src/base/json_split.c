@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "base/json_scan.h"
 #include "base/mem.h"
 
 #define STEP ((size_t) 1 << 20)
@@ -20,21 +21,17 @@ struct splitting {
     uint64_t begin, end;     /* of the item */
 };
 
-static bool is_blank(char byte) {
-    return byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r';
-}
-
 /* True if the text ends with "KEY" and a colon: what follows is its value. */
 static bool ends_with_key(const struct text *text, const char *key) {
     size_t end = text->length;
     size_t length = strlen(key);
-    while (end > 0 && is_blank(text->data[end - 1])) {
+    while (end > 0 && json_is_blank(text->data[end - 1])) {
         end--;
     }
     if (end == 0 || text->data[--end] != ':') {
         return false;
     }
-    while (end > 0 && is_blank(text->data[end - 1])) {
+    while (end > 0 && json_is_blank(text->data[end - 1])) {
         end--;
     }
     if (end < length + 2 || text->data[end - 1] != '"' ||
@@ -102,7 +99,7 @@ static void note_structure(struct splitting *splitting, char byte) {
 static enum vitlrp_status take_in_list(struct splitting *splitting, char byte, uint64_t at,
                                        struct vitlrp_error *err) {
     if (is_of_item(splitting, byte)) {
-        if (splitting->in_string || !is_blank(byte)) {
+        if (splitting->in_string || !json_is_blank(byte)) {
             splitting->begin = splitting->has_item ? splitting->begin : at;
             splitting->end = at + 1;
             splitting->has_item = true;

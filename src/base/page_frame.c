@@ -3,6 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/base64.h"
 #include "base/sha256.h"
 
@@ -24,11 +25,6 @@ const char *const PAGE_STYLE =
     ":focus-visible{outline:3px solid var(--accent);outline-offset:2px}"
     "@media print{:root{--bg:#fff;--panel:#fff;--ink:#000;--soft:#444;--line:#bbb;--faint:#eee}}";
 
-static uint32_t digit_of(char hexadecimal) {
-    return hexadecimal <= '9' ? (uint32_t) (hexadecimal - '0')
-                              : (uint32_t) (hexadecimal - 'a' + 10);
-}
-
 /* Appends what names these bytes in the policy: 'sha256-...'. */
 static enum vitlrp_status hash_source(const char *bytes, size_t size, struct text *source,
                                       struct vitlrp_error *err) {
@@ -36,7 +32,9 @@ static enum vitlrp_status hash_source(const char *bytes, size_t size, struct tex
     unsigned char digest[(SHA256_TEXT - 1) / 2];
     TRY(sha256_bytes(bytes, size, digits, err));
     for (size_t i = 0; i < sizeof digest; i++) {
-        digest[i] = (unsigned char) (digit_of(digits[2 * i]) << 4 | digit_of(digits[2 * i + 1]));
+        int high = ascii_hexadecimal((unsigned char) digits[2 * i]);
+        int low = ascii_hexadecimal((unsigned char) digits[2 * i + 1]);
+        digest[i] = (unsigned char) (16 * high + low);
     }
     text_append_string(source, "'sha256-");
     base64_append(source, digest, sizeof digest);

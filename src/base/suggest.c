@@ -2,6 +2,9 @@
 
 #include <stdbool.h>
 
+#include "base/ascii.h"
+#include "base/checked.h"
+
 #define LETTERS_MAX 32 /* of a word that is compared; longer ones are like nothing */
 
 /* The letters of a word that count. False if there are too many. */
@@ -15,14 +18,9 @@ static bool fold(const char *word, size_t length, char out[LETTERS_MAX], size_t 
         if (*count == LETTERS_MAX) {
             return false;
         }
-        out[(*count)++] = (char) (letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter);
+        out[(*count)++] = (char) ascii_lower((unsigned char) letter);
     }
     return true;
-}
-
-static size_t least(size_t a, size_t b, size_t c) {
-    size_t low = a < b ? a : b;
-    return low < c ? low : c;
 }
 
 /* The edit distance with exchanges of neighbours (optimal string alignment). */
@@ -38,7 +36,7 @@ static size_t distance(const char *a, size_t a_count, const char *b, size_t b_co
         row[0] = i;
         for (size_t j = 1; j <= b_count; j++) {
             size_t wrong = a[i - 1] == b[j - 1] ? 0 : 1;
-            row[j] = least(above[j] + 1, row[j - 1] + 1, above[j - 1] + wrong);
+            row[j] = size_min(size_min(above[j], row[j - 1]) + 1, above[j - 1] + wrong);
             if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
                 before[j - 2] + 1 < row[j]) {
                 row[j] = before[j - 2] + 1;

@@ -109,6 +109,17 @@ size_t text_utf8_length(const char *bytes, size_t available) {
     return overlong || surrogate || beyond ? 0 : length;
 }
 
+size_t text_utf8_put(uint32_t code, char out[4]) {
+    static const uint32_t FIRST[] = {0, 0, 0xC0, 0xE0, 0xF0};
+    size_t length = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+    for (size_t i = length; i-- > 1;) {
+        out[i] = (char) (0x80 | (code & 0x3F));
+        code >>= 6;
+    }
+    out[0] = (char) (FIRST[length] | code);
+    return length;
+}
+
 bool text_is_utf8(const char *bytes, size_t length) {
     for (size_t i = 0; i < length;) {
         size_t step = text_utf8_length(bytes + i, length - i);

@@ -69,6 +69,9 @@ const char *text_path_shown(const char *path);
  * not valid. */
 size_t text_utf8_length(const char *bytes, size_t available);
 
+/* Writes a character, at most U+10FFFF, as UTF-8; its length. */
+size_t text_utf8_put(uint32_t code, char out[4]);
+
 /* Length of the sequence at `bytes` if text_escape_name escapes this character, with its code
  * point; else 0. */
 size_t text_hostile_length(const char *bytes, size_t available, uint32_t *code);

@@ -2,18 +2,16 @@
 
 #include <string.h>
 
+#include "base/ascii.h"
 #include "text/unicode.h"
 
 #define IOTA_BELOW 0x345
 
-static char to_lower(char c) {
-    return c >= 'A' && c <= 'Z' ? (char) (c + ('a' - 'A')) : c;
-}
-
 static bool has_prefix(const char *bytes, size_t length, const char *prefix, bool ignores_case) {
     size_t i = 0;
     while (prefix[i] != '\0') {
-        if (i == length || (ignores_case ? to_lower(bytes[i]) : bytes[i]) != prefix[i]) {
+        if (i == length ||
+            (ignores_case ? (char) ascii_lower((unsigned char) bytes[i]) : bytes[i]) != prefix[i]) {
             return false;
         }
         i++;

@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/checked.h"
 #include "text/unicode.h"
 #include "text/windows_1252.h"
@@ -46,14 +47,6 @@ static const char *find_line(const char *name, size_t length) {
     return NULL;
 }
 
-static int32_t hex_digit(char c) {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c = (char) (c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* Appends what a name stands for; false if there is no such name. */
 static bool append_named(const char *name, size_t length, bool is_strict, struct text *out) {
     const char *line = find_line(name, length);
@@ -68,8 +61,8 @@ static bool append_named(const char *name, size_t length, bool is_strict, struct
     const char *at = line + length;
     while (*at != '\n' && at[1] != 'c') { /* a tab or a blank, then digits */
         int32_t code = 0;
-        for (at++; hex_digit(*at) >= 0; at++) {
-            code = code * 16 + hex_digit(*at);
+        for (at++; ascii_hexadecimal((unsigned char) *at) >= 0; at++) {
+            code = code * 16 + ascii_hexadecimal((unsigned char) *at);
         }
         character_append(out, code);
     }
@@ -101,7 +94,7 @@ static size_t read_number(const char *bytes, size_t length, int32_t *code) {
     size_t i = first;
     *code = 0;
     for (; i < length; i++) {
-        int32_t digit = hex_digit(bytes[i]);
+        int32_t digit = ascii_hexadecimal((unsigned char) bytes[i]);
         if (digit < 0 || digit >= base) {
             break;
         }

@@ -3,7 +3,10 @@
 #include <float.h>
 #include <string.h>
 
+#include "base/ascii.h"
+#include "base/json_scan.h"
 #include "base/parse.h"
+#include "base/text.h"
 
 /* Of a number, terminated. */
 #define MAX_NUMBER 64
@@ -13,8 +16,7 @@ struct json_walk json_walk_over(struct json_span span) {
 }
 
 static void skip_blanks(struct json_walk *walk) {
-    while (walk->next < walk->end && (*walk->next == ' ' || *walk->next == '\n' ||
-                                      *walk->next == '\t' || *walk->next == '\r')) {
+    while (walk->next < walk->end && json_is_blank(*walk->next)) {
         walk->next++;
     }
 }
@@ -127,32 +129,13 @@ static bool read_unit(const char *bytes, const char *end, uint32_t *out) {
     }
     *out = 0;
     for (int i = 2; i < 6; i++) {
-        char digit = bytes[i];
-        uint32_t value = digit >= '0' && digit <= '9'   ? (uint32_t) (digit - '0')
-                         : digit >= 'a' && digit <= 'f' ? (uint32_t) (digit - 'a' + 10)
-                         : digit >= 'A' && digit <= 'F' ? (uint32_t) (digit - 'A' + 10)
-                                                        : 16;
-        if (value == 16) {
+        int value = ascii_hexadecimal((unsigned char) bytes[i]);
+        if (value < 0) {
             return false;
         }
-        *out = *out * 16 + value;
+        *out = *out * 16 + (uint32_t) value;
     }
     return true;
-}
-
-/* The UTF-8 of a character, its length. */
-static size_t put_character(uint32_t code, char out[4]) {
-    if (code < 0x80) {
-        out[0] = (char) code;
-        return 1;
-    }
-    size_t length = code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-    for (size_t i = length - 1; i > 0; i--) {
-        out[i] = (char) (0x80 | (code & 0x3F));
-        code >>= 6;
-    }
-    out[0] = (char) ((0xF00 >> length & 0xFF) | code);
-    return length;
 }
 
 /* An escape at `bytes`: its length, with the character's bytes in out[*length]; 0: none. */
@@ -176,7 +159,7 @@ static size_t read_escape(const char *bytes, const char *end, char out[4], size_
     } else if (code >= 0xDC00 && code <= 0xDFFF) {
         return 0;
     }
-    *length = put_character(code, out);
+    *length = text_utf8_put(code, out);
     return is_pair ? 12 : 6;
 }
 

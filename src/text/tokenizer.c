@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/checked.h"
 #include "base/file.h"
 #include "base/folder.h"
@@ -108,7 +109,7 @@ static enum vitlrp_status open_source(const struct tokenizer_kind *kind,
 static bool is_json(const struct tokenizer_file *file) {
     const char *bytes = file->data;
     size_t i = 0;
-    while (i < file->size && (bytes[i] == ' ' || (bytes[i] >= '\t' && bytes[i] <= '\r'))) {
+    while (i < file->size && ascii_is_space((unsigned char) bytes[i])) {
         i++;
     }
     return i < file->size && bytes[i] == '{';

@@ -2,6 +2,7 @@
 
 #include <utf8proc.h>
 
+#include "base/ascii.h"
 #include "base/text.h"
 
 size_t character_next(const char *bytes, size_t length, int32_t *code) {
@@ -36,7 +37,7 @@ bool text_is_ascii(const char *bytes, size_t length) {
 
 static bool is_space(int32_t code) {
     if (code < 0x80) {
-        return code == ' ' || (code >= '\t' && code <= '\r');
+        return ascii_is_space((unsigned char) code);
     }
     return code == 0x85 || code == 0xA0 || code == 0x1680 || (code >= 0x2000 && code <= 0x200A) ||
            code == 0x2028 || code == 0x2029 || code == 0x202F || code == 0x205F || code == 0x3000;
