@@ -83,12 +83,6 @@ static size_t family_length(const char *type) {
     return end == NULL ? strlen(type) : (size_t) (end - type);
 }
 
-/* The key's value; NULL where it is missing or null. */
-static const json_t *stated(const json_t *object, const char *key) {
-    const json_t *value = json_object_get(object, key);
-    return json_is_null(value) ? NULL : value;
-}
-
 /* null is false, whatever the class's default: a processor keeps it as Python's None. */
 static enum vitlrp_status read_flag(const json_t *object, const char *key, bool *out,
                                     struct vitlrp_error *err) {
@@ -126,14 +120,14 @@ static enum vitlrp_status read_size(const json_t *object, const struct processor
                                     struct preprocess_read *read, struct vitlrp_error *err) {
     static const char *const OTHERS[] = {"longest_edge", "max_height", "max_width", "min_pixels",
                                          "max_pixels"};
-    const json_t *size = stated(object, "size");
-    const json_t *edge = stated(size, "shortest_edge");
+    const json_t *size = preprocess_stated(object, "size");
+    const json_t *edge = preprocess_stated(size, "shortest_edge");
     bool is_square = processor->int_is_square;
     int32_t height = processor->size;
     int32_t width = height;
     TRY(read_flag(object, "default_to_square", &is_square, err));
     for (size_t i = 0; i < sizeof OTHERS / sizeof OTHERS[0]; i++) {
-        if (stated(size, OTHERS[i]) != NULL) {
+        if (preprocess_stated(size, OTHERS[i]) != NULL) {
             preprocess_unsupported(read, "\"size\" with \"%s\"", OTHERS[i]);
             return VITLRP_OK;
         }
@@ -186,7 +180,7 @@ static enum vitlrp_status read_filter(const json_t *object, struct preprocess_re
 
 static enum vitlrp_status read_crop(const json_t *object, const struct processor *processor,
                                     struct preprocess_read *read, struct vitlrp_error *err) {
-    const json_t *size = stated(object, "crop_size");
+    const json_t *size = preprocess_stated(object, "crop_size");
     struct vitlrp_preprocess *out = &read->out;
     bool crops = processor->crops;
     TRY(read_flag(object, "do_center_crop", &crops, err));
@@ -213,7 +207,7 @@ static enum vitlrp_status adapt_convnext(const json_t *object, struct preprocess
     struct vitlrp_preprocess *out = &read->out;
     double part = 224.0 / 256.0;
     int32_t size = out->resize_to;
-    if (stated(object, "crop_pct") != NULL) {
+    if (preprocess_stated(object, "crop_pct") != NULL) {
         TRY(json_get_number(object, "crop_pct", &part, err));
     }
     if (out->resize != VITLRP_RESIZE_SHORT || !(part > 0.1 && part <= 10.0)) {
@@ -250,7 +244,7 @@ static enum vitlrp_status read_geometry(const json_t *object, const struct proce
     } else {
         read->out.resize = VITLRP_RESIZE_NONE;
     }
-    if (pads && stated(object, "pad_size") != NULL) {
+    if (pads && preprocess_stated(object, "pad_size") != NULL) {
         preprocess_unsupported(read, "\"do_pad\"");
     }
     return VITLRP_OK;
@@ -277,7 +271,7 @@ static enum vitlrp_status read_values(const json_t *object, struct preprocess_re
     bool normalises = true;
     TRY(read_flag(object, "do_rescale", &rescales, err));
     TRY(read_flag(object, "do_normalize", &normalises, err));
-    if (stated(object, "rescale_factor") != NULL) {
+    if (preprocess_stated(object, "rescale_factor") != NULL) {
         TRY(json_get_number(object, "rescale_factor", &factor, err));
     }
     if (rescales && !(factor > 1e-6 && factor < 1e3)) {

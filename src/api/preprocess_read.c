@@ -58,6 +58,11 @@ enum vitlrp_status preprocess_read_triple(const json_t *object, const char *key,
     return VITLRP_OK;
 }
 
+const json_t *preprocess_stated(const json_t *object, const char *key) {
+    const json_t *value = json_object_get(object, key);
+    return json_is_null(value) ? NULL : value;
+}
+
 bool preprocess_side(const json_t *value, int32_t *out) {
     if (!json_is_integer(value) || json_integer_value(value) < 1 ||
         json_integer_value(value) > MAX_SIDE) {

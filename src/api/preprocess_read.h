@@ -34,6 +34,9 @@ __attribute__((format(printf, 2, 3)))
 #endif
 void preprocess_unsupported(struct preprocess_read *read, const char *format, ...);
 
+/* The key's value; NULL where it is missing or null. */
+const json_t *preprocess_stated(const json_t *object, const char *key);
+
 /* The numbers of the channels under a key, or one for all; a missing key or null leaves them as
  * they are. MISMATCH if they are not finite, or `positive` and not above 0. */
 enum vitlrp_status preprocess_read_triple(const json_t *object, const char *key, bool positive,

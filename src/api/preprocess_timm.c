@@ -6,12 +6,6 @@
 #include "api/preprocess_read.h"
 #include "base/json.h"
 
-/* The key's value; NULL where it is missing or null, for which timm has a default. */
-static const json_t *stated(const json_t *object, const char *key) {
-    const json_t *value = json_object_get(object, key);
-    return json_is_null(value) ? NULL : value;
-}
-
 bool preprocess_timm_config(const json_t *config, const json_t **out) {
     static const char *const KEYS[] = {"input_size", "mean", "std", "interpolation", "crop_pct"};
     const json_t *nested = json_object_get(config, "pretrained_cfg");
@@ -23,7 +17,7 @@ bool preprocess_timm_config(const json_t *config, const json_t **out) {
         return false;
     }
     for (size_t i = 0; i < sizeof KEYS / sizeof KEYS[0]; i++) {
-        if (stated(config, KEYS[i]) != NULL) {
+        if (preprocess_stated(config, KEYS[i]) != NULL) {
             *out = config;
             return true;
         }
@@ -35,7 +29,7 @@ bool preprocess_timm_config(const json_t *config, const json_t **out) {
  * 224. */
 static enum vitlrp_status read_input_size(const json_t *object, struct preprocess_read *read,
                                           struct vitlrp_error *err) {
-    const json_t *size = stated(object, "input_size");
+    const json_t *size = preprocess_stated(object, "input_size");
     read->out.crop_height = read->height;
     read->out.crop_width = read->width;
     if (size == NULL) {
@@ -51,7 +45,7 @@ static enum vitlrp_status read_input_size(const json_t *object, struct preproces
 
 static enum vitlrp_status read_crop_part(const json_t *object, double *fraction,
                                          struct vitlrp_error *err) {
-    const json_t *value = stated(object, "crop_pct");
+    const json_t *value = preprocess_stated(object, "crop_pct");
     *fraction = 0.875;
     if (value == NULL) {
         return VITLRP_OK;

@@ -10,7 +10,6 @@
 #include "base/unit_index.h"
 
 #define MOST_BYTES ((size_t) 1 << 34)
-#define DIGEST (SHA256_TEXT - 1)
 #define PIECE ((size_t) 1 << 14)
 
 #define MAGIC ((size_t) 16)
@@ -22,7 +21,7 @@ enum { BLOCKS, WIDTH, PARTS, KEEP, IMAGES, SIZES };
 struct header {
     char magic[MAGIC];
     uint64_t sizes[SIZES];
-    char settings[DIGEST];
+    char settings[UNIT_INDEX_DIGEST];
 };
 
 /* Behind the header of version 2. */
@@ -102,7 +101,7 @@ static enum vitlrp_status put_all(const struct unit_index *index, const char *se
     little_endian_turn(header.sizes, sizeof *header.sizes, SIZES);
     little_endian_turn(&more, sizeof(uint64_t), sizeof more / sizeof(uint64_t));
     memcpy(header.magic, MAGICS[needs_more(shape) ? 1 : 0], MAGIC);
-    memcpy(header.settings, settings, DIGEST);
+    memcpy(header.settings, settings, UNIT_INDEX_DIGEST);
     list_sections(index, sections);
     TRY(put(draft, hash, &header, sizeof header, err));
     if (needs_more(shape)) {
@@ -124,7 +123,7 @@ enum vitlrp_status unit_index_write(const struct unit_index *index, const char *
     enum vitlrp_status status = put_all(index, settings, &draft, &hash, err);
     status = sha256_finish(&hash, status, digest, err);
     if (status == VITLRP_OK) {
-        status = draft_write(&draft, digest, DIGEST, err);
+        status = draft_write(&draft, digest, UNIT_INDEX_DIGEST, err);
     }
     return draft_finish(&draft, status, err);
 }
@@ -146,7 +145,7 @@ static bool file_size(const struct unit_index_shape *shape, size_t *out) {
            (shape->parts == 1 || (checked_mul(&parts, units, shape->parts) &&
                                   checked_mul(&parts, parts, 2 * sizeof(int64_t)))) &&
            checked_mul(&units, units, UNIT_INDEX_SUMS * sizeof(int64_t)) &&
-           checked_add(out, header_size(shape) + DIGEST, units) &&
+           checked_add(out, header_size(shape) + UNIT_INDEX_DIGEST, units) &&
            checked_mul(&classes, shape->classes, sizeof(uint64_t) + UNIT_INDEX_DIGEST) &&
            checked_add(out, *out, entries) && checked_add(out, *out, parts) &&
            checked_add(out, *out, classes) && checked_add(out, *out, unit_index_done_bytes(shape));
@@ -154,8 +153,8 @@ static bool file_size(const struct unit_index_shape *shape, size_t *out) {
 
 static enum vitlrp_status check_digest(const struct bytes *file, struct vitlrp_error *err) {
     char digest[SHA256_TEXT];
-    TRY(sha256_bytes(file->data, file->size - DIGEST, digest, err));
-    if (memcmp(digest, file->data + file->size - DIGEST, DIGEST) != 0) {
+    TRY(sha256_bytes(file->data, file->size - UNIT_INDEX_DIGEST, digest, err));
+    if (memcmp(digest, file->data + file->size - UNIT_INDEX_DIGEST, UNIT_INDEX_DIGEST) != 0) {
         return fail(err, VITLRP_FORMAT, "damaged: its checksum is another one");
     }
     return VITLRP_OK;
@@ -164,7 +163,7 @@ static enum vitlrp_status check_digest(const struct bytes *file, struct vitlrp_e
 /* What version 2 has behind its header; an index of all kinds has none. */
 static bool take_more(const struct bytes *file, struct unit_index_shape *shape) {
     struct more more;
-    if (file->size < sizeof(struct header) + sizeof more + DIGEST) {
+    if (file->size < sizeof(struct header) + sizeof more + UNIT_INDEX_DIGEST) {
         return false;
     }
     memcpy(&more, file->data + sizeof(struct header), sizeof more);
@@ -182,7 +181,7 @@ static enum vitlrp_status take_header(const struct bytes *file, struct header *h
                                       struct unit_index_shape *shape, struct vitlrp_error *err) {
     size_t size;
     size_t version = 0;
-    bool is_long = file->size >= sizeof *header + DIGEST;
+    bool is_long = file->size >= sizeof *header + UNIT_INDEX_DIGEST;
     while (is_long && version < 2 && memcmp(file->data, MAGICS[version], MAGIC) != 0) {
         version++;
     }
@@ -290,8 +289,8 @@ static enum vitlrp_status take(const struct bytes *file, char *settings, struct 
     if (!is_sound(out)) {
         return fail(err, VITLRP_FORMAT, "not what images leave in an index of units");
     }
-    memcpy(settings, header.settings, DIGEST);
-    settings[DIGEST] = '\0';
+    memcpy(settings, header.settings, UNIT_INDEX_DIGEST);
+    settings[UNIT_INDEX_DIGEST] = '\0';
     return VITLRP_OK;
 }
 

@@ -14,6 +14,10 @@
 #define PIECES_MAX ((size_t) 1 << 20)
 #define PIECE_MAX_BYTES ((size_t) 512)
 
+/* U+2581, which stands for a space in pieces. */
+#define PIECE_SPACE "\xE2\x96\x81"
+#define PIECE_SPACE_BYTES (sizeof PIECE_SPACE - 1)
+
 /* SentencePiece's numbers. A vocabulary may have ids without a piece. */
 enum piece_type {
     PIECE_NONE,

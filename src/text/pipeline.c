@@ -5,10 +5,9 @@
 #include "base/checked.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "text/pieces.h"
 #include "text/unicode.h"
 
-static const char SPACE[] = "\xE2\x96\x81";
-#define SPACE_BYTES (sizeof SPACE - 1)
 #define FIRST_PARTS ((size_t) 16)
 
 /* tokenizers replaces a whole grapheme cluster of fewer bytes, else each of its characters. */
@@ -200,8 +199,8 @@ static enum vitlrp_status run_prepend(const struct work *work, struct vitlrp_err
 static enum vitlrp_status split_at_spaces(struct divided *to, size_t begin,
                                           struct vitlrp_error *err) {
     const struct aligned *text = &to->text;
-    for (size_t at = begin + 1; at + SPACE_BYTES <= text->length; at++) {
-        if (memcmp(text->data + at, SPACE, SPACE_BYTES) == 0) {
+    for (size_t at = begin + 1; at + PIECE_SPACE_BYTES <= text->length; at++) {
+        if (memcmp(text->data + at, PIECE_SPACE, PIECE_SPACE_BYTES) == 0) {
             TRY(add_part(to, begin, at, err));
             begin = at;
         }
@@ -213,16 +212,16 @@ static enum vitlrp_status run_metaspace(const struct work *work, struct vitlrp_e
     const struct pipeline_step *step = work->step;
     struct divided *to = work->to;
     size_t begin = to->text.length;
-    static const struct pipeline_text MARK = {"\xE2\x96\x81", SPACE_BYTES};
+    static const struct pipeline_text MARK = {PIECE_SPACE, PIECE_SPACE_BYTES};
     bool is_first = work->from->origins[work->begin].begin == 0;
     bool has_mark = work->from->data[work->begin] == ' ' || has_text(work, work->begin, &MARK);
     if (!has_mark &&
         (step->scheme == METASPACE_ALWAYS || (step->scheme == METASPACE_FIRST && is_first))) {
-        TRY(put(work, SPACE, SPACE_BYTES, front_of(work), err));
+        TRY(put(work, PIECE_SPACE, PIECE_SPACE_BYTES, front_of(work), err));
     }
     for (size_t at = work->begin; at < work->end; at++) {
         if (work->from->data[at] == ' ') {
-            TRY(put(work, SPACE, SPACE_BYTES, work->from->origins[at], err));
+            TRY(put(work, PIECE_SPACE, PIECE_SPACE_BYTES, work->from->origins[at], err));
         } else {
             TRY(copy(work, at, at + 1, err));
         }

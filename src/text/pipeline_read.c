@@ -4,12 +4,11 @@
 #include "base/base64.h"
 #include "base/json.h"
 #include "base/text.h"
+#include "text/pieces.h"
 #include "text/pipeline.h"
 
 /* Bytes of a name that a message shows. */
 #define MAX_NAME 200
-
-static const char SPACE[] = "\xE2\x96\x81";
 
 void pipeline_free(struct pipeline *pipeline) {
     charsmap_free(&pipeline->charsmap);
@@ -139,7 +138,7 @@ static enum vitlrp_status read_metaspace(struct pipeline *pipeline, const json_t
     (void) pipeline;
     *step = (struct pipeline_step){.kind = STEP_METASPACE, .splits = true};
     TRY(pipeline_check_keys(object, KEYS, "Metaspace", err));
-    if (replacement == NULL || strcmp(replacement, SPACE) != 0 ||
+    if (replacement == NULL || strcmp(replacement, PIECE_SPACE) != 0 ||
         !read_flag(object, "add_prefix_space", &adds) ||
         !read_flag(object, "split", &step->splits)) {
         return fail_step("Metaspace", err);

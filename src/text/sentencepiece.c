@@ -13,9 +13,6 @@
 #include "text/protobuf.h"
 #include "text/subwords.h"
 
-static const char SPACE[] = "\xE2\x96\x81";
-#define SPACE_BYTES (sizeof SPACE - 1)
-
 /* TrainerSpec's model_type. */
 #define TYPE_UNIGRAM 1
 #define TYPE_BPE 2
@@ -325,7 +322,7 @@ static size_t next_normal(const struct sentencepiece *model, const char *bytes, 
 
 static enum vitlrp_status append_space(const struct sentencepiece *model, struct aligned *out,
                                        struct origin origin, struct vitlrp_error *err) {
-    return model->escapes_spaces ? aligned_append(out, SPACE, SPACE_BYTES, origin, err)
+    return model->escapes_spaces ? aligned_append(out, PIECE_SPACE, PIECE_SPACE_BYTES, origin, err)
                                  : aligned_append(out, " ", 1, origin, err);
 }
 
@@ -343,7 +340,7 @@ static enum vitlrp_status append_normal(const struct sentencepiece *model, const
 }
 
 static void drop_spaces_behind(const struct sentencepiece *model, struct aligned *out) {
-    const char *space = model->escapes_spaces ? SPACE : " ";
+    const char *space = model->escapes_spaces ? PIECE_SPACE : " ";
     size_t length = strlen(space);
     while (out->length >= length && memcmp(out->data + out->length - length, space, length) == 0) {
         out->length -= length;

@@ -6,10 +6,6 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-/* U+2581, which stands for a space. */
-static const char SPACE[] = "\xE2\x96\x81";
-#define SPACE_BYTES ((size_t) 3)
-
 /* Bytes of a token that a message shows. */
 #define MAX_NAME 200
 
@@ -43,7 +39,8 @@ enum vitlrp_status subwords_append(const struct aligned *text, size_t offset, si
                                    int32_t id, struct tokens *out, struct vitlrp_error *err) {
     struct origin origin = aligned_origin(text, offset, length);
     const struct token *last = out->count > 0 ? &out->items[out->count - 1] : NULL;
-    bool begins = length >= SPACE_BYTES && memcmp(text->data + offset, SPACE, SPACE_BYTES) == 0;
+    bool begins = length >= PIECE_SPACE_BYTES &&
+                  memcmp(text->data + offset, PIECE_SPACE, PIECE_SPACE_BYTES) == 0;
     int32_t word = last == NULL ? 0 : last->word < 0 || begins ? last->word + 1 : last->word;
     struct token token = {id, word, origin.begin, origin.end};
     return tokens_append(out, &token, err);
