@@ -102,10 +102,6 @@ static void on_free(png_structp codec, png_voidp block) {
     mem_free(block);
 }
 
-static uint32_t big_endian_u32(const uint8_t *at) {
-    return (uint32_t) at[0] << 24 | (uint32_t) at[1] << 16 | (uint32_t) at[2] << 8 | at[3];
-}
-
 /* Before libpng sees it, so that a size beyond the limits is a LIMIT and costs nothing. */
 static enum vitlrp_status check_header(const struct decode_input *input, struct vitlrp_error *err) {
     uint8_t head[HEADER_BYTES];
@@ -116,8 +112,8 @@ static enum vitlrp_status check_header(const struct decode_input *input, struct 
     if (memcmp(head + 12, "IHDR", 4) != 0) {
         return fail(err, VITLRP_FORMAT, "bad PNG: it does not begin with its header");
     }
-    uint32_t width = big_endian_u32(head + 16);
-    uint32_t height = big_endian_u32(head + 20);
+    uint32_t width = png_number(head + 16);
+    uint32_t height = png_number(head + 20);
     return image_check_size(input->limits, width, height, err);
 }
 

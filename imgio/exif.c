@@ -205,20 +205,18 @@ struct walk {
 };
 
 static struct walk walk_of(const struct image *stored, int32_t orientation) {
-    bool from_right = orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
-    bool from_bottom = orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
     ptrdiff_t column = 3;
     ptrdiff_t row = (ptrdiff_t) stored->width * 3;
     struct walk walk = {0};
-    if (from_right) {
+    if (orientation_mirrors_columns(orientation)) {
         walk.origin += column * (stored->width - 1);
         column = -column;
     }
-    if (from_bottom) {
+    if (orientation_mirrors_rows(orientation)) {
         walk.origin += row * (stored->height - 1);
         row = -row;
     }
-    bool sideways = orientation >= 5;
+    bool sideways = orientation_is_turned(orientation);
     walk.step_x = sideways ? row : column;
     walk.step_y = sideways ? column : row;
     return walk;
@@ -248,7 +246,7 @@ enum vitlrp_status image_orient(struct image *image, int32_t orientation,
     if (orientation == 1) {
         return VITLRP_OK;
     }
-    bool sideways = orientation >= 5;
+    bool sideways = orientation_is_turned(orientation);
     struct image upright;
     TRY(image_alloc(sideways ? image->height : image->width,
                     sideways ? image->width : image->height, &upright, err));

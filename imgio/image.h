@@ -51,6 +51,11 @@ enum vitlrp_status image_alloc(int32_t width, int32_t height, struct image *out,
 enum vitlrp_status image_alloc_unset(int32_t width, int32_t height, struct image *out,
                                      struct vitlrp_error *err);
 
+/* The brightness of a pixel (Rec. 601), 0 to 255. */
+static inline int32_t image_luma(const uint8_t rgb[3]) {
+    return (299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2] + 500) / 1000;
+}
+
 /* Releases the pixels and clears the record; a zeroed record is fine. */
 void image_free(struct image *image);
 

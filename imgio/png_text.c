@@ -35,10 +35,6 @@ struct png_sources {
     struct png_chunk exif, profile, xmp;
 };
 
-static uint32_t big_endian_u32(const uint8_t *at) {
-    return (uint32_t) at[0] << 24 | (uint32_t) at[1] << 16 | (uint32_t) at[2] << 8 | at[3];
-}
-
 static bool has_name(const uint8_t *chunk, const char *name) {
     return memcmp(chunk, name, 4) == 0;
 }
@@ -67,7 +63,7 @@ static enum vitlrp_status chunk_read(const struct source *source, uint64_t at, s
         return fail(err, VITLRP_NOMEM, "out of memory for a PNG");
     }
     enum vitlrp_status status = source_read(source, at, name, size + 8, err);
-    if (status != VITLRP_OK || crc32(0, name, (uInt) size + 4) != big_endian_u32(name + 4 + size)) {
+    if (status != VITLRP_OK || crc32(0, name, (uInt) size + 4) != png_number(name + 4 + size)) {
         mem_free(name);
         return status;
     }
@@ -83,7 +79,7 @@ static enum vitlrp_status walk_chunks(const struct source *source, struct window
         const uint8_t *head = NULL;
         size_t held = 0;
         TRY(window_look(window, at, HEAD_BYTES, &head, &held, err));
-        size_t size = big_endian_u32(head);
+        size_t size = png_number(head);
         if (size > source->size - at - CHUNK_BYTES || has_name(head + 4, "IEND")) {
             return VITLRP_OK;
         }

@@ -78,9 +78,7 @@ static enum vitlrp_status darken(const struct image *photo, struct image *out,
     size_t pixels = (size_t) photo->width * (size_t) photo->height;
     TRY(image_alloc(photo->width, photo->height, out, err));
     for (size_t i = 0; i < pixels; i++) {
-        const uint8_t *from = photo->rgb + 3 * i;
-        int32_t grey = (299 * from[0] + 587 * from[1] + 114 * from[2] + 500) / 1000;
-        memset(out->rgb + 3 * i, grey * DARK_SHARE / 256, 3);
+        memset(out->rgb + 3 * i, image_luma(photo->rgb + 3 * i) * DARK_SHARE / 256, 3);
     }
     return VITLRP_OK;
 }

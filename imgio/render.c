@@ -74,14 +74,10 @@ static void blend_make(const struct render_look *look, bool around_zero, struct 
     }
 }
 
-static int32_t luma(const uint8_t rgb[3]) {
-    return (299 * rgb[0] + 587 * rgb[1] + 114 * rgb[2] + 500) / 1000;
-}
-
 /* The grey of unseen parts of a heat map: off the neutral colour's brightness, further where that
  * is dark, because steps between dark greys are hard to see. */
 static uint8_t heat_hatch_level(const struct colormap *colors, bool on_line) {
-    int32_t neutral = luma(colors->rgb[COLORMAP_SIDE]);
+    int32_t neutral = image_luma(colors->rgb[COLORMAP_SIDE]);
     return (uint8_t) (neutral >= 128 ? neutral - (on_line ? 52 : 24)
                                      : neutral + (on_line ? 76 : 44));
 }
@@ -98,7 +94,7 @@ static void hatch_heat(const struct colormap *colors, const struct hatch *hatch,
 static void hatch_photo(const uint8_t *photo, const struct hatch *hatch, int32_t x, int32_t end,
                         int32_t y, uint8_t *row) {
     for (; x < end; x++) {
-        int32_t grey = luma(photo + 3 * (ptrdiff_t) x);
+        int32_t grey = image_luma(photo + 3 * (ptrdiff_t) x);
         int32_t dark = grey * 2 / 5 + (is_on_line(hatch, x, y) ? 44 : 26);
         memset(row + 3 * (ptrdiff_t) x, dark, 3);
     }
@@ -148,7 +144,7 @@ static void paint_heat(const struct painter *painter, const float *values, int32
 /* The photograph in light grey, so that every colour is the map's. */
 static void paint_grey(const uint8_t *photo, int32_t count, uint8_t *pixel) {
     for (int32_t x = 0; x < count; x++, pixel += 3, photo += 3) {
-        memset(pixel, 255 - (255 - luma(photo)) * GREY_DEPTH / ALPHA_ONE, 3);
+        memset(pixel, 255 - (255 - image_luma(photo)) * GREY_DEPTH / ALPHA_ONE, 3);
     }
 }
 
@@ -219,7 +215,7 @@ static int32_t contour_step(const struct render_scale *scale, int32_t contours, 
 
 /* A line's pixel: dark on light ground, light on dark ground. */
 static void draw_line_pixel(uint8_t *pixel) {
-    memset(pixel, luma(pixel) >= 96 ? 24 : 232, 3);
+    memset(pixel, image_luma(pixel) >= 96 ? 24 : 232, 3);
 }
 
 struct overlay_rows {

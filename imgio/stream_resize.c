@@ -30,18 +30,6 @@ struct stream_resize {
 };
 
 /* The axis of stored rows or columns: which of the upright picture it is, and whether backwards. */
-static bool is_turned(int32_t orientation) {
-    return orientation >= 5;
-}
-
-static bool columns_are_mirrored(int32_t orientation) {
-    return orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
-}
-
-static bool rows_are_mirrored(int32_t orientation) {
-    return orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
-}
-
 /* The kernels of the stored picture: those of the upright one, on the other axis where it is
  * turned, and backwards where that runs backwards. */
 static enum vitlrp_status make_kernels(struct stream_resize *stream, const struct resize *resize,
@@ -49,14 +37,14 @@ static enum vitlrp_status make_kernels(struct stream_resize *stream, const struc
     const struct stream_source *source = &stream->source;
     struct resample_part across = {resize->width, resize->left, resize->window_width};
     struct resample_part down = {resize->height, resize->top, resize->window_height};
-    bool turned = is_turned(source->orientation);
+    bool turned = orientation_is_turned(source->orientation);
     TRY(kernel_make(source->width, turned ? &down : &across, resize->filter, &stream->columns,
                     err));
     TRY(kernel_make(source->height, turned ? &across : &down, resize->filter, &stream->rows, err));
-    if (columns_are_mirrored(source->orientation)) {
+    if (orientation_mirrors_columns(source->orientation)) {
         kernel_mirror(&stream->columns, source->width);
     }
-    if (rows_are_mirrored(source->orientation)) {
+    if (orientation_mirrors_rows(source->orientation)) {
         kernel_mirror(&stream->rows, source->height);
     }
     return VITLRP_OK;
@@ -102,7 +90,7 @@ enum vitlrp_status stream_resize_open(const struct stream_source *source,
         return fail(err, VITLRP_NOMEM, "out of memory for resizing a picture");
     }
     stream->source = *source;
-    bool turned = is_turned(source->orientation);
+    bool turned = orientation_is_turned(source->orientation);
     bool down_first = resize_begins_with_rows(resize, turned ? source->height : source->width,
                                               turned ? source->width : source->height);
     stream->begins_with_rows = !source->any_order && down_first != turned;
