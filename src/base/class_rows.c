@@ -302,17 +302,20 @@ struct source_rows {
     void *user;
 };
 
+/* A row that cannot be made is named by its own files. */
 static enum vitlrp_status put_array(const struct class_rows *rows, struct draft *draft,
                                     const struct source_rows *source, struct vitlrp_error *err) {
     struct bytes header = {0};
     TRY(encode_header(&rows->index->shape, &header, err));
-    enum vitlrp_status status = draft_write(draft, header.data, header.size, err);
+    enum vitlrp_status status =
+        error_prefix(err, draft_write(draft, header.data, header.size, err), draft->name);
     bytes_free(&header);
     for (size_t i = 0; status == VITLRP_OK && i < rows->index->shape.classes; i++) {
         status = source->make(source->user, i, err);
         little_endian_turn(rows->row, sizeof *rows->row, unit_index_units(&rows->index->shape));
         if (status == VITLRP_OK) {
-            status = draft_write(draft, rows->row, row_size(rows), err);
+            status =
+                error_prefix(err, draft_write(draft, rows->row, row_size(rows), err), draft->name);
         }
     }
     return status;
@@ -324,11 +327,10 @@ static enum vitlrp_status write_array(const struct class_rows *rows, int folder,
     struct draft draft;
     name_whole(site, name);
     const struct draft_place place = {.folder = folder, .name = name, .staging = -1};
-    enum vitlrp_status status = draft_open(&place, &draft, err);
-    if (status == VITLRP_OK) {
-        status = draft_finish(&draft, put_array(rows, &draft, source, err), err);
-    }
-    return error_prefix(err, status, name);
+    TRY(error_prefix(err, draft_open(&place, &draft, err), name));
+    enum vitlrp_status put = put_array(rows, &draft, source, err);
+    enum vitlrp_status status = draft_finish(&draft, put, err);
+    return put == VITLRP_OK ? error_prefix(err, status, name) : status;
 }
 
 static enum vitlrp_status own_row(void *user, size_t output, struct vitlrp_error *err) {

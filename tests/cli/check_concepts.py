@@ -252,7 +252,7 @@ class Concepts(unittest.TestCase):
         os.unlink(self.path("run", "fc1.classes.npy"))
         os.mkdir(self.path("run", "fc1.classes.npy"))  # what cannot be read is not called missing
         self.assertRegex(self.run_command("merge", "run", "other", "-o", "joined", code=4),
-                         "run: fc1.classes.npy: cannot read: Is a directory")
+                         "^vitlrp: run: fc1.classes.npy: cannot read: Is a directory\n$")
         os.rmdir(self.path("run", "fc1.classes.npy"))
         self.assertIn("class_sums", self.index("set", "run", "--shard", "0/2", code=2))
         self.assertIn("--class-sums", self.index("set", "new", "--class-sums", "--kinds", "activation", code=2))
