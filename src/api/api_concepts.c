@@ -460,6 +460,7 @@ enum vitlrp_status vitlrp_concepts_class_sums(const struct vitlrp_concepts *conc
     enum vitlrp_status status =
         class_rows_read((struct class_rows *) &concepts->rows, (size_t) output, sums, error);
     pthread_mutex_unlock(mutex);
+    TRY(error_prefix(error, status, concepts->folder.path));
     *images = concepts->index.class_images[output];
-    return error_prefix(error, status, concepts->folder.path);
+    return VITLRP_OK;
 }

@@ -429,6 +429,37 @@ static void test_there_is_a_whole_folder_or_none(void **state) {
     bench_close(&bench);
 }
 
+/* The sums of a class are those that were added; where no file has them, nothing is told. */
+static void test_class_sums(void **state) {
+    (void) state;
+    struct bench bench;
+    int64_t sums[UNITS] = {0};
+    size_t images = 99;
+    struct vitlrp_error err = {0};
+    bench_open(&bench);
+    bench.options.class_sums = 1;
+    struct vitlrp_concepts_builder *builder = begun(&bench);
+    for (size_t i = 0; i < IMAGES; i++) {
+        add(builder, i);
+    }
+    write_it(&bench, builder);
+    vitlrp_concepts_builder_close(builder);
+    struct vitlrp_concepts *concepts = opened(&bench);
+    check(vitlrp_concepts_class_sums(concepts, 2, sums, &images, &err), &err);
+    assert_int_equal(images, IMAGES);
+    assert_int_not_equal(sums[0], 0);
+    vitlrp_concepts_close(concepts);
+
+    scratch_text(&bench.scratch, "index/head.classes.npy", "damaged");
+    concepts = opened(&bench);
+    images = 99;
+    assert_int_equal(vitlrp_concepts_class_sums(concepts, 2, sums, &images, &err), VITLRP_FORMAT);
+    assert_non_null(strstr(err.message, "no file has the sums of class 2"));
+    assert_int_equal(images, 99);
+    vitlrp_concepts_close(concepts);
+    bench_close(&bench);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_state_is_that_of_the_values),
@@ -437,6 +468,7 @@ int main(void) {
         cmocka_unit_test(test_options_are_checked),
         cmocka_unit_test(test_images_are_checked),
         cmocka_unit_test(test_there_is_a_whole_folder_or_none),
+        cmocka_unit_test(test_class_sums),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
