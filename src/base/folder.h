@@ -39,7 +39,8 @@ bool folder_holds(int folder, const char *path);
 bool folder_name_is(int folder, const char *name, int descriptor);
 
 /* *whole is true for a whole file below the root: no link, and of so many bytes; of an unknown size
- * (-1), not empty. Fails only where nothing is known of the file: no memory, no descriptors. */
+ * (-1), not empty. Fails only where nothing is known of the file: no memory, no descriptors; err,
+ * which tells the two from a missing file, is not NULL. */
 enum vitlrp_status folder_find_file(int root, const char *path, int64_t size, bool *whole,
                                     struct vitlrp_error *err);
 

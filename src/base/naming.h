@@ -2,10 +2,9 @@
 #ifndef BASE_NAMING_H
 #define BASE_NAMING_H
 
-#include <stdint.h>
-
 #include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/text.h"
 

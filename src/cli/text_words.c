@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/ascii.h"
 #include "base/mem.h"
 #include "base/settings_json.h"
 #include "base/words.h"
@@ -229,14 +230,11 @@ enum vitlrp_status text_words_choose(const struct settings *settings, const stru
     return VITLRP_OK;
 }
 
-static char lower(char byte) {
-    return (char) (byte >= 'A' && byte <= 'Z' ? byte + ('a' - 'A') : byte);
-}
-
 /* As names of classes are compared: most tokenizers take any case. */
 static bool is_alike(const char *name, const char *word, size_t length) {
     size_t i = 0;
-    while (i < length && lower(name[i]) == lower(word[i])) {
+    while (i < length &&
+           ascii_lower((unsigned char) name[i]) == ascii_lower((unsigned char) word[i])) {
         i++;
     }
     return i == length;
