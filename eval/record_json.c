@@ -6,7 +6,6 @@
 
 #include "base/json_members.h"
 #include "base/mem.h"
-#include "base/number_text.h"
 
 void record_add_string(struct text *out, const char *string) {
     size_t length = strlen(string);
@@ -36,7 +35,7 @@ void record_add_number(struct text *out, double value, int digits) {
     } else if (value == 0.0 && signbit(value)) {
         text_append_string(out, "-0.0");
     } else {
-        number_significant(out, value, digits);
+        text_printf(out, "%.*g", digits, value);
     }
 }
 

@@ -2,7 +2,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/number_text.h"
 #include "base/words.h"
 #include "eval/report.h"
 
@@ -37,7 +36,7 @@ static void append_text(struct text *out, const char *text) {
 static void append_number(struct text *out, double value) {
     text_append_string(out, ",");
     if (isfinite(value)) {
-        number_significant(out, value, 9);
+        text_printf(out, "%.9g", value);
     }
 }
 

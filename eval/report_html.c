@@ -28,7 +28,7 @@ void report_number(struct text *out, double value, int decimals) {
         text_append_string(out, "–");
         return;
     }
-    number_fixed(&number, fabs(value), decimals);
+    text_printf(&number, "%.*f", decimals, fabs(value));
     if (number.failed) {
         out->failed = true;
     } else {

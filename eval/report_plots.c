@@ -49,7 +49,7 @@ static double place(const struct axis *axis, double value) {
 static void append_percent(struct text *out, const char *attribute, const struct axis *axis,
                            double value) {
     text_printf(out, " %s=\"", attribute);
-    number_fixed(out, 100.0 * place(axis, value), 2);
+    text_printf(out, "%.2f", 100.0 * place(axis, value));
     text_append_string(out, "%\"");
 }
 
@@ -121,7 +121,7 @@ static void append_forest(const struct report_page *page, const struct axis *axi
     text_append_string(out, "<div class=\"axis\"></div><div class=\"axis\">");
     for (int tick = 0; tick < axis->ticks; tick++) {
         text_append_string(out, "<span style=\"left:");
-        number_fixed(out, 100.0 * place(axis, tick_value(axis, tick)), 2);
+        text_printf(out, "%.2f", 100.0 * place(axis, tick_value(axis, tick)));
         text_append_string(out, "%\">");
         report_number(out, tick_value(axis, tick), axis->decimals);
         text_append_string(out, "</span>");
@@ -274,9 +274,9 @@ static void append_grid(struct text *out, const struct axis *axis) {
         double value = tick_value(axis, tick);
         text_printf(out, "<line class=\"%s\" x1=\"0\" x2=\"1000\" y1=\"",
                     fabs(value) < 1e-9 ? "base" : "grid");
-        number_fixed(out, PLOT_HEIGHT * (1.0 - place(axis, value)), 1);
+        text_printf(out, "%.1f", PLOT_HEIGHT * (1.0 - place(axis, value)));
         text_append_string(out, "\" y2=\"");
-        number_fixed(out, PLOT_HEIGHT * (1.0 - place(axis, value)), 1);
+        text_printf(out, "%.1f", PLOT_HEIGHT * (1.0 - place(axis, value)));
         text_append_string(out, "\"/>");
     }
 }
@@ -295,9 +295,10 @@ static void append_curve(const struct report_page *page, const struct curves *cu
     text_append_string(out, "\" points=\"");
     for (size_t k = 0; k < curves->points; k++) {
         text_append_string(out, k == 0 ? "" : " ");
-        number_fixed(out, PLOT_WIDTH * eval_share(&page->record->evaluation, series->place, k), 1);
+        text_printf(out, "%.1f",
+                    PLOT_WIDTH * eval_share(&page->record->evaluation, series->place, k));
         text_append_string(out, ",");
-        number_fixed(out, PLOT_HEIGHT * (1.0 - place(axis, mean[k])), 1);
+        text_printf(out, "%.1f", PLOT_HEIGHT * (1.0 - place(axis, mean[k])));
     }
     text_append_string(out, "\"><title>");
     report_escape(out, page->record->evaluation.methods[method]);
@@ -322,7 +323,7 @@ static void append_labels(const struct report_page *page, const struct axis *axi
     struct text *out = page->out;
     for (int tick = 0; tick < axis->ticks; tick++) {
         text_append_string(out, "<span class=\"ylabel\" style=\"top:");
-        number_fixed(out, 100.0 * (1.0 - place(axis, tick_value(axis, tick))), 2);
+        text_printf(out, "%.2f", 100.0 * (1.0 - place(axis, tick_value(axis, tick))));
         text_append_string(out, "%\">");
         report_number(out, tick_value(axis, tick), axis->decimals);
         text_append_string(out, "</span>");
@@ -345,7 +346,7 @@ static size_t value_stride(const struct curves *curves) {
 static void append_share(const struct report_page *page, size_t place, size_t point) {
     struct text *out = page->out;
     double percent = 100.0 * eval_share(&page->record->evaluation, place, point);
-    number_fixed(out, percent, fabs(percent - round(percent)) < 0.05 ? 0 : 1);
+    text_printf(out, "%.*f", fabs(percent - round(percent)) < 0.05 ? 0 : 1, percent);
     text_append_string(out, " %");
 }
 
@@ -364,9 +365,9 @@ static void append_place(const struct report_page *page, const struct curves *cu
     double width = 100.0 * (double) value_stride(curves) / (double) (curves->points - 1);
     bool is_late = 2 * point >= curves->points;
     text_append_string(out, "<label style=\"left:");
-    number_fixed(out, 100.0 * eval_share(evaluation, series->place, point) - 0.5 * width, 2);
+    text_printf(out, "%.2f", 100.0 * eval_share(evaluation, series->place, point) - 0.5 * width);
     text_append_string(out, "%;width:");
-    number_fixed(out, width, 2);
+    text_printf(out, "%.2f", width);
     text_printf(out,
                 "%%\"><input type=\"radio\" name=\"at-%zu\" aria-labelledby=\"at-%zu-%zu\">"
                 "<span class=\"tip%s\" id=\"at-%zu-%zu\"><b>",

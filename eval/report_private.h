@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/number_text.h"
+#include "base/text.h"
 #include "eval/record.h"
 #include "eval/report.h"
 #include "eval/summary.h"

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/number_text.h"
 #include "base/words.h"
 #include "eval/audit.h"
 #include "eval/protocol_table.h"
@@ -25,7 +24,7 @@ static void append_value(struct text *out, const struct vitlrp_statistic *statis
     for (size_t i = 0; i < shown; i++) {
         text_append_string(out, BEFORE[i]);
         text_append_string(out, numbers[i] > 0.0 ? sign : "");
-        number_fixed(out, numbers[i], decimals);
+        text_printf(out, "%.*f", decimals, numbers[i]);
     }
     text_append_string(out, statistic->n > 1 ? "]" : "");
 }
@@ -118,14 +117,14 @@ static void append_audit_cell(struct text *out, const struct vitlrp_audit *audit
     if (audit->n == 0) {
         text_append_string(&cell, "-");
     } else {
-        number_fixed(&cell, audit->mean_abs, decimals);
+        text_printf(&cell, "%.*f", decimals, audit->mean_abs);
         text_append_string(&cell, " (");
-        number_fixed(&cell, audit->max_abs, decimals);
+        text_printf(&cell, "%.*f", decimals, audit->max_abs);
         text_append_string(&cell, ")");
     }
     if (isfinite(audit->per_half_width)) {
         text_append_string(&cell, ", ");
-        number_fixed(&cell, 100.0 * audit->per_half_width, 1);
+        text_printf(&cell, "%.1f", 100.0 * audit->per_half_width);
         text_append_string(&cell, " %");
     }
     append_columns(out, 24, &cell);
@@ -189,7 +188,7 @@ static void append_rank(struct text *out, const struct summary *summary, size_t 
     if (delta->n == 0) {
         text_append_string(&cell, "-");
     } else {
-        number_fixed(&cell, delta->mean, 2);
+        text_printf(&cell, "%.2f", delta->mean);
         text_printf(&cell, " (%zu)", summary_rank(summary, method, place) + 1);
     }
     append_columns(out, 10, &cell);
@@ -223,7 +222,7 @@ static void append_pair(struct text *out, const struct vitlrp_statistic *pair) {
         text_append_string(&cell, "-");
     } else {
         text_append_string(&cell, pair->mean > 0.0 ? "+" : "");
-        number_fixed(&cell, pair->mean, 2);
+        text_printf(&cell, "%.2f", pair->mean);
         text_append_string(&cell, pair->n > 1 && summary_is_clear(pair) ? " *" : "");
     }
     append_columns(out, 10, &cell);
@@ -268,13 +267,13 @@ static void append_agreement(struct text *out, const struct record *record,
             text_printf(out, "%s, %s: %s", place_title(record, a).text, place_title(record, b).text,
                         isnan(found->mean) ? "-" : "");
             if (isfinite(found->mean)) {
-                number_fixed(out, found->mean, 2);
+                text_printf(out, "%.2f", found->mean);
             }
             if (isfinite(found->lo)) {
                 text_append_string(out, " [");
-                number_fixed(out, found->lo, 2);
+                text_printf(out, "%.2f", found->lo);
                 text_append_string(out, ", ");
-                number_fixed(out, found->hi, 2);
+                text_printf(out, "%.2f", found->hi);
                 text_append_string(out, "]");
             }
             text_append_string(out, "\n");
@@ -367,9 +366,9 @@ static void append_verdict(struct text *out, const struct record *record,
                 : worst->place == 0 ? "over"
                                     : "within",
                 place_title(record, worst->place).text);
-    number_fixed(out, worst->difference, 2);
+    text_printf(out, "%.2f", worst->difference);
     text_append_string(out, " (p ");
-    number_fixed(out, worst->holm, 3);
+    text_printf(out, "%.3f", worst->holm);
     text_append_string(out, ")\n");
 }
 

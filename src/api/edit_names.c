@@ -4,7 +4,6 @@
 #include <stdlib.h>
 
 #include "base/mem.h"
-#include "base/number_text.h"
 #include "base/parse.h"
 #include "base/settings_json.h"
 #include "base/text.h"
@@ -19,7 +18,7 @@ static void append_number(struct text *out, float value) {
     bool exact = false;
     for (int digits = 1; digits <= 9 && !exact; digits++) {
         struct text text = {.limit = NAME_LIMIT};
-        number_significant(&text, number, digits);
+        text_printf(&text, "%.*g", digits, number);
         exact = text.data != NULL && parse_double(text.data, -3.5e38, 3.5e38, &parsed) &&
                 (float) parsed == value;
         if (exact || digits == 9) {
@@ -87,7 +86,7 @@ static json_t *json_edit(const struct vitlrp_edit *edit, const char *unit, size_
     for (size_t i = 0; i < width; i++) {
         json_t *pair = json_pack("[oo]", json_float32(edit->constant[2 * i]),
                                  json_float32(edit->constant[2 * i + 1]));
-        *complete = json_array_append_new(constants, pair) == 0 && *complete;
+        json_add(constants, pair, complete);
     }
     json_set(object, "unit", json_string(unit), complete);
     json_set(object, "factor", json_float32(edit->factor + 0.0F), complete);
@@ -123,7 +122,7 @@ static enum vitlrp_status add_name(json_t *list, const struct vit_config *config
     if (status == VITLRP_OK) {
         json_t *name =
             is_vector ? json_edit(edit, text.data, width, &complete) : json_string(text.data);
-        complete = json_array_append_new(list, name) == 0 && complete;
+        json_add(list, name, &complete);
     }
     text_free(&text);
     return status != VITLRP_OK || complete

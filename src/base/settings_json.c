@@ -3,14 +3,13 @@
 #include <float.h>
 #include <math.h>
 
-#include "base/number_text.h"
 #include "base/parse.h"
 #include "base/words.h"
 
 /* *exact = whether `digits` digits determine the float; false if memory is short. */
 static bool float_from_digits(float value, int digits, double *parsed, bool *exact) {
     struct text decimal = {.limit = 64};
-    number_significant(&decimal, (double) value, digits);
+    text_printf(&decimal, "%.*g", digits, (double) value);
     bool made = !decimal.failed;
     *exact =
         made && parse_double(decimal.data, -DBL_MAX, DBL_MAX, parsed) && (float) *parsed == value;
@@ -35,6 +34,12 @@ json_t *json_gamma(float value) {
 
 void json_set(json_t *object, const char *key, json_t *value, bool *complete) {
     if (json_object_set_new(object, key, value) != 0) {
+        *complete = false;
+    }
+}
+
+void json_add(json_t *list, json_t *value, bool *complete) {
+    if (json_array_append_new(list, value) != 0) {
         *complete = false;
     }
 }

@@ -20,6 +20,9 @@ json_t *json_gamma(float value);
 /* Sets a member and takes the value over. A NULL value, object or failure clears *complete. */
 void json_set(json_t *object, const char *key, json_t *value, bool *complete);
 
+/* Likewise, to the end of a list. */
+void json_add(json_t *list, json_t *value, bool *complete);
+
 /* Sets resize, resize_to, interpolation, crop ([height, width], [0, 0] for none), mean and std, and
  * resize_width, crop_offset, unread and channels where they are not as usual. */
 void json_set_preprocess(json_t *object, const struct vitlrp_preprocess *preprocess,

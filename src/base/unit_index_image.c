@@ -32,7 +32,7 @@ static json_t *json_branches(const struct unit_index_results *results, bool *com
         double branch = results->site == VITLRP_SITE_FC1    ? flow->mlp_branch
                         : results->site == VITLRP_SITE_HEAD ? flow->attention_branch
                                                             : flow->leaving;
-        *complete = *complete && json_array_append_new(list, json_number(branch)) == 0;
+        json_add(list, json_number(branch), complete);
     }
     return list;
 }
@@ -58,7 +58,7 @@ static json_t *json_kinds(unsigned kinds, bool *complete) {
     for (size_t kind = 0; kind < UNIT_INDEX_KINDS; kind++) {
         if ((kinds >> kind & 1U) != 0) {
             json_t *word = json_string(word_of(WORDS_CONCEPT_KIND, (int64_t) kind));
-            *complete = *complete && json_array_append_new(list, word) == 0;
+            json_add(list, word, complete);
         }
     }
     return list;

@@ -50,9 +50,7 @@ static json_t *json_top(const struct explanation *explanation, bool *complete) {
         json_set(entry, "label", json_text(found.label), complete);
         json_set(entry, "probability", json_number(prediction->probability[output]), complete);
         json_set(entry, "logit", json_number(prediction->logits[output]), complete);
-        if (json_array_append_new(list, entry) != 0) {
-            *complete = false;
-        }
+        json_add(list, entry, complete);
     }
     return list;
 }
@@ -69,9 +67,7 @@ static json_t *json_ledger(const struct explanation *explanation, bool *complete
                  complete);
         json_set(entry, "kind", json_string(line->kind), complete);
         json_set(entry, "absorbed", json_number(line->absorbed), complete);
-        if (json_array_append_new(list, entry) != 0) {
-            *complete = false;
-        }
+        json_add(list, entry, complete);
     }
     return list;
 }
@@ -163,9 +159,7 @@ static void set_prompts(json_t *object, const struct explanation *explanation, b
     for (int32_t i = 0; i < info.classes; i++) {
         struct vitlrp_class found;
         bool known = vitlrp_model_class(explanation->model, i, &found, NULL) == VITLRP_OK;
-        if (json_array_append_new(list, json_text(known ? found.label : "")) != 0) {
-            *complete = false;
-        }
+        json_add(list, json_text(known ? found.label : ""), complete);
     }
     json_set(object, "prompts", list, complete);
 }
@@ -271,10 +265,8 @@ enum vitlrp_status json_report_add(const struct explanation *explanation, json_t
     set_results(entry, explanation, &complete);
     json_set(entry, "ledger", json_ledger(explanation, &complete), &complete);
     set_words(entry, explanation, &complete);
-    if (json_array_append_new(json_object_get(*record, "further"), entry) != 0 || !complete) {
-        return fail_memory(err);
-    }
-    return VITLRP_OK;
+    json_add(json_object_get(*record, "further"), entry, &complete);
+    return complete ? VITLRP_OK : fail_memory(err);
 }
 
 static double logit_difference(const struct class_pair *pair) {

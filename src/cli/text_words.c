@@ -186,7 +186,7 @@ static json_t *json_tokens(const struct text_words *words, bool *complete) {
         json_set(entry, "id", json_integer(token.id), complete);
         json_set(entry, "word", json_integer(token.word), complete);
         json_set(entry, "relevance", json_number((double) words->tokens[i]), complete);
-        *complete = json_array_append_new(list, entry) == 0 && *complete;
+        json_add(list, entry, complete);
     }
     return list;
 }
@@ -199,7 +199,7 @@ static json_t *json_words(const struct text_words *words, bool *complete) {
         json_set(entry, "text", json_text(word.text), complete);
         json_set(entry, "special", json_boolean(word.is_special != 0), complete);
         json_set(entry, "relevance", json_number((double) words->words[i]), complete);
-        *complete = json_array_append_new(list, entry) == 0 && *complete;
+        json_add(list, entry, complete);
     }
     return list;
 }

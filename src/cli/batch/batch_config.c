@@ -77,9 +77,8 @@ static json_t *json_picture(const struct settings *settings, bool *complete) {
 static json_t *json_writes(const struct batch_choice *choice, bool *complete) {
     json_t *list = json_array();
     for (enum batch_file file = BATCH_PNG; file < BATCH_FILES; file++) {
-        if (choice->writes[file] &&
-            json_array_append_new(list, json_string(batch_file_word(file))) != 0) {
-            *complete = false;
+        if (choice->writes[file]) {
+            json_add(list, json_string(batch_file_word(file)), complete);
         }
     }
     return list;

@@ -41,12 +41,6 @@ void compare_report_append(const struct compare_cells *cells, struct text *out) 
 
 /* ---- For programs ---- */
 
-static void append_object(json_t *list, json_t *object, bool *complete) {
-    if (json_array_append_new(list, object) != 0) {
-        *complete = false;
-    }
-}
-
 static json_t *json_image(const struct compare_cells *cells, const struct compare_image *image,
                           bool *complete) {
     json_t *object = json_object();
@@ -117,11 +111,11 @@ static void set_lists(json_t *object, const struct compare_cells *cells, bool *c
     json_t *images = json_array();
     json_t *list = json_array();
     for (size_t i = 0; i < cells->image_count; i++) {
-        append_object(images, json_image(cells, &cells->images[i], complete), complete);
+        json_add(images, json_image(cells, &cells->images[i], complete), complete);
     }
     for (size_t r = 0; r < cells->row_count; r++) {
         for (size_t c = 0; c < cells->columns->count; c++) {
-            append_object(list, json_cell(cells, r, c, complete), complete);
+            json_add(list, json_cell(cells, r, c, complete), complete);
         }
     }
     json_set(object, "images", images, complete);

@@ -6,12 +6,16 @@
 #include "base/file.h"
 #include "base/naming.h"
 #include "base/page_frame.h"
+#include "base/words.h"
 #include "gallery.h"
 
 #define LABEL_LIMIT ((size_t) 4096)
 #define CROP_LIMIT ((size_t) 1 << 20)
 
-static const char *const ROWS[] = {"relevance", "activation"};
+/* The member of what is of a row. */
+static const char *row_word(int kind) {
+    return word_of(WORDS_CONCEPT_KIND, kind);
+}
 
 static const char *member(const json_t *object, const char *key) {
     const char *value = json_get_string(object, key);
@@ -48,18 +52,17 @@ static void append_change(double drop, struct text *out) {
 
 /* ---- A unit ---- */
 
+static void append_classes(const json_t *classes, struct text *out) {
+    for (size_t i = 0; i < json_array_size(classes); i++) {
+        text_append_string(out, " ");
+        append_class(json_array_get(classes, i), out);
+    }
+}
+
 static void append_words(const json_t *unit, struct text *out) {
-    size_t i;
-    json_t *class;
     page_append_text(out, member(unit, "unit"));
-    json_array_foreach(json_object_get(unit, "classes"), i, class) {
-        text_append_string(out, " ");
-        append_class(class, out);
-    }
-    json_array_foreach(json_object_get(unit, "class_means"), i, class) {
-        text_append_string(out, " ");
-        append_class(class, out);
-    }
+    append_classes(json_object_get(unit, "classes"), out);
+    append_classes(json_object_get(unit, "class_means"), out);
     const json_t *test = json_object_get(unit, "test");
     if (json_is_object(test)) {
         text_append_string(out, " ");
@@ -124,33 +127,40 @@ static enum vitlrp_status append_row(const json_t *unit, enum unit_index_kind ki
                                      struct text *out, struct vitlrp_error *err) {
     size_t i;
     json_t *entry;
-    if (json_array_size(json_object_get(unit, ROWS[kind])) == 0) {
+    if (json_array_size(json_object_get(unit, row_word(kind))) == 0) {
         return VITLRP_OK; /* of a kind that the index does not keep */
     }
     text_printf(out, "<h3>%s</h3>\n<ol class=\"row\">\n",
                 kind == UNIT_INDEX_RELEVANCE ? "Most relevant (RelMax)"
                                              : "Activate it most (ActMax)");
-    json_array_foreach(json_object_get(unit, ROWS[kind]), i, entry) {
+    json_array_foreach(json_object_get(unit, row_word(kind)), i, entry) {
         TRY(append_entry(member(unit, "unit"), entry, kind, folder, out, err));
     }
     text_append_string(out, "</ol>\n");
     return VITLRP_OK;
 }
 
-static void append_among(const json_t *test, struct text *out) {
-    bool relevance = json_is_true(json_object_get(test, "relevance"));
-    bool activation = json_is_true(json_object_get(test, "activation"));
-    bool both = !json_is_null(json_object_get(test, "relevance")) &&
-                !json_is_null(json_object_get(test, "activation"));
-    if (!both) {
-        text_append_string(out, relevance || activation ? "its row has this class"
-                                                        : "its row does not have this class");
-        return;
+/* The rows that have the class of a test: a bit for each kind. */
+static unsigned rows_having(const json_t *test) {
+    unsigned rows = 0;
+    for (int kind = 0; kind < UNIT_INDEX_KINDS; kind++) {
+        rows |= json_is_true(json_object_get(test, row_word(kind))) ? 1U << kind : 0U;
     }
-    text_append_string(out, relevance && activation ? "both rows have this class"
-                            : relevance             ? "the upper row has this class"
-                            : activation            ? "the lower row has this class"
-                                                    : "neither row has this class");
+    return rows;
+}
+
+static void append_among(const json_t *test, struct text *out) {
+    static const char *const OF_TWO[] = {
+        "neither row has this class", "the upper row has this class",
+        "the lower row has this class", "both rows have this class"};
+    unsigned rows = rows_having(test);
+    bool two = true;
+    for (int kind = 0; kind < UNIT_INDEX_KINDS; kind++) {
+        two = two && !json_is_null(json_object_get(test, row_word(kind)));
+    }
+    text_append_string(out, two         ? OF_TWO[rows]
+                            : rows != 0 ? "its row has this class"
+                                        : "its row does not have this class");
 }
 
 static void append_test(const json_t *test, struct text *out) {
@@ -181,7 +191,7 @@ static void append_unit_classes(const json_t *unit, struct text *out) {
         text_append_string(out, "<tr><td>");
         append_class(class, out);
         for (int kind = 0; kind < UNIT_INDEX_KINDS; kind++) {
-            const json_t *count = json_object_get(class, ROWS[kind]);
+            const json_t *count = json_object_get(class, row_word(kind));
             text_append_string(out, "</td><td>");
             text_printf(out, json_is_integer(count) ? "%lld" : "–",
                         (long long) json_integer_value(count));
@@ -227,7 +237,7 @@ static void append_facts(const json_t *unit, struct text *out) {
     }
     if (json_is_integer(json_object_get(unit, "shared"))) {
         text_printf(out, "; the rows share %lld of %zu images", whole(unit, "shared"),
-                    json_array_size(json_object_get(unit, ROWS[0])));
+                    json_array_size(json_object_get(unit, row_word(UNIT_INDEX_RELEVANCE))));
     }
     text_append_string(out, ".</p>\n");
 }
@@ -284,8 +294,8 @@ static void append_rates(const json_t *record, struct text *out) {
                 "<th scope=\"col\">Rate</th><th scope=\"col\">95 %% interval</th>"
                 "<th scope=\"col\">Units</th></tr></thead><tbody>\n",
                 whole(record, "test_images"));
-    append_rate(rates, "relevance", "most relevant (RelMax)", out);
-    append_rate(rates, "activation", "activate it most (ActMax)", out);
+    append_rate(rates, row_word(UNIT_INDEX_RELEVANCE), "most relevant (RelMax)", out);
+    append_rate(rates, row_word(UNIT_INDEX_ACTIVATION), "activate it most (ActMax)", out);
     append_rate(rates, "random", "as many by chance", out);
     text_append_string(out, "</tbody></table></div>\n</section>\n");
 }
@@ -302,13 +312,9 @@ static const json_t *find_unit(const json_t *record, const char *name) {
 }
 
 static void append_having(const json_t *test, struct text *out) {
-    bool relevance = json_is_true(json_object_get(test, ROWS[UNIT_INDEX_RELEVANCE]));
-    bool activation = json_is_true(json_object_get(test, ROWS[UNIT_INDEX_ACTIVATION]));
-    text_printf(out, "<td%s>%s</td>", relevance || activation ? " class=\"yes\"" : "",
-                relevance && activation ? "both"
-                : relevance             ? "RelMax"
-                : activation            ? "ActMax"
-                                        : "none");
+    static const char *const FOUND_IN[] = {"none", "RelMax", "ActMax", "both"};
+    unsigned rows = rows_having(test);
+    text_printf(out, "<td%s>%s</td>", rows != 0 ? " class=\"yes\"" : "", FOUND_IN[rows]);
 }
 
 static void append_clear(const json_t *record, const char *name, struct text *out) {

@@ -8,6 +8,7 @@
 #include "base/formats.h"
 #include "base/mem.h"
 #include "base/random.h"
+#include "base/words.h"
 #include "gallery.h"
 
 #define DEFAULT_UNITS 5
@@ -59,8 +60,7 @@ void gallery_crop_name(const char *unit, enum unit_index_kind kind, uint32_t ima
     for (const char *at = unit; *at != '\0'; at++) {
         text_append(out, *at == ':' ? "-" : at, 1);
     }
-    text_printf(out, ".%s.%u.jpg", kind == UNIT_INDEX_RELEVANCE ? "relevance" : "activation",
-                (unsigned) image);
+    text_printf(out, ".%s.%u.jpg", word_of(WORDS_CONCEPT_KIND, kind), (unsigned) image);
 }
 
 static enum vitlrp_status read_classes(struct gallery *gallery, struct vitlrp_error *err) {

@@ -17,12 +17,6 @@
 static const char *const KINDS[] = {"relevance", "activation", "random"};
 #define KIND_COUNT (sizeof KINDS / sizeof KINDS[0])
 
-static void append(json_t *list, json_t *value, bool *complete) {
-    if (list == NULL || value == NULL || json_array_append_new(list, value) != 0) {
-        *complete = false;
-    }
-}
-
 /* null for what is not known. */
 static json_t *json_float(double value) {
     return isfinite(value) ? json_float32((float) value) : json_null();
@@ -63,7 +57,7 @@ static json_t *json_row(const struct gallery *gallery, const struct gallery_row 
                         bool *complete) {
     json_t *list = json_array();
     for (size_t i = 0; i < row->count; i++) {
-        append(list, json_entry(gallery, &row->entries[i], complete), complete);
+        json_add(list, json_entry(gallery, &row->entries[i], complete), complete);
     }
     return list;
 }
@@ -133,7 +127,7 @@ static json_t *json_classes(const struct gallery *gallery, const struct gallery_
         json_set(object, "activation",
                  json_count(gallery, UNIT_INDEX_ACTIVATION, list[i].activation), complete);
         json_set(object, "drop", json_float(mean_drop(unit, list[i].output)), complete);
-        append(classes, object, complete);
+        json_add(classes, object, complete);
     }
     return classes;
 }
@@ -149,7 +143,7 @@ static json_t *json_means(const struct gallery *gallery, const struct gallery_un
                   (uint32_t) gallery->classes[mean->output].index, complete);
         json_set(object, "mean", json_float(mean->mean), complete);
         json_set(object, "images", json_integer((json_int_t) mean->images), complete);
-        append(list, object, complete);
+        json_add(list, object, complete);
     }
     return list;
 }
@@ -220,7 +214,7 @@ static enum vitlrp_status make_test(const struct gallery *gallery, const struct 
     }
     json_set(test, "random", json_boolean(by_chance), complete);
     for (size_t i = 0; i < unit->random_count; i++) {
-        append(random, json_integer((json_int_t) unit->random[i]), complete);
+        json_add(random, json_integer((json_int_t) unit->random[i]), complete);
     }
     json_set(test, "random_images", random, complete);
     json_set(object, "test", test, complete);
@@ -271,7 +265,7 @@ static enum vitlrp_status add_units(const struct gallery *gallery, json_t *units
     for (size_t i = 0; i < gallery->unit_count; i++) {
         const struct gallery_unit *unit = &gallery->units[i];
         json_t *object = unit->known == NULL ? json_object() : json_deep_copy(unit->known);
-        append(units, object, complete);
+        json_add(units, object, complete);
         if (unit->known == NULL) {
             TRY(make_unit(gallery, unit, object, complete, err));
         } else {
@@ -353,7 +347,7 @@ static void set_clearest(json_t *record, const json_t *units, bool *complete) {
         count += count < CLEAREST ? 1 : 0;
     }
     for (size_t place = 0; place < count; place++) {
-        append(list, json_incref(json_object_get(best[place], "unit")), complete);
+        json_add(list, json_incref(json_object_get(best[place], "unit")), complete);
     }
     json_set(record, "clearest", list, complete);
 }

@@ -10,13 +10,6 @@
 #include "base/words.h"
 #include "image_page.h"
 
-/* Where the numbers of a value are appended to. */
-static void append(json_t *list, json_t *value, bool *complete) {
-    if (list == NULL || value == NULL || json_array_append_new(list, value) != 0) {
-        *complete = false;
-    }
-}
-
 /* Text of files and people, without what turns or ends lines. */
 static json_t *json_shown(const char *text) {
     char shown[1024];
@@ -56,7 +49,7 @@ static json_t *json_class(const struct image_page *page, const struct page_class
 static json_t *json_classes(const struct image_page *page, bool *complete) {
     json_t *list = json_array();
     for (size_t i = 0; i < page->class_count; i++) {
-        append(list, json_class(page, &page->classes[i], complete), complete);
+        json_add(list, json_class(page, &page->classes[i], complete), complete);
     }
     return list;
 }
@@ -70,7 +63,7 @@ static json_t *json_targets(const struct image_page *page, bool *complete) {
         json_set(object, "versus",
                  target->has_versus ? json_integer((json_int_t) target->versus) : json_null(),
                  complete);
-        append(list, object, complete);
+        json_add(list, object, complete);
     }
     return list;
 }
@@ -89,7 +82,7 @@ static json_t *json_methods(const struct image_page *page, bool *complete) {
             object, "parameters",
             json_method_parameters(&methods->info[i], &methods->options[i], state->info.precision),
             complete);
-        append(list, object, complete);
+        json_add(list, object, complete);
     }
     return list;
 }
@@ -100,7 +93,7 @@ static json_t *json_parts(bool *complete) {
         json_t *object = json_object();
         json_set(object, "name", json_string(PAGE_PARTS[i].name), complete);
         json_set(object, "title", json_string(PAGE_PARTS[i].title), complete);
-        append(list, object, complete);
+        json_add(list, object, complete);
     }
     return list;
 }
@@ -160,8 +153,8 @@ static void set_scale(json_t *object, const struct image_page *page, size_t meth
     json_set(object, "color", json_integer(is_signed ? 0 : 1), complete);
     json_set(object, "around_zero", json_boolean(around_zero), complete);
     json_t *range = json_array();
-    append(range, json_float((double) low), complete);
-    append(range, json_float((double) high), complete);
+    json_add(range, json_float((double) low), complete);
+    json_add(range, json_float((double) high), complete);
     json_set(object, "range", range, complete);
 }
 
@@ -177,7 +170,7 @@ static json_t *json_map(const struct image_page *page, size_t method, size_t tar
     json_set(object, "explained", json_number(map->explained), complete);
     json_set(object, "sum", json_number(map->sum), complete);
     for (size_t i = 0; i < page->patches; i++) {
-        append(values, json_float32(map->values[i]), complete);
+        json_add(values, json_float32(map->values[i]), complete);
     }
     json_set(object, "values", values, complete);
     return object;
@@ -188,7 +181,7 @@ static json_t *json_maps(const struct image_page *page, bool *complete) {
     for (size_t method = 0; method < page->state->settings->methods->count; method++) {
         for (size_t target = 0; target < page->target_count; target++) {
             for (size_t part = 0; part < PAGE_PART_COUNT; part++) {
-                append(list, json_map(page, method, target, part, complete), complete);
+                json_add(list, json_map(page, method, target, part, complete), complete);
             }
         }
     }
@@ -217,7 +210,7 @@ static json_t *json_name(struct names *names, int32_t output, bool *complete) {
                 (struct vitlrp_class){.output = output, .index = output, .wnid = "", .label = ""};
         }
         names->outputs[names->count++] = output;
-        append(names->list, json_title(&found), complete);
+        json_add(names->list, json_title(&found), complete);
     }
     return json_integer((json_int_t) place);
 }
@@ -232,14 +225,14 @@ static json_t *json_single(const struct image_page *page, struct names *names, b
         json_t *of_logit = json_array();
         json_t *of_chance = json_array();
         for (size_t i = c * page->patches; i < (c + 1) * page->patches; i++) {
-            append(of_logit, json_float32(drops->logits[i]), complete);
-            append(of_chance, json_float(drops->probabilities[i]), complete);
+            json_add(of_logit, json_float32(drops->logits[i]), complete);
+            json_add(of_chance, json_float(drops->probabilities[i]), complete);
         }
-        append(logits, of_logit, complete);
-        append(chances, of_chance, complete);
+        json_add(logits, of_logit, complete);
+        json_add(chances, of_chance, complete);
     }
     for (size_t i = 0; i < page->patches; i++) {
-        append(top, json_name(names, drops->top[i], complete), complete);
+        json_add(top, json_name(names, drops->top[i], complete), complete);
     }
     json_set(object, "logits", logits, complete);
     json_set(object, "probabilities", chances, complete);
@@ -253,7 +246,7 @@ static json_t *json_set_of_patches(const struct image_page *page, const struct p
     json_t *patches = json_array();
     for (size_t i = 0; i < page->patches; i++) {
         if (set->patches[i] != 0) {
-            append(patches, json_integer((json_int_t) i), complete);
+            json_add(patches, json_integer((json_int_t) i), complete);
         }
     }
     json_set(object, "target", json_integer((json_int_t) set->target), complete);
@@ -285,7 +278,7 @@ static json_t *json_removal(const struct image_page *page, bool *complete) {
     json_set(object, "forwards", json_integer((json_int_t) page->forwards), complete);
     json_set(object, "single", json_single(page, &names, complete), complete);
     for (size_t i = 0; i < page->set_count; i++) {
-        append(sets, json_set_of_patches(page, &page->sets[i], &names, complete), complete);
+        json_add(sets, json_set_of_patches(page, &page->sets[i], &names, complete), complete);
     }
     json_set(object, "sets", sets, complete);
     json_set(object, "names", names.list, complete);
@@ -332,8 +325,8 @@ enum vitlrp_status image_page_data(const struct image_page *page, int32_t width,
     json_set(object, "targets", json_targets(page, &complete), &complete);
     json_set(object, "methods", json_methods(page, &complete), &complete);
     json_set(object, "parts", json_parts(&complete), &complete);
-    append(colors, json_color(color_name(page, true), &complete), &complete);
-    append(colors, json_color(color_name(page, false), &complete), &complete);
+    json_add(colors, json_color(color_name(page, true), &complete), &complete);
+    json_add(colors, json_color(color_name(page, false), &complete), &complete);
     json_set(object, "colors", colors, &complete);
     json_set(object, "maps", json_maps(page, &complete), &complete);
     json_set(object, "removal", page->has_removal ? json_removal(page, &complete) : json_null(),

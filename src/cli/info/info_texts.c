@@ -26,7 +26,7 @@ static json_t *json_of_text(const struct vitlrp_text *text, bool *complete) {
     vitlrp_text_info_init(&info);
     vitlrp_text_describe(text, &info);
     for (size_t i = 0; i < info.tokens; i++) {
-        *complete = json_array_append_new(tokens, json_token(text, i, complete)) == 0 && *complete;
+        json_add(tokens, json_token(text, i, complete), complete);
     }
     json_set(object, "text", json_text(info.text), complete);
     json_set(object, "tokens", tokens, complete);
@@ -42,7 +42,7 @@ static enum vitlrp_status add_text(const struct settings *settings,
     TRY(vitlrp_text_open(model, output, &options, &text, err));
     json_t *object = json_of_text(text, &complete);
     vitlrp_text_close(text);
-    complete = json_array_append_new(list, object) == 0 && complete;
+    json_add(list, object, &complete);
     return complete ? VITLRP_OK : fail(err, VITLRP_NOMEM, "out of memory for the tokens of a text");
 }
 

@@ -280,9 +280,7 @@ static json_t *json_values(const float *values, size_t count, bool *complete) {
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++) {
         json_t *value = json_float32(values[i]);
-        if (value == NULL || json_array_append_new(list, value) != 0) {
-            *complete = false;
-        }
+        json_add(list, value, complete);
     }
     return list;
 }
@@ -325,9 +323,7 @@ static enum vitlrp_status make_data(const struct page *page, json_t **out,
     json_t *object = json_object();
     json_t *units = json_array();
     for (size_t i = 0; i < result->item_count; i++) {
-        if (json_array_append_new(units, json_unit(page, i, &complete)) != 0) {
-            complete = false;
-        }
+        json_add(units, json_unit(page, i, &complete), &complete);
     }
     json_set(object, "grid", json_pack("[ii]", result->grid_height, result->grid_width), &complete);
     json_set(object, "seen", json_place(&page->large.geometry), &complete);

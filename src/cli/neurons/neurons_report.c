@@ -137,12 +137,6 @@ static json_t *json_token(const struct neurons_result *result, int32_t token) {
     return json_string(name);
 }
 
-static void append_object(json_t *list, json_t *object, bool *complete) {
-    if (json_array_append_new(list, object) != 0) {
-        *complete = false;
-    }
-}
-
 static json_t *json_row(const struct neurons_row *row, bool *complete) {
     json_t *list = json_array();
     for (size_t i = 0; i < row->count; i++) {
@@ -155,7 +149,7 @@ static json_t *json_row(const struct neurons_row *row, bool *complete) {
         json_set(object, "token", json_integer(image->token), complete);
         json_set(object, "class", json_integer(image->target), complete);
         json_set(object, "name", json_text(image->label), complete);
-        append_object(list, object, complete);
+        json_add(list, object, complete);
     }
     return list;
 }
@@ -174,7 +168,7 @@ static json_t *json_kinds(uint32_t kinds, bool *complete) {
     json_t *list = json_array();
     for (int kind = 0; kind < NEURONS_KINDS; kind++) {
         if ((kinds & VITLRP_CONCEPT_KIND_BIT(kind)) != 0) {
-            append_object(list, json_string(word_of(WORDS_CONCEPT_KIND, kind)), complete);
+            json_add(list, json_string(word_of(WORDS_CONCEPT_KIND, kind)), complete);
         }
     }
     return list;
@@ -237,11 +231,10 @@ static json_t *json_blocks(const struct neurons_result *result,
         json_set(object, "block", json_integer(block->block), complete);
         set_flow(object, &block->flow, complete);
         for (size_t i = 0; i < block->count; i++) {
-            append_object(units, json_item(result, explanation, block->first + i, complete),
-                          complete);
+            json_add(units, json_item(result, explanation, block->first + i, complete), complete);
         }
         json_set(object, "units", units, complete);
-        append_object(list, object, complete);
+        json_add(list, object, complete);
     }
     return list;
 }

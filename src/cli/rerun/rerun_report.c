@@ -102,9 +102,7 @@ static json_t *json_differences(const struct rerun_comparison *comparison, bool 
     for (enum rerun_kind kind = 0; kind < RERUN_KINDS; kind++) {
         for (size_t i = 0; i < comparison->count[kind] && i < RERUN_KEPT; i++) {
             json_t *item = json_difference_of(&comparison->kept[kind][i], kind, complete);
-            if (json_array_append_new(list, item) != 0) {
-                *complete = false;
-            }
+            json_add(list, item, complete);
         }
     }
     return list;
