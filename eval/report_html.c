@@ -606,9 +606,8 @@ enum vitlrp_status report_html(const struct record *record, const struct summary
     append_methods(&page);
     TRY(append_failures(&page, err));
     append_protocol(&page);
-    text_append_string(out, "</main>\n<footer>Made by vitlrp ");
-    report_escape(out, record->version);
-    text_append_string(out, ". This page loads nothing from elsewhere.</footer>\n");
+    text_append_string(out, "</main>\n");
+    page_append_footer(out, record->version, "");
     page_end(out, &frame);
     return text_check(out, "the report", err);
 }

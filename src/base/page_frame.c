@@ -107,6 +107,26 @@ void page_append_text(struct text *out, const char *text) {
     text_append_html(out, shown);
 }
 
+void page_append_address(struct text *out, const char *path, size_t length) {
+    static const char PLAIN[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
+    for (size_t i = 0; i < length; i++) {
+        if (path[i] != '\0' && strchr(PLAIN, path[i]) != NULL) {
+            text_append(out, path + i, 1);
+        } else {
+            text_printf(out, "%%%02X", (unsigned char) path[i]);
+        }
+    }
+}
+
+void page_append_footer(struct text *out, const char *version, const char *more) {
+    text_append_string(out, "<footer>Made by vitlrp ");
+    page_append_text(out, version);
+    text_append_string(out, ". This page loads nothing from elsewhere.");
+    text_append_string(out, more);
+    text_append_string(out, "</footer>\n");
+}
+
 void page_append_json(struct text *out, const json_t *value) {
     struct text plain = {.limit = DATA_LIMIT};
     json_append(&plain, value, 0);

@@ -34,6 +34,12 @@ void page_end(struct text *out, const struct page_frame *frame);
  * bytes that are not UTF-8 become \xNN. Of a longer text than 4095 bytes then the end is there. */
 void page_append_text(struct text *out, const char *text);
 
+/* A path as an address: every byte that could mean something is written as %XX. */
+void page_append_address(struct text *out, const char *path, size_t length);
+
+/* What made the page, and that it loads nothing. `more` is HTML; "": no more. */
+void page_append_footer(struct text *out, const char *version, const char *more);
+
 /* A value as JSON in which no element of HTML can end or begin. */
 void page_append_json(struct text *out, const json_t *value);
 

@@ -1,3 +1,5 @@
+/* The command vitlrp. Holds nothing but the choice of the verb: what a verb does is in its own
+ * file. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <signal.h>
@@ -43,9 +45,8 @@ static void check_address_space(void) {
         munmap(room, NEEDED);
         return;
     }
-    if (write(STDERR_FILENO, MESSAGE, sizeof MESSAGE - 1) < 0) {
-        _exit(EXIT_LIMIT); /* as well, and there is nowhere to say more */
-    }
+    ssize_t unused = write(STDERR_FILENO, MESSAGE, sizeof MESSAGE - 1);
+    (void) unused; /* there is nowhere to say more */
     _exit(EXIT_LIMIT);
 }
 
@@ -134,10 +135,6 @@ static enum exit_code help_main(const struct args *args, struct console *console
 }
 
 /* ---- The verb ---- */
-
-/* The command vitlrp. Holds nothing but the choice of the verb: what a verb does is in its own
- * file.
- */
 
 static enum exit_code verb_run(const struct args *args) {
     static enum exit_code (*const VERBS[VERB_COUNT])(const struct args *, struct console *) = {

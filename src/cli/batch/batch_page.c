@@ -14,21 +14,12 @@
 /* More would be of no use to anybody, and too much for a browser. */
 #define MOST_TILES 100000
 
-/* The path as a relative address: every byte that could mean something is written as %XX. null for
- * one that is too long; NULL if memory is short. */
+/* The path as a relative address. null for one that is too long; NULL if memory is short. */
 static json_t *json_address(const char *path, bool escaped) {
-    static const char PLAIN[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
     struct text bytes = {.limit = NAME_LIMIT};
     struct text address = {.limit = 3 * NAME_LIMIT};
     batch_append_path(&bytes, path, escaped);
-    for (size_t i = 0; i < bytes.length; i++) {
-        if (strchr(PLAIN, bytes.data[i]) != NULL) {
-            text_append(&address, bytes.data + i, 1);
-        } else {
-            text_printf(&address, "%%%02X", (unsigned char) bytes.data[i]);
-        }
-    }
+    page_append_address(&address, bytes.data, bytes.length);
     bool complete = text_check_memory(&bytes, "a name", NULL) == VITLRP_OK &&
                     text_check_memory(&address, "an address", NULL) == VITLRP_OK;
     json_t *value = complete ? json_null() : NULL;

@@ -421,9 +421,8 @@ static enum vitlrp_status append_body(const json_t *record, int folder, struct t
     json_array_foreach(json_object_get(record, "units"), i, unit) {
         TRY(append_unit(unit, has_pictures ? folder : -1, out, err));
     }
-    text_append_string(out, "</main>\n<footer>Made by vitlrp ");
-    page_append_text(out, vitlrp_version());
-    text_append_string(out, ". This page loads nothing from elsewhere.</footer>\n");
+    text_append_string(out, "</main>\n");
+    page_append_footer(out, vitlrp_version(), "");
     return VITLRP_OK;
 }
 

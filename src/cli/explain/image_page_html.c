@@ -415,10 +415,10 @@ static void append_body(const struct image_page *page, const struct jpeg *still,
     image_page_append_words(page, out);
     append_removal(page, out);
     append_patches(page, out);
-    text_append_string(out, "</div>\n</main>\n<footer>Made by vitlrp ");
-    page_append_text(out, vitlrp_version());
-    text_append_string(out, ". This page loads nothing from elsewhere.<noscript> Switches, single "
-                            "patches and other maps need JavaScript.</noscript></footer>\n");
+    text_append_string(out, "</div>\n</main>\n");
+    page_append_footer(out, vitlrp_version(),
+                       "<noscript> Switches, single patches and other maps need "
+                       "JavaScript.</noscript>");
 }
 
 static enum vitlrp_status write_page(const struct image_page *page, const struct screen *screen,

@@ -351,9 +351,8 @@ static enum vitlrp_status append_body(const struct page *page, struct text *out,
     for (size_t b = 0; b < page->result->block_count; b++) {
         TRY(append_block(page, &page->result->blocks[b], out, err));
     }
-    text_append_string(out, "</div>\n</main>\n<footer>Made by vitlrp ");
-    page_append_text(out, vitlrp_version());
-    text_append_string(out, ". This page loads nothing from elsewhere.</footer>\n");
+    text_append_string(out, "</div>\n</main>\n");
+    page_append_footer(out, vitlrp_version(), "");
     return VITLRP_OK;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/page_frame.h"
 #include "neurons_page.h"
 
 /* The folder of a file that need not be there, as the system knows it. */
@@ -17,18 +18,6 @@ static bool resolve_folder(const char *path, char out[PATH_MAX]) {
     memcpy(folder, path, length);
     folder[length] = '\0';
     return realpath(slash == NULL ? "." : length == 0 ? "/" : folder, out) != NULL;
-}
-
-static void append_address(const char *path, struct text *out) {
-    static const char PLAIN[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/";
-    for (const char *at = path; *at != '\0'; at++) {
-        if (strchr(PLAIN, *at) != NULL) {
-            text_append(out, at, 1);
-        } else {
-            text_printf(out, "%%%02X", (unsigned char) *at);
-        }
-    }
 }
 
 /* Behind the last slash that both have, where a name begins in each. */
@@ -59,6 +48,6 @@ bool neurons_page_address(const char *page, const char *to, struct text *out) {
             text_append_string(out, "../");
         }
     }
-    append_address(file + common, out);
+    page_append_address(out, file + common, strlen(file + common));
     return true;
 }
