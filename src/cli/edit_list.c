@@ -114,18 +114,15 @@ static enum vitlrp_status grow(struct edit_list *list, struct edit_entry **out,
                                struct vitlrp_error *err) {
     if (list->count == list->capacity) {
         size_t capacity = size_max(16, 2 * list->capacity);
-        struct edit_entry *items = mem_calloc(capacity, sizeof *items);
+        struct edit_entry *items = mem_resize(list->items, capacity, sizeof *items);
         if (items == NULL) {
             return fail(err, VITLRP_NOMEM, "out of memory for %zu edits", capacity);
         }
-        if (list->count > 0) {
-            memcpy(items, list->items, list->count * sizeof *items);
-        }
-        mem_free(list->items);
         list->items = items;
         list->capacity = capacity;
     }
     *out = &list->items[list->count++];
+    **out = (struct edit_entry){0};
     return VITLRP_OK;
 }
 

@@ -4,6 +4,7 @@
 #include "base/folder.h"
 #include "base/mem.h"
 #include "explain_session.h"
+#include "model_input.h"
 #include "photo.h"
 #include "vitlrp_eval.h"
 #include "vitlrp_words.h"
@@ -119,8 +120,7 @@ enum vitlrp_status like_choose(const struct settings *settings, struct vitlrp_mo
             info.classes);
     }
     comparison.features.width = (size_t) info.classes;
-    vitlrp_model_preprocess(*model, &comparison.preprocess);
-    preprocess_change(&settings->preprocess, &comparison.preprocess);
+    model_input_choose(settings, *model, &comparison.preprocess);
     enum vitlrp_status status = add_references(&comparison, settings->like_path, err);
     if (status == VITLRP_OK) {
         status = vitlrp_model_like(*model, comparison.features.values, comparison.features.count,

@@ -83,13 +83,17 @@ static void catch_signal(int number) {
     }
 }
 
-/* Whoever started the program with the signal ignored wants it to continue: nohup does, and a shell
- * for what it runs in the background. */
+const int RUN_WATCH_ENDING[] = {SIGINT, SIGTERM, SIGHUP, 0};
+
+bool run_watch_heeds(int number) {
+    struct sigaction action;
+    return sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_IGN;
+}
+
 static void listen_to(int number) {
     struct sigaction action = {.sa_handler = catch_signal, .sa_flags = (int) SA_RESETHAND};
-    struct sigaction before;
     sigemptyset(&action.sa_mask);
-    if (sigaction(number, NULL, &before) == 0 && before.sa_handler != SIG_IGN) {
+    if (run_watch_heeds(number)) {
         sigaction(number, &action, NULL);
     }
 }
@@ -99,21 +103,18 @@ void run_watch_start(enum progress when, const struct console *console, struct r
     struct console quiet_stdout = *console;
     quiet_stdout.stdout_taken = true;
     *watch = (struct run_watch){.meter = progress_start(when, &quiet_stdout, 2)};
-    listen_to(SIGINT);
-    listen_to(SIGTERM);
-    listen_to(SIGHUP);
+    for (const int *number = RUN_WATCH_ENDING; *number != 0; number++) {
+        listen_to(*number);
+    }
 }
 
 bool run_watch_is_ending(void) {
-    static const int ENDING[] = {SIGINT, SIGTERM, SIGHUP};
     sigset_t waiting;
     bool found = caught_signal != 0;
     sigemptyset(&waiting);
     sigpending(&waiting);
-    for (size_t i = 0; i < sizeof ENDING / sizeof ENDING[0] && !found; i++) {
-        struct sigaction action;
-        found = sigismember(&waiting, ENDING[i]) == 1 && sigaction(ENDING[i], NULL, &action) == 0 &&
-                action.sa_handler != SIG_IGN;
+    for (const int *number = RUN_WATCH_ENDING; *number != 0 && !found; number++) {
+        found = sigismember(&waiting, *number) == 1 && run_watch_heeds(*number);
     }
     return found;
 }

@@ -30,8 +30,16 @@ struct run_watch {
     bool begun;      /* it was told of once */
 };
 
-/* Listens to SIGINT, SIGTERM and SIGHUP from here on, but for those that are ignored: the first
- * ends the run within a pass of the images at hand, the second ends the process. */
+/* SIGINT, SIGTERM and SIGHUP, up to 0: they end a run in order. Others end the process at once:
+ * SIGQUIT and SIGXCPU are for whoever wants its memory as it is. */
+extern const int RUN_WATCH_ENDING[];
+
+/* Whoever started the program with a signal ignored wants it to continue: nohup does, and a shell
+ * for what it runs in the background. */
+bool run_watch_heeds(int number);
+
+/* Listens to those that are heeded from here on: the first ends the run within a pass of the images
+ * at hand, the second ends the process. */
 void run_watch_start(enum progress when, const struct console *console, struct run_watch *watch);
 
 struct vitlrp_eval_observer run_watch_observer(struct run_watch *watch);

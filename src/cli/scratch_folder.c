@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/thread.h"
+#include "run_watch.h"
 
 #define PATH_MOST ((size_t) 4096)
 #define MOST_ATTEMPTS 1000
@@ -55,15 +56,12 @@ static enum vitlrp_status make_in(const char *parent, struct scratch_folder *fol
 
 /* ---- Signals ---- */
 
-/* Who started the program with one of them ignored wants it to go on. */
 static sigset_t ending_signals(void) {
-    static const int ENDING[] = {SIGINT, SIGTERM, SIGHUP};
     sigset_t found;
     sigemptyset(&found);
-    for (size_t i = 0; i < sizeof ENDING / sizeof ENDING[0]; i++) {
-        struct sigaction action;
-        if (sigaction(ENDING[i], NULL, &action) == 0 && action.sa_handler != SIG_IGN) {
-            sigaddset(&found, ENDING[i]);
+    for (const int *number = RUN_WATCH_ENDING; *number != 0; number++) {
+        if (run_watch_heeds(*number)) {
+            sigaddset(&found, *number);
         }
     }
     return found;

@@ -17,9 +17,8 @@ struct scratch_folder {
 
 /* Makes .vitlrp-scratch-PROCESS-N below TMPDIR, else below /tmp, and removes those of this user's
  * processes that were killed. *folder must be removed, by the same thread, unless this has failed.
- * Until then SIGINT, SIGTERM and SIGHUP remove the folder and end the process, but for those that
- * are ignored; others, as SIGQUIT, leave it to the next run, which removes it. *folder stays where
- * it is. */
+ * Until then RUN_WATCH_ENDING remove the folder and end the process, but for those that are
+ * ignored; what other signals leave the next run removes. *folder stays where it is. */
 enum vitlrp_status scratch_folder_make(struct scratch_folder *folder, struct vitlrp_error *err);
 
 /* Removes the folder with all that is in it, and follows no link. A zeroed one, and one that is

@@ -241,16 +241,6 @@ static enum vitlrp_status take_attention(struct explain_session *state, struct n
                : vitlrp_session_attention(state->session, out->attention, err);
 }
 
-static void sum_channels(const float *channels, size_t channel_count, size_t count, float *out) {
-    for (size_t i = 0; i < count; i++) {
-        double sum = 0.0;
-        for (size_t c = 0; c < channel_count; c++) {
-            sum += (double) channels[c * count + i];
-        }
-        out[i] = (float) sum;
-    }
-}
-
 /* Through each item alone, by the class. channels: [item_count, channels, pixels], or NULL. */
 static enum vitlrp_status pass_through(struct explain_session *state,
                                        const struct contrast *contrast, float *channels,
@@ -322,8 +312,8 @@ static enum vitlrp_status take_maps(struct explain_session *state, const struct 
             ? fail(err, VITLRP_NOMEM, "out of memory for %zu maps", out->item_count)
             : pass_through(state, contrast, channels, out, err);
     for (size_t i = 0; status == VITLRP_OK && maps->pixels && i < out->item_count; i++) {
-        sum_channels(channels + i * channel_count * pixels, channel_count, pixels,
-                     out->pixels + i * pixels);
+        photo_sum_channels(&state->preprocess, channels + i * channel_count * pixels, pixels,
+                           out->pixels + i * pixels);
     }
     mem_free(channels);
     return status;
