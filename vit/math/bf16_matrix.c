@@ -64,15 +64,6 @@ struct block {
     size_t lines;
 };
 
-enum { LINE = 64 };
-
-static const char *ask_ahead(const char *ahead, size_t lines) {
-    for (size_t i = 0; i < lines; i++, ahead += LINE) {
-        _mm_prefetch(ahead, _MM_HINT_T1);
-    }
-    return ahead;
-}
-
 static const uint16_t *lower_rows(const struct block *block) {
     return block->a + TILE_ROWS * block->a_bytes / sizeof *block->a;
 }

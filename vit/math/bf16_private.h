@@ -12,6 +12,16 @@ enum { TILE_ROWS = 16, TILE_ENTRIES = 32, TILE_FLOATS = 16, TILE_BYTES = 64 };
 /* Numbers of a tile. */
 enum { TILE = TILE_ROWS * TILE_ENTRIES };
 
+/* What is read next is asked for a few lines of the cache at a time. */
+enum { LINE = 64 };
+
+static inline const char *ask_ahead(const char *ahead, size_t lines) {
+    for (size_t i = 0; i < lines; i++, ahead += LINE) {
+        __builtin_prefetch(ahead, 0, 2);
+    }
+    return ahead;
+}
+
 bool bf16_vector_ready(void);
 bool bf16_matrix_ready(void);
 void bf16_vector_multiply(const struct bf16_product *product);
