@@ -127,13 +127,13 @@ static enum vitlrp_status append_row(const json_t *unit, enum unit_index_kind ki
                                      struct text *out, struct vitlrp_error *err) {
     size_t i;
     json_t *entry;
-    if (json_array_size(json_object_get(unit, row_word(kind))) == 0) {
+    if (json_array_size(json_object_get(unit, row_word((int) kind))) == 0) {
         return VITLRP_OK; /* of a kind that the index does not keep */
     }
     text_printf(out, "<h3>%s</h3>\n<ol class=\"row\">\n",
                 kind == UNIT_INDEX_RELEVANCE ? "Most relevant (RelMax)"
                                              : "Activate it most (ActMax)");
-    json_array_foreach(json_object_get(unit, row_word(kind)), i, entry) {
+    json_array_foreach(json_object_get(unit, row_word((int) kind)), i, entry) {
         TRY(append_entry(member(unit, "unit"), entry, kind, folder, out, err));
     }
     text_append_string(out, "</ol>\n");
