@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "base/mem.h"
+#include "support/arrays.h"
 #include "support/golden.h"
 #include "vit/math/operand.h"
+#include "vit/math/packs.h"
 
 #include "support/unit.h"
 
@@ -206,12 +208,43 @@ static void test_bytes_are_refused_elsewhere(void **unused) {
     engine_close(&engine);
 }
 
+/* |W| is arranged of the layers that ask for it, and W itself of all. */
+static void test_layers_that_are_arranged(void **unused) {
+    enum { SIZE = 64 };
+    const struct packs_request request = {.precision = VITLRP_PRECISION_BF16, .backward = true};
+    struct test_random random = {5};
+    struct packed_layer layers[2] = {{.absolute = true}, {.absolute = false}};
+    struct linear_packs packs[2];
+    struct engine engine = {0};
+    struct vitlrp_error err;
+    (void) unused;
+    assert_int_equal(engine_open(&engine, "auto", 1, &err), VITLRP_OK);
+    bool is_fast = packs_precision(engine.backend, VITLRP_PRECISION_BF16) == VITLRP_PRECISION_BF16;
+    float *weight = random_floats(&random, (size_t) SIZE * SIZE, 1.0);
+    struct pack_store *store = pack_store_open(2);
+    assert_non_null(store);
+    for (size_t i = 0; i < 2; i++) {
+        layers[i].layer = (struct linear){.weight = weight, .outputs = SIZE, .inputs = SIZE};
+    }
+    assert_int_equal(packs_choose(store, layers, &engine, &request, packs, &err), VITLRP_OK);
+    for (size_t i = 0; is_fast && i < 2; i++) {
+        assert_non_null(packs[i].forward);
+        assert_non_null(packs[i].backward);
+        assert_int_equal(packs[i].absolute_forward != NULL, layers[i].absolute);
+        assert_int_equal(packs[i].absolute_backward != NULL, layers[i].absolute);
+    }
+    pack_store_close(store);
+    mem_free(weight);
+    engine_close(&engine);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tiles_cover_an_output_once),
         cmocka_unit_test(test_products_with_openblas),
         cmocka_unit_test(test_products_with_the_default),
         cmocka_unit_test(test_bytes_are_refused_elsewhere),
+        cmocka_unit_test(test_layers_that_are_arranged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
