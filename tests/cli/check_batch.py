@@ -537,7 +537,8 @@ class Batch(Runs):
                 result = self.batch(code=4)
                 self.assertIn(b"No space left on device", result.stderr)
             else:
-                limit = len(self.files[b"results.jsonl"]) // 2
+                limit = max(len(data) for name, data in self.files.items() if name.endswith(b".png"))
+                self.assertLess(limit, len(self.files[b"results.jsonl"]))
                 result = self.batch(code=4, restore_signals=False, preexec_fn=lambda: (
                     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))))
                 self.assertIn(b"File too large", result.stderr)
