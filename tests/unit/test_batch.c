@@ -54,23 +54,28 @@ static void test_batch_equals_sessions(void **unused) {
     vit_model_free(model);
 }
 
+/* Of a model whose weights are drawn: 32 x 32 pixels in patches of 8 x 8. */
+static struct vit_config drawn_config(int32_t prefix, int32_t depth) {
+    return (struct vit_config){.image_height = 32,
+                               .image_width = 32,
+                               .patch_height = 8,
+                               .patch_width = 8,
+                               .grid_height = 4,
+                               .grid_width = 4,
+                               .prefix = prefix,
+                               .dim = 32,
+                               .depth = depth,
+                               .heads = 4,
+                               .mlp_dim = 64,
+                               .classes = CLASSES,
+                               .layer_norm_eps = 1e-6F};
+}
+
 /* Each image of a batch has its own rows, whichever of them a pool reads. */
 static void test_every_pool(void **unused) {
     static const enum vit_pool POOLS[] = {VIT_POOL_CLS, VIT_POOL_MEAN, VIT_POOL_MEAN_ALL,
                                           VIT_POOL_SECOND, VIT_POOL_CLS_MEAN};
-    struct vit_config config = {.image_height = 32,
-                                .image_width = 32,
-                                .patch_height = 8,
-                                .patch_width = 8,
-                                .grid_height = 4,
-                                .grid_width = 4,
-                                .prefix = 2,
-                                .dim = 32,
-                                .depth = 2,
-                                .heads = 4,
-                                .mlp_dim = 64,
-                                .classes = CLASSES,
-                                .layer_norm_eps = 1e-6F};
+    struct vit_config config = drawn_config(2, 2);
     float inputs[COUNT * INPUT];
     float expected[COUNT * CLASSES];
     float logits[COUNT * CLASSES];
@@ -133,19 +138,7 @@ static void test_mixed_equals_mixing_pixels(void **unused) {
 
 /* The first block is the last one too: of its queries only CLS's are there. */
 static void test_mixed_with_one_block(void **unused) {
-    struct vit_config config = {.image_height = 32,
-                                .image_width = 32,
-                                .patch_height = 8,
-                                .patch_width = 8,
-                                .grid_height = 4,
-                                .grid_width = 4,
-                                .prefix = 1,
-                                .dim = 32,
-                                .depth = 1,
-                                .heads = 4,
-                                .mlp_dim = 64,
-                                .classes = CLASSES,
-                                .layer_norm_eps = 1e-6F};
+    struct vit_config config = drawn_config(1, 1);
     struct vit_model *model = NULL;
     float both[2 * INPUT];
     float inputs[COUNT * INPUT];

@@ -409,14 +409,19 @@ static void test_sizes_and_memory(void **unused) {
     pickle_free(&pickle);
 }
 
-/* The older container: every truncation, and a storage count that is not the announced one. */
-static void test_legacy_damage(void **unused) {
+static struct bytes legacy_file(void) {
     struct bytes bytes;
     struct vitlrp_error err = {0};
-    (void) unused;
     assert_int_equal(file_read(TEST_DATA "/golden/parity/torchvision_legacy_container.pth",
                                (size_t) 1 << 24, &bytes, &err),
                      VITLRP_OK);
+    return bytes;
+}
+
+/* The older container: every truncation, and a storage count that is not the announced one. */
+static void test_legacy_damage(void **unused) {
+    struct bytes bytes = legacy_file();
+    (void) unused;
     size_t whole = bytes.size;
     for (size_t size = 8; size < whole; size += 509) {
         struct bytes cut = {mem_calloc(size, 1), size};
@@ -441,12 +446,8 @@ static void test_legacy_damage(void **unused) {
  * the list nor the file; a tensor is in it nevertheless. */
 static void test_legacy_without_a_storage(void **unused) {
     enum { KEY = 6077, KEY_SIZE = 16, STORAGE_SIZE = 8 + 4 * 4096 };
-    struct bytes bytes;
-    struct vitlrp_error err = {0};
+    struct bytes bytes = legacy_file();
     (void) unused;
-    assert_int_equal(file_read(TEST_DATA "/golden/parity/torchvision_legacy_container.pth",
-                               (size_t) 1 << 24, &bytes, &err),
-                     VITLRP_OK);
     bytes.size -= STORAGE_SIZE;
     memmove(bytes.data + KEY, bytes.data + KEY + KEY_SIZE, bytes.size - KEY - KEY_SIZE);
     bytes.size -= KEY_SIZE;

@@ -8,8 +8,7 @@
 
 /* Up to 16 floats of a row, the others 0. */
 static __m512 load(const float *x, size_t count, bool absolute) {
-    __mmask16 mask = (__mmask16) (count >= TILE_FLOATS ? 0xFFFFU : (1U << count) - 1U);
-    __m512 values = _mm512_maskz_loadu_ps(mask, x);
+    __m512 values = _mm512_maskz_loadu_ps(first_floats(count), x);
     return absolute ? _mm512_abs_ps(values) : values;
 }
 

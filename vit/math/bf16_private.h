@@ -12,6 +12,11 @@ enum { TILE_ROWS = 16, TILE_ENTRIES = 32, TILE_FLOATS = 16, TILE_BYTES = 64 };
 /* Numbers of a tile. */
 enum { TILE = TILE_ROWS * TILE_ENTRIES };
 
+/* The mask of the first `count` of 16 floats. */
+static inline uint16_t first_floats(size_t count) {
+    return (uint16_t) (count >= TILE_FLOATS ? 0xFFFFU : (1U << count) - 1U);
+}
+
 /* What is read next is asked for a few lines of the cache at a time. */
 enum { LINE = 64 };
 

@@ -122,10 +122,6 @@ static void sum_block(const struct block *of, size_t rows) {
     }
 }
 
-static __mmask16 mask_of(size_t columns) {
-    return (__mmask16) (columns >= TILE_FLOATS ? 0xFFFFU : (1U << columns) - 1U);
-}
-
 /* All rows of C, in the columns of one panel of B. */
 static void make_panel(const struct bf16_product *product, size_t column, const uint16_t *panel) {
     size_t depth = bf16_depth(product->k);
@@ -140,8 +136,8 @@ static void make_panel(const struct bf16_product *product, size_t column, const 
                           .residual_stride = product->residual_stride,
                           .ahead = (const char *) (panel + BF16_COLUMNS * depth),
                           .lines = (panel_lines + all_steps - 1) / all_steps,
-                          .left = mask_of(columns),
-                          .right = mask_of(columns > TILE_FLOATS ? columns - TILE_FLOATS : 0)};
+                          .left = first_floats(columns),
+                          .right = first_floats(columns > TILE_FLOATS ? columns - TILE_FLOATS : 0)};
     for (size_t first = 0; first < depth; first += block.steps * BF16_DEPTH) {
         block.steps = size_min(STEPS, (depth - first) / BF16_DEPTH);
         block.b = panel + first * BF16_COLUMNS;
