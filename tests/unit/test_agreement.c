@@ -19,21 +19,12 @@
 enum { OUTPUT = 1, SETS = 1 << FORM_PATCHES };
 
 /* A linear game would hide an error of weights: parts of this model act on each other strongly. */
-static const struct form FORM = {.name = "shapley",
-                                 .config = {.image_height = 8,
-                                            .image_width = 12,
-                                            .patch_height = 4,
-                                            .patch_width = 4,
-                                            .grid_height = 2,
-                                            .grid_width = 3,
-                                            .prefix = 1,
-                                            .dim = 8,
-                                            .heads = 2,
-                                            .depth = FORM_DEPTH,
-                                            .mlp_dim = 10,
-                                            .classes = FORM_CLASSES,
-                                            .layer_norm_eps = 1e-5F},
-                                 .strength = 1.0F};
+static struct form game_form(void) {
+    struct form form = {.name = "shapley", .config = form_config(), .strength = 1.0F};
+    form.config.dim = 8;
+    form.config.heads = 2;
+    return form;
+}
 
 /* The logit of every set of patches by the twin; of the empty one, the mean of the sets of one. */
 static void play_game(const struct form_bench *bench, double values[SETS]) {
@@ -97,7 +88,8 @@ static struct shapley_result sample(struct vit_attributor *attributor,
  * estimates show, and the halves are two estimates. */
 static void test_shapley_values(void **unused) {
     enum { SAMPLES = 1024, RUNS = 40 };
-    struct form_bench bench = form_bench_open(&FORM);
+    const struct form form = game_form();
+    struct form_bench bench = form_bench_open(&form);
     struct vit_attributor *attributor = open_shapley(bench.model);
     double values[SETS];
     double exact[FORM_PATCHES] = {0};
@@ -132,7 +124,8 @@ static void test_shapley_values(void **unused) {
 }
 
 static void test_same_seed_same_values(void **unused) {
-    struct form_bench bench = form_bench_open(&FORM);
+    const struct form form = game_form();
+    struct form_bench bench = form_bench_open(&form);
     struct vit_attributor *attributor = open_shapley(bench.model);
     float one[FORM_PATCHES], two[FORM_PATCHES], halves[2 * FORM_PATCHES];
     (void) unused;
