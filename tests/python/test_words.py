@@ -120,7 +120,8 @@ class Texts(Case):
             )
             self.addCleanup(model.close)
             texts = self.open(folder)
-            np.testing.assert_array_equal(model.text_embeddings(), texts.text_embeddings())
+            # Texts have the contrast in their batch too, and last bits may depend on a batch's size.
+            np.testing.assert_allclose(model.text_embeddings(), texts.text_embeddings(), rtol=0, atol=5e-7)
             self.assertEqual([one.label for one in model.classes], wanted["prompts"])
             self.assertEqual(told[-1], (len(wanted["prompts"]),) * 2)
             self.assertEqual(model.text_facts, texts.text_facts)

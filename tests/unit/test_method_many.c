@@ -89,7 +89,10 @@ static void test_occlusion_one_by_one(void **unused) {
         wanted[p] = (float) (fixture.whole[TARGET] - logits[TARGET]);
     }
     attribute(&fixture, "occlusion", NULL, found, NULL);
-    assert_true(relative_error(found, wanted, PATCHES) < 1e-4);
+    /* A logit's last bits may depend on how many are computed together, and a drop is what is left
+     * of two of them: some roundings of a logit. */
+    assert_true(largest_difference(found, wanted, PATCHES) < 2e-6);
+    assert_true(fabs((double) wanted[0]) > 1e-3);
     close_fixture(&fixture);
 }
 
