@@ -21,7 +21,7 @@ enum vitlrp_status agreement_check(const struct eval_protocol *protocol, struct 
 }
 
 bool agreement_is_wanted(const struct eval_run_options *options) {
-    return options->protocol.coalitions > 0 && !options->maps_only;
+    return options->protocol.coalitions > 0;
 }
 
 const struct vit_method *agreement_method_at(size_t place) {

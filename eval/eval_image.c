@@ -11,22 +11,12 @@
 #include "eval/concentration.h"
 #include "eval/eval_run_private.h"
 #include "eval/eval_units.h"
+#include "eval/sanity.h"
 #include "vit/math/kernels.h"
 
 /* Images that are asked for their patches before one gives up: where so many in a row cannot be
  * read, the set is broken. */
 #define MOST_DONORS ((size_t) 100)
-
-static void image_add_noise(const struct run *run, const struct eval_item *item, float *input) {
-    const struct eval_run_options *options = run->options;
-    size_t count = preprocess_channels(options->preprocess) * (size_t) run->source.height *
-                   (size_t) run->source.width;
-    struct random_stream stream = random_open(random_derive(options->input_noise_seed, item->id));
-    for (size_t i = 0; i < count; i++) {
-        double offset = options->input_noise * (2.0 * random_uniform(&stream) - 1.0);
-        input[i] = (float) ((double) input[i] + offset);
-    }
-}
 
 /* Predicts, and settles which output is explained. */
 static enum vitlrp_status image_predict(const struct run *run, struct worker *worker,
@@ -64,15 +54,23 @@ static enum vitlrp_status allocate_results(const struct run *run, struct eval_im
         if (result->patches == NULL) {
             return fail(err, VITLRP_NOMEM, "out of memory for the results of an image");
         }
-        if (!run->options->maps_only) {
-            TRY(eval_curves_open(&run->options->protocol, &result->curves, err));
-        }
+        TRY(eval_curves_open(&run->options->protocol, &result->curves, err));
         result->pointing = result->mass = result->rank = NAN;
         result->sparseness = result->complexity = NAN;
         result->rho_drop = result->rho_shapley = NAN;
+        result->rho_randomized = result->max_sensitivity = NAN;
         result->segmentation = segmentation_unknown();
     }
     return VITLRP_OK;
+}
+
+/* With one seed for all, a random map would be the same for every image, and the mean over images
+ * that of one order and not of random orders. */
+struct vitlrp_method_options eval_run_method_options(const struct eval_run_method *method,
+                                                     const struct eval_item *item) {
+    struct vitlrp_method_options options = method->options;
+    options.seed = random_derive(options.seed, item->id);
+    return options;
 }
 
 struct map_folder eval_run_folder(const struct run *run, const struct eval_run_method *method) {
@@ -97,6 +95,16 @@ static enum vitlrp_status image_read_map(const struct run *run, const struct eva
     return VITLRP_OK;
 }
 
+enum vitlrp_status eval_run_attribute(const struct run *run, struct vit_attributor *attributor,
+                                      const struct vit_method *method,
+                                      const struct vit_method_request *request, bool *is_there,
+                                      struct vitlrp_error *err) {
+    enum vitlrp_status status = vit_attributor_run(attributor, method, request, err);
+    *is_there = status == VITLRP_OK &&
+                values_are_finite(request->patches, run->grid.rows * run->grid.columns);
+    return status != VITLRP_OK && failure_is_systemic(status, err) ? status : VITLRP_OK;
+}
+
 /* The map of one method; a failure that is the method's own leaves its result invalid. */
 static enum vitlrp_status image_attribute(const struct run *run, struct worker *worker,
                                           const struct eval_item *item,
@@ -104,7 +112,7 @@ static enum vitlrp_status image_attribute(const struct run *run, struct worker *
                                           struct vitlrp_error *err) {
     const struct eval_run_method *method = &run->options->methods[index];
     struct eval_method_result *result = &image->methods[index];
-    struct vitlrp_method_options options = method->options;
+    struct vitlrp_method_options options = eval_run_method_options(method, item);
     if (method->maps != NULL) {
         return image_read_map(run, item, method, result, err);
     }
@@ -114,23 +122,9 @@ static enum vitlrp_status image_attribute(const struct run *run, struct worker *
                                          .target_count = 1,
                                          .options = &options,
                                          .patches = result->patches};
-    /* With one seed for all, a random map would be the same for every image, and the mean over
-     * images that of one order and not of random orders. */
-    options.seed = random_derive(options.seed, item->id);
-    if (method->method == &UNIT_ACTIVATION && worker->units == NULL) {
-        return VITLRP_OK; /* maps only: it has none */
-    }
-    if (worker->units != NULL) {
-        return eval_units_attribute(run, worker, &request, index, result, err);
-    }
-    enum vitlrp_status status =
-        vit_attributor_run(worker->attributor, method->method, &request, err);
-    if (status != VITLRP_OK && failure_is_systemic(status, err)) {
-        return status;
-    }
-    result->valid = status == VITLRP_OK &&
-                    values_are_finite(result->patches, run->grid.rows * run->grid.columns);
-    return VITLRP_OK;
+    return worker->units != NULL ? eval_units_attribute(run, worker, &request, index, result, err)
+                                 : eval_run_attribute(run, worker->attributor, method->method,
+                                                      &request, &result->valid, err);
 }
 
 static bool has_map(const struct eval_method_result *result) {
@@ -277,15 +271,15 @@ static enum vitlrp_status image_measure(const struct run *run, struct worker *wo
     memcpy(image->sha256, loaded.sha256, sizeof image->sha256);
     TRY(status);
     run->states[item - run->items].warning = loaded.warning;
-    if (run->options->input_noise > 0.0) {
-        image_add_noise(run, item, worker->input);
-    }
     TRY(image_predict(run, worker, item, image, err));
     TRY(allocate_results(run, image, err));
     TRY(image_attribute_all(run, worker, item, image, err));
     TRY(image_concentrate(run, image, err));
     if (agreement_is_wanted(run->options)) {
         TRY(agreement_measure(run, worker, item, image, err));
+    }
+    if (sanity_is_wanted(run->options)) {
+        TRY(sanity_measure(run, worker, item, image, err));
     }
     struct curve_request request = {.input = worker->input,
                                     .output = image->output,
@@ -298,11 +292,9 @@ static enum vitlrp_status image_measure(const struct run *run, struct worker *wo
         TRY(image_take_donor(run, worker, item, image, err));
         request.donor = worker->donor;
     }
-    if (!run->options->maps_only) {
-        engine_watch_begin(&worker->watch);
-        TRY(worker->units == NULL ? curve_evaluate(worker->curves, &request, err)
-                                  : eval_units_curves(run, worker, &request, err));
-    }
+    engine_watch_begin(&worker->watch);
+    TRY(worker->units == NULL ? curve_evaluate(worker->curves, &request, err)
+                              : eval_units_curves(run, worker, &request, err));
     TRY(image_segment(run, item, &loaded.plan, image, err));
     return image_locate(run, worker, item, &loaded.plan, image, err);
 }

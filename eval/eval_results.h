@@ -82,18 +82,18 @@ struct eval_curves {
 
 /* One method on one image. */
 struct eval_method_result {
-    bool valid;                 /* false: the method failed on this image */
-    struct eval_curves *curves; /* [places]; owned, with their points (eval_curves_open); NULL: maps
-                                   only */
-    float *patches;             /* [grid_height, grid_width]: the scores; owned */
+    bool valid;                   /* false: the method failed on this image */
+    struct eval_curves *curves;   /* [places]; owned, with their points (eval_curves_open) */
+    float *patches;               /* [grid_height, grid_width]: the scores; owned */
     char map_sha256[SHA256_TEXT]; /* of the file that they were read from; "": they were computed */
     double pointing;              /* 1 or 0; NaN without boxes, as the next two */
     double mass;                  /* share of positive relevance inside the boxes */
     double rank;                  /* relevance rank accuracy */
     double sparseness;            /* eval/concentration.h; NaN of records without it */
     double complexity;
-    struct segmentation segmentation; /* NaN without masks */
-    double rho_drop, rho_shapley;     /* eval/agreement.h; NaN where nobody asked */
+    struct segmentation segmentation;       /* NaN without masks */
+    double rho_drop, rho_shapley;           /* eval/agreement.h; NaN where nobody asked */
+    double rho_randomized, max_sensitivity; /* eval/sanity.h; likewise */
 };
 
 struct eval_image {

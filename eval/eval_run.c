@@ -12,6 +12,7 @@
 #include "eval/eval_run_private.h"
 #include "eval/eval_units.h"
 #include "eval/protocol_table.h"
+#include "eval/sanity.h"
 #include "vit/math/packs.h"
 
 struct eval_run_options eval_run_options_default(void) {
@@ -174,6 +175,12 @@ static enum vitlrp_status open_workers(struct run *run, size_t wanted, struct vi
     return VITLRP_OK;
 }
 
+/* How often the methods explain an image, or what is like it. */
+static double eval_run_maps(const struct run *run) {
+    const struct eval_protocol *protocol = &run->options->protocol;
+    return 1.0 + (protocol->randomized > 0 ? 1.0 : 0.0) + (double) protocol->sensitivity;
+}
+
 /* Attributions and curves of an image: what a user would rather know before the work. */
 static void say_work(const struct run *run) {
     const struct eval_run_options *options = run->options;
@@ -181,11 +188,12 @@ static void say_work(const struct run *run) {
     double pass = vit_session_work(vit_attributor_session(attributor));
     double points = 2.0 * (options->protocol.steps - 1) * (double) options->method_count + 2.0;
     double curves = points * (double) eval_replacement_count(&options->protocol);
-    double operations = pass * (options->maps_only ? 1.0 : curves);
+    double maps = pass;
     for (size_t m = 0; m < options->method_count; m++) {
-        operations += vit_attributor_work(attributor, options->methods[m].method,
-                                          &options->methods[m].options);
+        maps += vit_attributor_work(attributor, options->methods[m].method,
+                                    &options->methods[m].options);
     }
+    double operations = pass * curves + maps * eval_run_maps(run);
     for (size_t i = 0; agreement_is_wanted(options) && agreement_method_at(i) != NULL; i++) {
         struct vitlrp_method_options asked = agreement_options(run, agreement_method_at(i));
         operations += vit_attributor_work(attributor, agreement_method_at(i), &asked);
@@ -223,7 +231,8 @@ static enum vitlrp_status run_open_and_evaluate(struct run *run, struct vitlrp_e
     struct pool *pool = NULL;
     enum vitlrp_status status = VITLRP_OK;
     size_t threads = size_max(1, size_min(run->options->threads, run->count));
-    TRY(engine_pool_open(run->backend, threads, &pool, err));
+    TRY(sanity_model(run->options, &run->randomized, err));
+    TRY_GOTO(status, engine_pool_open(run->backend, threads, &pool, err), cleanup);
     TRY_GOTO(status, open_workers(run, pool_threads(pool), err), cleanup);
     say_work(run);
     if (run->done > 0) {
@@ -238,6 +247,7 @@ cleanup:
         eval_worker_close(&run->workers[w]);
     }
     mem_free(run->workers);
+    vit_model_free(run->randomized);
     pool_close(pool);
     return status;
 }
@@ -279,12 +289,15 @@ enum vitlrp_status eval_run_thread_bytes(const struct eval_run_options *options,
     enum vitlrp_status status = vit_attributor_bytes(options->model, &wanted, &part, err);
     mem_free((void *) wanted.methods);
     bool fits = checked_add(&total, total, part);
+    if (options->protocol.randomized > 0) {
+        fits = fits && checked_add(&total, total, part);
+    }
     if (status == VITLRP_OK) {
         status = eval_units_bytes(&run, &part, err);
         fits = fits && checked_add(&total, total, part);
     }
     /* Curves, and where they have fewer bits their audit. */
-    size_t batches = options->maps_only ? 0 : run.precision == VITLRP_PRECISION_BF16 ? 2 : 1;
+    size_t batches = run.precision == VITLRP_PRECISION_BF16 ? 2 : 1;
     for (size_t i = 0; i < batches && status == VITLRP_OK; i++) {
         struct vit_batch_options batch =
             eval_worker_batch(&run, i == 1 ? VITLRP_PRECISION_FP32 : run.precision);

@@ -51,13 +51,6 @@ struct eval_run_options {
     size_t done_before, failed_before; /* images that are done already, for the observer */
     struct vitlrp_log log; /* gets the warnings of photographs when the images are done, in the
                               calling thread and the images' order */
-
-    /* For the sanity checks: no curves, whose pointers in the results stay NULL; and inputs with
-     * noise added, uniform up to this much on normalised values, seeded for each image from
-     * input_noise_seed. */
-    bool maps_only;
-    double input_noise;
-    uint64_t input_noise_seed;
 };
 
 /* The model, the preprocessing and the methods are the caller's; everything else gets defaults. */

@@ -19,8 +19,9 @@
 struct worker {
     struct engine_watch watch; /* of the curves' batches */
     struct vit_attributor *attributor;
-    struct vit_batch *curve_batch; /* NULL if the attributor has one to share */
-    struct vit_batch *audit_batch; /* NULL as well, and without audits */
+    struct vit_attributor *randomized; /* of the run's randomised model; NULL without one */
+    struct vit_batch *curve_batch;     /* NULL if the attributor has one to share */
+    struct vit_batch *audit_batch;     /* NULL as well, and without audits */
     struct curve_evaluator *curves;
     struct unit_worker *units; /* eval/eval_units.c; NULL: curves are over patches */
     float *input;              /* [3, height, width] */
@@ -45,6 +46,7 @@ struct run {
     struct input_source source;
     struct localize_grid grid;
     const struct gemm_backend *backend;
+    struct vit_model *randomized;    /* eval/sanity.h; owned; NULL: none is wanted */
     enum vitlrp_precision precision; /* that the backend has */
     struct worker *workers;
     size_t worker_count;
@@ -81,6 +83,17 @@ struct vit_batch_options eval_worker_batch(const struct run *run, enum vitlrp_pr
 enum vitlrp_status eval_worker_open(struct run *run, struct worker *worker,
                                     struct vitlrp_error *err);
 void eval_worker_close(struct worker *worker);
+
+/* A method's options for an image, with a seed of its own. */
+struct vitlrp_method_options eval_run_method_options(const struct eval_run_method *method,
+                                                     const struct eval_item *item);
+
+/* The map of a method by an attributor that has seen the input's forward pass, into the request's
+ * patches. False in *is_there after a failure that is the method's own. */
+enum vitlrp_status eval_run_attribute(const struct run *run, struct vit_attributor *attributor,
+                                      const struct vit_method *method,
+                                      const struct vit_method_request *request, bool *is_there,
+                                      struct vitlrp_error *err);
 
 /* Fills the image's record, also with the failure that befell it. What would befall every image is
  * returned. */

@@ -26,7 +26,7 @@ struct unit_worker {
 };
 
 bool eval_units_are_wanted(const struct eval_run_options *options) {
-    return options->protocol.units != VITLRP_UNITS_PATCH && !options->maps_only;
+    return options->protocol.units != VITLRP_UNITS_PATCH;
 }
 
 static enum vitlrp_site site_of(const struct eval_run_options *options) {
@@ -97,10 +97,12 @@ static enum vitlrp_status check_settings(const struct eval_protocol *protocol,
                     "steps: curves over hidden units have %d, at set shares of the units",
                     UNIT_POINTS - 1);
     }
-    return protocol->regions == 1 && protocol->coalitions == 0
+    return protocol->regions == 1 && protocol->coalitions == 0 && protocol->randomized == 0 &&
+                   protocol->sensitivity == 0
                ? VITLRP_OK
                : fail(err, VITLRP_USAGE,
-                      "regions and coalitions are of patches: leave them out for hidden units");
+                      "regions, coalitions, randomized and sensitivity are of patches: leave them "
+                      "out for hidden units");
 }
 
 static enum vitlrp_status check_blocks(const struct eval_run_options *options,

@@ -79,12 +79,15 @@ struct vit_batch_options eval_worker_batch(const struct run *run, enum vitlrp_pr
                                       .units = eval_units_are_wanted(run->options)};
 }
 
-static enum vitlrp_status worker_open_attributor(struct run *run, struct worker *worker,
-                                                 struct vitlrp_error *err) {
+static enum vitlrp_status worker_open_attributors(struct run *run, struct worker *worker,
+                                                  struct vitlrp_error *err) {
     struct vit_attributor_options wanted;
     TRY(eval_worker_attributor(run, &wanted, err));
     enum vitlrp_status status =
         vit_attributor_open(run->options->model, &wanted, &worker->attributor, err);
+    if (status == VITLRP_OK && run->randomized != NULL) {
+        status = vit_attributor_open(run->randomized, &wanted, &worker->randomized, err);
+    }
     mem_free((void *) wanted.methods);
     return status;
 }
@@ -130,8 +133,7 @@ static enum vitlrp_status worker_open_curves(const struct run *run, struct worke
 }
 
 bool eval_run_has_donors(const struct run *run) {
-    return !run->options->maps_only &&
-           eval_replacement_has(&run->options->protocol, VITLRP_REPLACE_DONOR);
+    return eval_replacement_has(&run->options->protocol, VITLRP_REPLACE_DONOR);
 }
 
 static enum vitlrp_status worker_open_donor(const struct run *run, struct worker *worker,
@@ -149,10 +151,8 @@ static enum vitlrp_status worker_open_donor(const struct run *run, struct worker
 enum vitlrp_status eval_worker_open(struct run *run, struct worker *worker,
                                     struct vitlrp_error *err) {
     worker->watch = (struct engine_watch){.cancelled = run_is_over, .user = run};
-    TRY(worker_open_attributor(run, worker, err));
-    if (!run->options->maps_only) {
-        TRY(worker_open_curves(run, worker, err));
-    }
+    TRY(worker_open_attributors(run, worker, err));
+    TRY(worker_open_curves(run, worker, err));
     size_t area = (size_t) run->source.height * (size_t) run->source.width;
     worker->input =
         mem_calloc(area, preprocess_channels(run->options->preprocess) * sizeof *worker->input);
@@ -170,6 +170,7 @@ void eval_worker_close(struct worker *worker) {
     eval_units_close(worker);
     vit_batch_close(worker->curve_batch);
     vit_batch_close(worker->audit_batch);
+    vit_attributor_close(worker->randomized);
     vit_attributor_close(worker->attributor);
     mem_free(worker->coverage);
     mem_free(worker->logits);

@@ -30,6 +30,8 @@ static const char *const METRIC_NAMES[EVAL_METRIC_COUNT] = {
     [EVAL_PIXEL_ACCURACY] = "pixel_accuracy",
     [EVAL_MEAN_IOU] = "mean_iou",
     [EVAL_AVERAGE_PRECISION] = "average_precision",
+    [EVAL_RHO_RANDOMIZED] = "rho_randomized",
+    [EVAL_MAX_SENSITIVITY] = "max_sensitivity",
     [EVAL_DROP_1] = "drop_1",
     [EVAL_MEAN_DROP_10] = "mean_drop_10",
     [EVAL_UNITS_TO_LOSE] = "units_to_lose",
@@ -210,6 +212,10 @@ static double map_value(const struct eval_method_result *result, enum eval_metri
         return segmentation_mean_iou(result->segmentation.both, result->segmentation.either);
     case EVAL_AVERAGE_PRECISION:
         return result->segmentation.average_precision;
+    case EVAL_RHO_RANDOMIZED:
+        return result->rho_randomized;
+    case EVAL_MAX_SENSITIVITY:
+        return result->max_sensitivity;
     default:
         return NAN;
     }
@@ -225,7 +231,5 @@ double eval_metric_value(const struct evaluation *evaluation, const struct eval_
         return map_value(result, measure.metric);
     }
     const struct extent extent = extent_of(evaluation, measure.place);
-    return result->curves == NULL /* maps only */
-               ? NAN
-               : curve_value(&extent, &result->curves[measure.place], measure.metric);
+    return curve_value(&extent, &result->curves[measure.place], measure.metric);
 }

@@ -33,6 +33,8 @@ enum eval_metric {
     EVAL_PIXEL_ACCURACY, /* against masks (eval/segmentation.h) */
     EVAL_MEAN_IOU, /* of an image; over several, of the sums of their pixels (eval/summary.c) */
     EVAL_AVERAGE_PRECISION,
+    EVAL_RHO_RANDOMIZED, /* sanity checks (eval/sanity.h) */
+    EVAL_MAX_SENSITIVITY,
     EVAL_DROP_1, /* of hidden units, from here on: what the logit loses without the best 1 % */
     EVAL_MEAN_DROP_10,   /* the mean of that from 0 to 10 % */
     EVAL_UNITS_TO_LOSE,  /* eval/unit_curve.h */

@@ -36,6 +36,12 @@ enum vitlrp_status randomize_copy(const struct vit_model *model, struct vit_mode
     copy->container = model->container;
     copy->stored_as = model->stored_as;
     copy->parameters = model->parameters;
+    copy->outputs = model->outputs;
+    copy->probability = model->probability;
+    copy->kind = model->kind;
+    copy->logit_scale = model->logit_scale;
+    copy->logit_bias = model->logit_bias;
+    copy->edits = model->edits;
     for (enum slot slot = 0; slot < SLOT_COUNT; slot++) {
         for (size_t block = 0; block < slot_repeats(&model->config, slot); block++) {
             const float *from = slot_data(model, slot, block);

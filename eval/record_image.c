@@ -144,6 +144,14 @@ static void add_result(struct text *out, const struct record *record,
         text_append_string(out, ",\"rho_shapley\":");
         record_add_number(out, result->rho_shapley, 17);
     }
+    if (evaluation->protocol.randomized > 0) {
+        text_append_string(out, ",\"rho_randomized\":");
+        record_add_number(out, result->rho_randomized, 17);
+    }
+    if (evaluation->protocol.sensitivity > 0) {
+        text_append_string(out, ",\"max_sensitivity\":");
+        record_add_number(out, result->max_sensitivity, 17);
+    }
     if (image->mask_sha256[0] != '\0') {
         add_segmentation(out, &result->segmentation);
     }
@@ -311,15 +319,27 @@ static enum vitlrp_status read_later(const json_t *object, const char *key, doub
                                                 : record_need_double(object, key, out, err);
 }
 
-/* Exactly where the record has agreements: else NaN. */
-static enum vitlrp_status read_agreed(const struct record_image_reader *reader,
-                                      const json_t *object, const char *key, double *out,
-                                      struct vitlrp_error *err) {
-    if (reader->record->evaluation.protocol.coalitions > 0) {
+/* Exactly where the protocol asks for it: else NaN. */
+static enum vitlrp_status read_asked(const json_t *object, bool is_asked, const char *key,
+                                     double *out, struct vitlrp_error *err) {
+    if (is_asked) {
         return record_need_double(object, key, out, err);
     }
     *out = NAN;
     return json_object_get(object, key) == NULL ? VITLRP_OK : record_fail_key(key, err);
+}
+
+/* The numbers that runs may ask for. */
+static enum vitlrp_status read_optional(const struct eval_protocol *protocol, const json_t *object,
+                                        struct eval_method_result *result,
+                                        struct vitlrp_error *err) {
+    bool agrees = protocol->coalitions > 0;
+    TRY(read_asked(object, agrees, "rho_drop", &result->rho_drop, err));
+    TRY(read_asked(object, agrees, "rho_shapley", &result->rho_shapley, err));
+    TRY(read_asked(object, protocol->randomized > 0, "rho_randomized", &result->rho_randomized,
+                   err));
+    return read_asked(object, protocol->sensitivity > 0, "max_sensitivity",
+                      &result->max_sensitivity, err);
 }
 
 /* The curves in one place, which are members of the object. */
@@ -425,8 +445,7 @@ static enum vitlrp_status read_result(const struct record_image_reader *reader,
     TRY(read_hash(object, "map_sha256", result->map_sha256, err));
     TRY(read_later(object, "sparseness", &result->sparseness, err));
     TRY(read_later(object, "complexity", &result->complexity, err));
-    TRY(read_agreed(reader, object, "rho_drop", &result->rho_drop, err));
-    TRY(read_agreed(reader, object, "rho_shapley", &result->rho_shapley, err));
+    TRY(read_optional(&evaluation->protocol, object, result, err));
     if (json_object_get(object, "patches") == NULL) {
         return VITLRP_OK;
     }
@@ -536,7 +555,8 @@ enum vitlrp_status record_image_read(const struct record_image_reader *reader, c
     TRY(need_chance(reader, object, &image->probability, err));
     TRY(read_donor(reader, object, image, err));
     TRY(read_hash(object, "mask_sha256", image->mask_sha256, err));
-    TRY(read_agreed(reader, object, "shapley_error", &image->shapley_error, err));
-    TRY(read_agreed(reader, object, "shapley_split_half", &image->shapley_split_half, err));
+    bool agrees = reader->record->evaluation.protocol.coalitions > 0;
+    TRY(read_asked(object, agrees, "shapley_error", &image->shapley_error, err));
+    TRY(read_asked(object, agrees, "shapley_split_half", &image->shapley_split_half, err));
     return read_results(reader, object, image, err);
 }

@@ -54,6 +54,12 @@ static const struct column AGREEMENT[] = {
     {EVAL_RHO_SHAPLEY, "Shapley values", "rank correlation", 2},
 };
 
+/* Checks of the maps. */
+static const struct column SANITY[] = {
+    {EVAL_RHO_RANDOMIZED, "Randomised model", "rank correlation", 2},
+    {EVAL_MAX_SENSITIVITY, "Max-Sensitivity", "lower is steadier", 2},
+};
+
 /* A table's columns; the first table has the differences too. */
 struct columns {
     const struct column *list;
@@ -228,6 +234,30 @@ static void append_agreement(const struct report_page *page, const struct column
     text_append_string(out, "</section>\n");
 }
 
+static void append_sanity(const struct report_page *page, const struct columns *columns) {
+    const struct eval_protocol *protocol = &page->record->evaluation.protocol;
+    struct text *out = page->out;
+    text_append_string(out, "<section id=\"sanity\">\n<h2>Sanity checks</h2>\n<p>");
+    if (protocol->randomized > 0) {
+        text_printf(out,
+                    "Randomised model: Spearman's rank correlation of each map with that of the "
+                    "same model after %d of its parts, from the head down, were drawn anew "
+                    "(Adebayo et al. 2018); a map that depends on them falls to 0. ",
+                    (int) protocol->randomized);
+    }
+    if (protocol->sensitivity > 0) {
+        text_printf(out,
+                    "Max-Sensitivity: the largest relative change of a map under %d inputs with "
+                    "noise up to 0.2 on normalised values (Yeh et al. 2019). ",
+                    (int) protocol->sensitivity);
+    }
+    text_append_string(out, "Means over the images");
+    text_append_string(out, words_of_intervals(page, columns->counted));
+    text_append_string(out, ".</p>\n");
+    append_table(page, columns);
+    text_append_string(out, "</section>\n");
+}
+
 static void append_boxes(const struct report_page *page, const struct columns *columns) {
     struct text *out = page->out;
     text_append_string(out, "<section id=\"boxes\">\n<h2>Against the boxes</h2>\n<p>Where the "
@@ -281,6 +311,10 @@ void report_results(const struct report_page *page) {
                                          EVAL_PIXEL_ACCURACY, 's'};
     static const struct columns SIXTH = {UNITS, sizeof UNITS / sizeof UNITS[0], false,
                                          EVAL_UNITS_TO_LOSE, 'u'};
+    const struct eval_protocol *protocol = &page->record->evaluation.protocol;
+    const struct columns seventh = {
+        SANITY, sizeof SANITY / sizeof SANITY[0], false,
+        protocol->randomized > 0 ? EVAL_RHO_RANDOMIZED : EVAL_MAX_SENSITIVITY, 'r'};
     struct text *out = page->out;
     text_append_string(out, "<section id=\"results\">\n<h2>Results</h2>\n<p>Means over the images");
     text_append_string(out, words_of_intervals(page, EVAL_DELTA_LOGIT));
@@ -297,8 +331,11 @@ void report_results(const struct report_page *page) {
     if (has_metric(page, EVAL_SPARSENESS)) {
         append_others(page, &THIRD);
     }
-    if (page->record->evaluation.protocol.coalitions > 0) {
+    if (protocol->coalitions > 0) {
         append_agreement(page, &FOURTH);
+    }
+    if (protocol->randomized > 0 || protocol->sensitivity > 0) {
+        append_sanity(page, &seventh);
     }
     if (has_metric(page, EVAL_PIXEL_ACCURACY)) {
         append_masks(page, &FIFTH);

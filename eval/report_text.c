@@ -304,6 +304,37 @@ static void append_shapley(struct text *out, const struct record *record,
     text_append_string(out, "\n");
 }
 
+/* What the checks of the maps found, of those that were asked for. */
+static void append_sanity(struct text *out, const struct record *record,
+                          const struct summary *summary, int width) {
+    static const enum eval_metric METRICS[] = {EVAL_RHO_RANDOMIZED, EVAL_MAX_SENSITIVITY};
+    static const char *const TITLES[] = {"randomised model", "Max-Sensitivity"};
+    const struct eval_protocol *protocol = &record->evaluation.protocol;
+    const bool asked[] = {protocol->randomized > 0, protocol->sensitivity > 0};
+    char name[NAME_LIMIT];
+    text_append_string(out,
+                       "\nsanity: rank correlation with the map of the randomised model (0: "
+                       "the map depends on the weights), largest relative change under noise\n");
+    text_printf(out, "%-*s", width, "method");
+    for (size_t k = 0; k < 2; k++) {
+        if (asked[k]) {
+            text_printf(out, "  %-20s", TITLES[k]);
+        }
+    }
+    text_append_string(out, "  n\n");
+    for (size_t i = 0; i < summary->method_count; i++) {
+        const struct summary_method *row = &summary->methods[summary->ranking[i]];
+        text_escape_name(name, sizeof name, record->evaluation.methods[summary->ranking[i]]);
+        text_printf(out, "%-*s", width, name);
+        for (size_t k = 0; k < 2; k++) {
+            if (asked[k]) {
+                append_cell(out, 20, &row->metrics[METRICS[k]], 2, "");
+            }
+        }
+        text_printf(out, "  %zu\n", row->metrics[METRICS[asked[0] ? 0 : 1]].n);
+    }
+}
+
 /* What the curves over hidden units say of few of them, and of single ones. */
 static void append_units(struct text *out, const struct record *record,
                          const struct summary *summary, int width) {
@@ -415,6 +446,9 @@ void report_table(const struct record *record, const struct summary *summary, st
     }
     if (evaluation->protocol.coalitions > 0) {
         append_shapley(out, record, summary, width);
+    }
+    if (evaluation->protocol.randomized > 0 || evaluation->protocol.sensitivity > 0) {
+        append_sanity(out, record, summary, width);
     }
     if (evaluation->protocol.precision == VITLRP_PRECISION_BF16) {
         append_audit(out, record, summary, width);

@@ -150,6 +150,15 @@ struct vitlrp_eval_options {
      * with (data/FORMATS.md). It decides nothing, and records that differ in it merge: the first
      * one's stays. USAGE for other text. NULL: none. */
     const char *run;
+
+    /* Sanity checks of the maps (eval/PROTOCOL.md), over patches; 0 (default): none.
+     * Rank correlation of each map with that of a model of which so many parts are drawn anew
+     * ("rho_randomized"): the head with its norm, then the blocks from the last to the first, then
+     * the embedding; all of them if it has fewer. The model is copied once. */
+    int32_t randomized;
+    /* The largest relative change of each map under so many inputs with a little noise
+     * ("max_sensitivity"). Every method explains an image as many times more. */
+    int32_t sensitivity;
 };
 
 /* The defaults above; every other field is 0 or NULL. */
@@ -159,7 +168,8 @@ VITLRP_API void vitlrp_eval_options_init_sized(struct vitlrp_eval_options *optio
 
 /* A field of vitlrp_eval_options that is fixed for a whole evaluation and is in the "protocol" of
  * its record: steps, replacements, target, seed, precision, score, masks, coalitions, regions,
- * units, first_block, block_count, each_block, samples, single; more may follow. For programs that
+ * units, first_block, block_count, each_block, samples, single, randomized, sensitivity; more may
+ * follow. For programs that
  * offer them all to their users. */
 struct vitlrp_eval_setting {
     size_t struct_size;

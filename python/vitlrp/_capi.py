@@ -685,6 +685,8 @@ class EvalOptions(Structure):
         ("reserved", c_int32),
         ("concepts", ConceptsPointer),
         ("run", c_char_p),
+        ("randomized", c_int32),
+        ("sensitivity", c_int32),
     ]
 
 

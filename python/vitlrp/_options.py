@@ -69,6 +69,8 @@ class EvaluateOptions(MeasureOptions, total=False):
     """Keywords of Model.evaluate."""
 
     coalitions: int
+    randomized: int
+    sensitivity: int
     reference: str | None
     boxes: StrPath | None
     truth_masks: StrPath | None

@@ -21,8 +21,8 @@ METRICS = (
     "delta_logit", "delta_prob", "morf_logit", "morf_prob", "lerf_logit", "lerf_prob", "aopc_logit",
     "aopc_prob", "insertion", "deletion", "pointing", "mass", "rank", "morf_top1", "lerf_top1",
     "comprehensiveness", "sufficiency", "sparseness", "complexity", "rho_drop",
-    "rho_shapley", "pixel_accuracy", "mean_iou", "average_precision", "drop_1", "mean_drop_10",
-    "units_to_lose", "rho_single", "pearson_single",
+    "rho_shapley", "pixel_accuracy", "mean_iou", "average_precision", "rho_randomized",
+    "max_sensitivity", "drop_1", "mean_drop_10", "units_to_lose", "rho_single", "pearson_single",
 )  # fmt: skip
 AUDITED_METRICS = METRICS[:6]
 PAIRED_METRICS = ("delta_logit", "delta_prob")

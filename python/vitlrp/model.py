@@ -694,6 +694,10 @@ class Model(Comparing, Editing, Indexing, Seeing):
         samples        of the methods that read them; 0: their own
         coalitions     of an image, 1024 or more: rank correlation of every map with the drops of
                        single tokens ("rho_drop") and with Shapley values ("rho_shapley"); 0: none
+        randomized     N: rank correlation of every map with that of a model of which N parts, from
+                       the head down, are drawn anew ("rho_randomized"); 1000: all; 0: none
+        sensitivity    N: the largest relative change of every map under N inputs with a little noise
+                       ("max_sensitivity"); 0: none
 
         Any other setting that the library has is a keyword too (Evaluation.settings). Images that
         cannot be read are recorded, and the call still succeeds. Ctrl-C ends it within 0.2 seconds

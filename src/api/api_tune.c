@@ -178,7 +178,8 @@ static enum vitlrp_status search_read(const struct vitlrp_tune_options *options,
     }
     evaluation->method_count = 1;
     evaluation->reference = NULL;
-    evaluation->coalitions = 0; /* a search reads no agreement */
+    evaluation->coalitions = 0; /* a search reads neither agreement nor checks */
+    evaluation->randomized = evaluation->sensitivity = 0;
     evaluation->shard = 0;
     evaluation->shards = 1;
     return VITLRP_OK;

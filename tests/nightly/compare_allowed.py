@@ -152,6 +152,10 @@ ALLOWED = [
             r"eval/.*", r"[a-z0-9]+\.(json|csv)",
             r"protocol\.(coalitions|regions)|(images\.\d+\.)?(methods|lines)\.([a-z-]+|\d+)\."
             r"(rho_drop|rho_shapley|pixel_accuracy|mean_iou|average_precision)(\..*)?", added),
+    Allowed("L sanity", "and the sanity checks, which 0.1 had in its library alone", r"(eval|tune)/.*",
+            r"[a-z0-9]+\.(json|csv)",
+            r"(protocol|search)\.(randomized|sensitivity)|(images\.\d+\.)?(methods|lines)\.([a-z-]+|\d+)\."
+            r"(rho_randomized|max_sensitivity)(\..*)?", added),
     Allowed("L settings", "evaluations and searches say the score, the masks and the regions", r"(eval|tune)/.*",
             r"[a-z0-9]+\.json", r"(protocol|search)\.(score|masks|regions)",
             lambda old, new: (old, new) in ((ABSENT, "logit"), (ABSENT, "random"), (ABSENT, 1))),

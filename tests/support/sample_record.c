@@ -83,6 +83,8 @@ static void fill_result(const struct record *record, const struct eval_image *im
                                   : (struct segmentation){NAN, NAN, {NAN, NAN}, {NAN, NAN}};
     result->rho_drop = agrees ? good / 3.0 : NAN;
     result->rho_shapley = agrees && image->index != 2 ? 0.5 * test_uniform(&random) : NAN;
+    result->rho_randomized = evaluation->protocol.randomized > 0 ? 0.25 - 0.5 * good : NAN;
+    result->max_sensitivity = evaluation->protocol.sensitivity > 0 ? 0.125 + good : NAN;
 }
 
 static void fill_image(const struct record *record, struct eval_image *image) {
@@ -174,6 +176,8 @@ struct record sample_record(const struct sample_shape *shape) {
     }
     evaluation->protocol.precision = shape->precision;
     evaluation->protocol.coalitions = shape->coalitions;
+    evaluation->protocol.randomized = shape->randomized;
+    evaluation->protocol.sensitivity = shape->sensitivity;
     evaluation->protocol.regions = shape->regions == 0 ? 1 : shape->regions;
     evaluation->grid_height = evaluation->grid_width = shape->grid;
     evaluation->manifest_count = shape->images;

@@ -16,6 +16,7 @@ struct sample_shape {
     uint32_t replacements; /* 0: zero alone */
     int32_t coalitions;
     int32_t regions; /* 0: single patches */
+    int32_t randomized, sensitivity;
 };
 
 /* The images of one shard; equal shapes give equal records, and image i is the same in every

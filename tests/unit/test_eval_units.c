@@ -615,6 +615,12 @@ static void test_refusals(void **unused) {
     bench.options = good;
     bench.options.coalitions = 1024;
     refuse(&bench, "coalitions");
+    bench.options.coalitions = 0;
+    bench.options.randomized = 1;
+    refuse(&bench, "randomized");
+    bench.options.randomized = 0;
+    bench.options.sensitivity = 1;
+    refuse(&bench, "sensitivity");
     bench.options = good;
     bench.options.first_block = 2;
     bench.options.block_count = 2;

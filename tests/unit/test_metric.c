@@ -187,10 +187,12 @@ static void test_metrics_of_maps(void **unused) {
     result->rho_shapley = 7.0;
     result->segmentation.accuracy = 8.0;
     result->segmentation.average_precision = 9.0;
+    result->rho_randomized = 10.0;
+    result->max_sensitivity = 11.0;
     static const enum eval_metric METRICS[] = {
-        EVAL_POINTING,    EVAL_MASS,           EVAL_RANK,
-        EVAL_SPARSENESS,  EVAL_COMPLEXITY,     EVAL_RHO_DROP,
-        EVAL_RHO_SHAPLEY, EVAL_PIXEL_ACCURACY, EVAL_AVERAGE_PRECISION};
+        EVAL_POINTING,          EVAL_MASS,           EVAL_RANK,           EVAL_SPARSENESS,
+        EVAL_COMPLEXITY,        EVAL_RHO_DROP,       EVAL_RHO_SHAPLEY,    EVAL_PIXEL_ACCURACY,
+        EVAL_AVERAGE_PRECISION, EVAL_RHO_RANDOMIZED, EVAL_MAX_SENSITIVITY};
     for (size_t i = 0; i < sizeof METRICS / sizeof METRICS[0]; i++) {
         assert_false(eval_metric_is_of_curves(METRICS[i]));
         assert_true(metric_of(&record, METRICS[i], 0) == (double) (i + 1));

@@ -57,6 +57,10 @@ static void assert_results_equal(const struct eval_method_result *a,
     assert_true(a->rho_drop == b->rho_drop || (isnan(a->rho_drop) && isnan(b->rho_drop)));
     assert_true(a->rho_shapley == b->rho_shapley ||
                 (isnan(a->rho_shapley) && isnan(b->rho_shapley)));
+    assert_true(a->rho_randomized == b->rho_randomized ||
+                (isnan(a->rho_randomized) && isnan(b->rho_randomized)));
+    assert_true(a->max_sensitivity == b->max_sensitivity ||
+                (isnan(a->max_sensitivity) && isnan(b->max_sensitivity)));
     assert_true(a->pointing == b->pointing || (isnan(a->pointing) && isnan(b->pointing)));
 }
 
@@ -67,6 +71,8 @@ static void check_round_trip(enum vitlrp_precision precision, uint32_t replaceme
     shape.replacements = replacements_of;
     shape.coalitions = replacements_of == 0 ? 0 : 1024;
     shape.regions = replacements_of == 0 ? 0 : 2;
+    shape.randomized = replacements_of == 0 ? 0 : 3;
+    shape.sensitivity = precision == VITLRP_PRECISION_BF16 ? 5 : 0;
     struct record record = sample_record(&shape);
     struct text json = sample_json(&record);
     struct record read = read_good(&json);

@@ -379,7 +379,7 @@ static void test_csv(void **unused) {
                                      "JPEG after 1834 bytes\",21,,,,,"));
     /* Method 1 failed on image 5: its numbers are empty. */
     assert_non_null(
-        strstr(csv.data, ",0.100000001,attnlrp,zero,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,\n"));
+        strstr(csv.data, ",0.100000001,attnlrp,zero,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,\n"));
     assert_non_null(strstr(csv.data, "index,id,status,message,label,class,predicted,logit,"
                                      "probability,method,replace,block,delta_logit,"));
     text_free(&csv);
@@ -525,6 +525,28 @@ static void test_agreement(void **unused) {
     text_free(&table);
 }
 
+/* Of the checks the report has what was asked for. */
+static void test_sanity(void **unused) {
+    struct sample_shape shape = SHAPE;
+    (void) unused;
+    shape.randomized = 3;
+    struct text table = table_of(&shape);
+    assert_non_null(strstr(table.data, ", randomized 3\n"));
+    assert_non_null(strstr(table.data, "\nsanity: rank correlation with the map"));
+    assert_non_null(strstr(table.data, "  randomised model      n\n"));
+    assert_non_null(strstr(table.data, "\nattnlrp-masked    -0.25 [-0.25, -0.25]  "));
+    text_free(&table);
+    shape.sensitivity = 10;
+    table = table_of(&shape);
+    assert_non_null(strstr(table.data, "  randomised model      Max-Sensitivity       n\n"));
+    assert_non_null(
+        strstr(table.data, "\nattnlrp-masked    -0.25 [-0.25, -0.25]  1.12 [1.12, 1.12]"));
+    text_free(&table);
+    table = table_of(&SHAPE);
+    assert_null(strstr(table.data, "sanity"));
+    text_free(&table);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_page),
@@ -542,6 +564,7 @@ int main(void) {
         cmocka_unit_test(test_table_of_an_unmeasured_method),
         cmocka_unit_test(test_table_of_units),
         cmocka_unit_test(test_agreement),
+        cmocka_unit_test(test_sanity),
         cmocka_unit_test(test_audit),
         cmocka_unit_test(test_f21_csv_of_any_spreadsheet),
         cmocka_unit_test(test_f03_large_picture),
