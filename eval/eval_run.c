@@ -134,6 +134,7 @@ static enum vitlrp_status describe_evaluation(const struct run *run, struct eval
     const struct eval_run_options *options = run->options;
     out->protocol = options->protocol;
     out->protocol.precision = run->precision;
+    out->protocol.randomized = sanity_parts(options);
     out->grid_height = (int32_t) run->grid.rows;
     out->grid_width = (int32_t) run->grid.columns;
     out->unit_count = (int32_t) eval_units_count(options);

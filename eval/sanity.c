@@ -3,6 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 
+#include "base/checked.h"
 #include "base/mem.h"
 #include "base/random.h"
 #include "eval/randomize.h"
@@ -15,16 +16,20 @@ bool sanity_is_wanted(const struct eval_run_options *options) {
     return options->protocol.randomized > 0 || options->protocol.sensitivity > 0;
 }
 
+int32_t sanity_parts(const struct eval_run_options *options) {
+    size_t all = randomize_stage_count(&options->model->config);
+    return (int32_t) size_min(all, (size_t) options->protocol.randomized);
+}
+
 enum vitlrp_status sanity_model(const struct eval_run_options *options, struct vit_model **out,
                                 struct vitlrp_error *err) {
-    size_t wanted = (size_t) options->protocol.randomized;
+    size_t parts = (size_t) sanity_parts(options);
     *out = NULL;
-    if (wanted == 0) {
+    if (parts == 0) {
         return VITLRP_OK;
     }
     TRY(randomize_copy(options->model, out, err));
-    size_t stages = randomize_stage_count(&options->model->config);
-    for (size_t stage = 0; stage < stages && stage < wanted; stage++) {
+    for (size_t stage = 0; stage < parts; stage++) {
         randomize_stage(*out, stage, options->protocol.seed);
     }
     return VITLRP_OK;

@@ -6,6 +6,7 @@
 #define EVAL_SANITY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/status.h"
 #include "eval/eval_run_private.h"
@@ -13,9 +14,11 @@
 /* True if a run has maps to check, in either way. */
 bool sanity_is_wanted(const struct eval_run_options *options);
 
-/* A copy of the run's model of which as many parts as the protocol says are drawn anew from the
- * head down; NULL where it says none. *out is owned: vit_model_free; the run's model must outlive
- * it. */
+/* How many parts of the model are drawn anew: as many as the protocol says, or as there are. */
+int32_t sanity_parts(const struct eval_run_options *options);
+
+/* A copy of the run's model of which so many parts are drawn anew from the head down; NULL for
+ * none. *out is owned: vit_model_free; the run's model must outlive it. */
 enum vitlrp_status sanity_model(const struct eval_run_options *options, struct vit_model **out,
                                 struct vitlrp_error *err);
 
