@@ -426,7 +426,7 @@ static void append_page(struct text *out) {
     for (size_t i = 0; i < sizeof OFTEN / sizeof OFTEN[0]; i++) {
         append_brief(out, OFTEN[i]);
     }
-    text_append_string(out, "\nTopics (vitlrp help TOPIC)\n");
+    text_append_string(out, "\nTopics (vitlrp help TOPIC; an option or a method is one too)\n");
     for (size_t i = 0; i < TOPIC_COUNT; i++) {
         append_entry(out, TOPICS[i].name, TOPICS[i].summary);
     }
@@ -441,7 +441,28 @@ void help_option(const struct args *args, struct text *out) {
     }
 }
 
-/* The verb or the topic of that name. */
+/* The option or the method of that name; false if there is neither. */
+static bool append_single(struct text *out, const char *name, struct suggestion *suggestion) {
+    struct vitlrp_method_info info;
+    vitlrp_method_info_init(&info);
+    if (vitlrp_method_describe(name, &info, NULL) == VITLRP_OK) {
+        append_entry(out, info.name, info.summary);
+        return true;
+    }
+    for (enum option_id i = 0; i < OPTION_COUNT; i++) {
+        const char *option = option_table()[i].name;
+        if (option != NULL && strcmp(option, name) == 0) {
+            append_option(out, i, true);
+            return true;
+        }
+        if (option != NULL) {
+            suggest_word(suggestion, option);
+        }
+    }
+    return false;
+}
+
+/* The verb, the topic, the option or the method of that name. */
 static enum vitlrp_status append_named(struct text *out, const char *name,
                                        struct vitlrp_error *err) {
     struct suggestion suggestion = suggest_for(name, strlen(name));
@@ -458,6 +479,9 @@ static enum vitlrp_status append_named(struct text *out, const char *name,
             return VITLRP_OK;
         }
         suggest_word(&suggestion, TOPICS[i].name);
+    }
+    if (append_single(out, name, &suggestion)) {
+        return VITLRP_OK;
     }
     if (suggestion.nearest != NULL) {
         return fail(err, VITLRP_USAGE, "no help on '%s' (did you mean %s?)", name,

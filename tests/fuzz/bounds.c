@@ -11,6 +11,9 @@
 
 #define BASE_BYTES ((size_t) 64 << 20)
 #define BYTES_PER_BYTE ((size_t) 16)
+/* A quadratic pass over a grown file takes minutes; a linear one, by sanitizers and with other work
+ * beside it on a slow processor, has taken more than a second. */
+#define BASE_SECONDS ((size_t) 4)
 #define TICK_MS 20 /* of processor time: an input costs no call of the system */
 #define TICKS_PER_SECOND (1000 / TICK_MS)
 
@@ -81,7 +84,7 @@ void bounds_begin(size_t input_size, const struct bounds *more) {
     ticks = 0;
     size_t more_ticks = (input_size * more->seconds_per_megabyte >> 10) * TICKS_PER_SECOND >> 10;
     allowed_ticks =
-        (sig_atomic_t) ((1 + megabytes + more->seconds) * TICKS_PER_SECOND + more_ticks);
+        (sig_atomic_t) ((BASE_SECONDS + megabytes + more->seconds) * TICKS_PER_SECOND + more_ticks);
     atomic_store(&most_held, 0);
     atomic_store(&held_before, bounds_held());
     atomic_store(&allowed_bytes,

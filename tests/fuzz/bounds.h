@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-/* What a target's named limits allow beyond a second and a second for every MB, and beyond 64 MB
+/* What a target's named limits allow beyond 4 s and a second for every MB, and beyond 64 MB
  * and 16 bytes for every byte. */
 struct bounds {
     unsigned seconds;              /* of limits that do not depend on the input's size */
