@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # The tables of docs/BENCHMARKS.md: table.sh tiny|real PROGRAM DATASET FOLDER [MODEL]
 #   DATASET  has val/, a folder for each class, and boxes.csv: 2,000 of Tiny-ImageNet's validation images
-#   FOLDER   gets part-K.json, the record of each part of the images, and at the end table.json, table.csv, table.html
+#   FOLDER   gets part-K.json, the record of each part of the images, and at the end table.json, table.csv, table.html;
+#            it may have parts as part-K.json.xz (docs/tables)
 #   MODEL    of real: the folder of a DINOv2 ViT-S/14 with a head for the classes of the data set
 # It takes hours. A part that is there is not measured again, and one that was ended goes on from its journal: the same
 # command resumes, on another machine too where its processor is of the same kind.
 set -euo pipefail
 
-[ $# -ge 4 ] || { sed -n '2,8s/^# //p' "$0" >&2; exit 2; }
+[ $# -ge 4 ] || { sed -n '2,9s/^# //p' "$0" >&2; exit 2; }
 table=$1
 program=$(realpath "$2")
 mkdir -p "$4"
@@ -31,6 +32,7 @@ options+=(--steps 14 --replace "$replacements" --boxes boxes.csv --reference att
 
 for ((part = 0; part < parts; part++)); do
     record=$folder/part-$part.json
+    [ -e "$record" ] || [ ! -e "$record.xz" ] || xz -dk "$record.xz"
     [ -e "$record" ] || "$program" eval val "${options[@]}" --shard "$part/$parts" --json "$record" >"$folder/last.txt"
 done
 "$program" merge "$folder"/part-*.json --reference attnlrp -o "$folder/table.json" --csv "$folder/table.csv" \
