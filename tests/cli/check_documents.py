@@ -59,6 +59,7 @@ LEFT_OUT = [
     ("jobs/README.md", "job=|sbatch |SHARDS=|./(batch|eval)_parallel|vitlrp merge (FOLDER|/out)/shard", CLUSTER),
     ("python/README.md", "make |python3 |pip |venv/|VITLRP_LIBRARY=", INSTALLS + "; tests/nightly/wheel.sh, python/"),
     ("src/ARCHITECTURE.md", "ctest ", BUILDS),
+    ("docs/tables/README.md", "tests/nightly/", HOURS),
     ("tests/TESTING.md", "make |cmake |python3 |tests/nightly/|vitlrp eval --maps", HOURS),
     ("tests/bench/README.md", "build/tests/bench/|python3 |vitlrp bench ", HOURS),
     ("tests/golden/architectures/README.md", "VITLRP_WIDTH=", HOURS),

@@ -32,8 +32,12 @@ options+=(--steps 14 --replace "$replacements" --boxes boxes.csv --reference att
 
 for ((part = 0; part < parts; part++)); do
     record=$folder/part-$part.json
+    unfinished=$folder/unfinished-$part.json # a run that is stopped writes what it has
     [ -e "$record" ] || [ ! -e "$record.xz" ] || xz -dk "$record.xz"
-    [ -e "$record" ] || "$program" eval val "${options[@]}" --shard "$part/$parts" --json "$record" >"$folder/last.txt"
+    [ -e "$record" ] || {
+        "$program" eval val "${options[@]}" --shard "$part/$parts" --json "$unfinished" >"$folder/last.txt"
+        mv "$unfinished" "$record"
+    }
 done
 "$program" merge "$folder"/part-*.json --reference attnlrp -o "$folder/table.json" --csv "$folder/table.csv" \
     --html "$folder/table.html"
