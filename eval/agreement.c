@@ -28,10 +28,6 @@ const struct vit_method *agreement_method_at(size_t place) {
     return place == 0 ? vit_method_find("token-drop") : place == 1 ? &SHAPLEY_VALUES : NULL;
 }
 
-static size_t patch_count(const struct run *run) {
-    return run->grid.rows * run->grid.columns;
-}
-
 struct vitlrp_method_options agreement_options(const struct run *run,
                                                const struct vit_method *method) {
     const struct eval_protocol *protocol = &run->options->protocol;
@@ -40,8 +36,9 @@ struct vitlrp_method_options agreement_options(const struct run *run,
     options.score = protocol->score;
     options.seed = protocol->seed;
     if (method == &SHAPLEY_VALUES) {
-        options.samples = (int32_t) size_min(
-            VIT_MAX_SAMPLES, shapley_coalitions(patch_count(run), (size_t) protocol->coalitions));
+        options.samples =
+            (int32_t) size_min(VIT_MAX_SAMPLES, shapley_coalitions(eval_run_patches(run),
+                                                                   (size_t) protocol->coalitions));
     }
     return options;
 }
@@ -61,11 +58,10 @@ static enum vitlrp_status run_method(struct comparison *comparison, const struct
     struct vitlrp_method_options options = agreement_options(comparison->run, method);
     options.seed = random_derive(random_derive(options.seed, comparison->item->id), method->name);
     comparison->request.options = &options;
-    enum vitlrp_status status =
-        vit_attributor_run(comparison->worker->attributor, method, &comparison->request, err);
+    enum vitlrp_status status = eval_run_attribute(comparison->worker->attributor, method,
+                                                   &comparison->request, is_there, err);
     comparison->request.options = NULL;
-    *is_there = status == VITLRP_OK;
-    return status != VITLRP_OK && failure_is_systemic(status, err) ? status : VITLRP_OK;
+    return status;
 }
 
 /* Token-drop's map where the run has it as a method, with the same options: NULL if it has not. */
@@ -88,7 +84,8 @@ static enum vitlrp_status compare_all(const struct comparison *comparison,
         struct eval_method_result *result = &comparison->image->methods[m];
         double *rho = method == &SHAPLEY_VALUES ? &result->rho_shapley : &result->rho_drop;
         if (result->valid) {
-            TRY(statistics_spearman(result->patches, map, patch_count(comparison->run), rho, err));
+            TRY(statistics_spearman(result->patches, map, eval_run_patches(comparison->run), rho,
+                                    err));
         }
     }
     return VITLRP_OK;
@@ -106,7 +103,7 @@ static enum vitlrp_status measure_drops(struct comparison *comparison, struct vi
 
 static enum vitlrp_status measure_shapley(struct comparison *comparison, struct vitlrp_error *err) {
     const struct shapley_result *found = comparison->request.shapley;
-    size_t patches = patch_count(comparison->run);
+    size_t patches = eval_run_patches(comparison->run);
     bool is_there = false;
     TRY(run_method(comparison, &SHAPLEY_VALUES, &is_there, err));
     if (!is_there) {
@@ -121,7 +118,7 @@ static enum vitlrp_status measure_shapley(struct comparison *comparison, struct 
 enum vitlrp_status agreement_measure(const struct run *run, struct worker *worker,
                                      const struct eval_item *item, struct eval_image *image,
                                      struct vitlrp_error *err) {
-    size_t patches = patch_count(run);
+    size_t patches = eval_run_patches(run);
     struct vitlrp_target target = {.output = image->output, .weight = 1.0F};
     float *maps = mem_calloc(patches, 3 * sizeof *maps);
     if (maps == NULL) {

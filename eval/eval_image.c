@@ -12,7 +12,6 @@
 #include "eval/eval_run_private.h"
 #include "eval/eval_units.h"
 #include "eval/sanity.h"
-#include "vit/math/kernels.h"
 
 /* Images that are asked for their patches before one gives up: where so many in a row cannot be
  * read, the set is broken. */
@@ -43,7 +42,7 @@ static enum vitlrp_status image_predict(const struct run *run, struct worker *wo
 
 static enum vitlrp_status allocate_results(const struct run *run, struct eval_image *image,
                                            struct vitlrp_error *err) {
-    size_t patches = run->grid.rows * run->grid.columns;
+    size_t patches = eval_run_patches(run);
     image->methods = mem_calloc(run->options->method_count, sizeof *image->methods);
     if (image->methods == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for the results of an image");
@@ -95,13 +94,12 @@ static enum vitlrp_status image_read_map(const struct run *run, const struct eva
     return VITLRP_OK;
 }
 
-enum vitlrp_status eval_run_attribute(const struct run *run, struct vit_attributor *attributor,
+enum vitlrp_status eval_run_attribute(struct vit_attributor *attributor,
                                       const struct vit_method *method,
                                       const struct vit_method_request *request, bool *is_there,
                                       struct vitlrp_error *err) {
     enum vitlrp_status status = vit_attributor_run(attributor, method, request, err);
-    *is_there = status == VITLRP_OK &&
-                values_are_finite(request->patches, run->grid.rows * run->grid.columns);
+    *is_there = status == VITLRP_OK;
     return status != VITLRP_OK && failure_is_systemic(status, err) ? status : VITLRP_OK;
 }
 
@@ -123,8 +121,8 @@ static enum vitlrp_status image_attribute(const struct run *run, struct worker *
                                          .options = &options,
                                          .patches = result->patches};
     return worker->units != NULL ? eval_units_attribute(run, worker, &request, index, result, err)
-                                 : eval_run_attribute(run, worker->attributor, method->method,
-                                                      &request, &result->valid, err);
+                                 : eval_run_attribute(worker->attributor, method->method, &request,
+                                                      &result->valid, err);
 }
 
 static bool has_map(const struct eval_method_result *result) {
@@ -138,7 +136,7 @@ static enum vitlrp_status image_concentrate(const struct run *run, const struct 
         struct eval_method_result *result = &image->methods[m];
         struct concentration found;
         if (has_map(result)) {
-            TRY(concentration_of(result->patches, run->grid.rows * run->grid.columns, &found, err));
+            TRY(concentration_of(result->patches, eval_run_patches(run), &found, err));
             result->sparseness = found.sparseness;
             result->complexity = found.complexity;
         }

@@ -59,6 +59,11 @@ struct run {
     struct vitlrp_error err;
 };
 
+/* Patches of an image. */
+static inline size_t eval_run_patches(const struct run *run) {
+    return run->grid.rows * run->grid.columns;
+}
+
 /* Asks the observer, until it has said no once. */
 bool eval_run_goes_on(struct run *run);
 
@@ -90,7 +95,7 @@ struct vitlrp_method_options eval_run_method_options(const struct eval_run_metho
 
 /* The map of a method by an attributor that has seen the input's forward pass, into the request's
  * patches. False in *is_there after a failure that is the method's own. */
-enum vitlrp_status eval_run_attribute(const struct run *run, struct vit_attributor *attributor,
+enum vitlrp_status eval_run_attribute(struct vit_attributor *attributor,
                                       const struct vit_method *method,
                                       const struct vit_method_request *request, bool *is_there,
                                       struct vitlrp_error *err);

@@ -46,10 +46,6 @@ struct probe {
                                   struct vitlrp_error *err);
 };
 
-static size_t patch_count(const struct run *run) {
-    return run->grid.rows * run->grid.columns;
-}
-
 /* Shows every method's map of the input to `compare`. A method that fails has none. */
 static enum vitlrp_status probe_methods(const struct probe *probe,
                                         struct vit_attributor *attributor,
@@ -68,7 +64,7 @@ static enum vitlrp_status probe_methods(const struct probe *probe,
             continue;
         }
         request.options = &seeded;
-        TRY(eval_run_attribute(probe->run, attributor, method->method, &request, &is_there, err));
+        TRY(eval_run_attribute(attributor, method->method, &request, &is_there, err));
         if (is_there) {
             TRY(probe->compare(probe, result, err));
         }
@@ -80,7 +76,7 @@ static enum vitlrp_status probe_methods(const struct probe *probe,
 
 static enum vitlrp_status correlate(const struct probe *probe, struct eval_method_result *result,
                                     struct vitlrp_error *err) {
-    return statistics_spearman(result->patches, probe->map, patch_count(probe->run),
+    return statistics_spearman(result->patches, probe->map, eval_run_patches(probe->run),
                                &result->rho_randomized, err);
 }
 
@@ -100,7 +96,7 @@ static double relative_change(const float *a, const float *b, size_t count) {
 
 static enum vitlrp_status raise_change(const struct probe *probe, struct eval_method_result *result,
                                        struct vitlrp_error *err) {
-    double change = relative_change(result->patches, probe->map, patch_count(probe->run));
+    double change = relative_change(result->patches, probe->map, eval_run_patches(probe->run));
     (void) err;
     result->max_sensitivity = fmax(result->max_sensitivity, change);
     return VITLRP_OK;
@@ -144,7 +140,7 @@ enum vitlrp_status sanity_measure(const struct run *run, struct worker *worker,
     enum vitlrp_status status = VITLRP_OK;
     struct probe probe = {
         .run = run, .item = item, .image = image, .input = worker->input, .compare = correlate};
-    probe.map = mem_calloc(patch_count(run), sizeof *probe.map);
+    probe.map = mem_calloc(eval_run_patches(run), sizeof *probe.map);
     if (probe.map == NULL) {
         return fail(err, VITLRP_NOMEM, "out of memory for a map to compare with");
     }
