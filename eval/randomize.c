@@ -12,17 +12,6 @@ size_t randomize_stage_count(const struct vit_config *config) {
     return (size_t) config->depth + 2;
 }
 
-void randomize_stage_name(const struct vit_config *config, size_t stage, char name[24]) {
-    size_t depth = (size_t) config->depth;
-    if (stage == 0) {
-        snprintf(name, 24, "head");
-    } else if (stage <= depth) {
-        snprintf(name, 24, "block %zu", depth - stage);
-    } else {
-        snprintf(name, 24, "embedding");
-    }
-}
-
 static size_t slot_count(const struct vit_config *config, enum slot slot) {
     struct slot_size size = slot_size(config, slot);
     return size.rows * size.columns;

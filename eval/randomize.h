@@ -13,9 +13,6 @@
  * embedding (patches, CLS token, positions). depth + 2 in all. */
 size_t randomize_stage_count(const struct vit_config *config);
 
-/* "head", "block 11" ... "block 0", "embedding". */
-void randomize_stage_name(const struct vit_config *config, size_t stage, char name[24]);
-
 /* *out is owned: vit_model_free. Of the model it shares the edits alone, which must outlive it. */
 enum vitlrp_status randomize_copy(const struct vit_model *model, struct vit_model **out,
                                   struct vitlrp_error *err);

@@ -281,22 +281,50 @@ static void append_agreement(struct text *out, const struct record *record,
     }
 }
 
-/* Rank correlations with what the patches are worth, and how well that is known. */
-static void append_shapley(struct text *out, const struct record *record,
-                           const struct summary *summary, int width) {
+/* A table of metrics: a row for each method, the best first. */
+struct metric_column {
+    enum eval_metric metric;
+    const char *title;
+    int decimals;
+};
+
+struct metric_table {
+    const struct metric_column *columns;
+    size_t count;
+    int cell;                 /* characters of a column */
+    enum eval_metric counted; /* its number of images ends a row */
+};
+
+static void append_metrics(struct text *out, const struct record *record,
+                           const struct summary *summary, int width,
+                           const struct metric_table *table) {
     char name[NAME_LIMIT];
-    text_printf(out,
-                "\nrank correlation (Spearman) over the patches with what a token's leaving costs, "
-                "and with Shapley values\n%-*s  %-20s  %-20s  n\n",
-                width, "method", "token-drop", "Shapley values");
+    text_printf(out, "%-*s", width, "method");
+    for (size_t k = 0; k < table->count; k++) {
+        text_printf(out, "  %-*s", table->cell, table->columns[k].title);
+    }
+    text_append_string(out, "  n\n");
     for (size_t i = 0; i < summary->method_count; i++) {
         const struct summary_method *row = &summary->methods[summary->ranking[i]];
         text_escape_name(name, sizeof name, record->evaluation.methods[summary->ranking[i]]);
         text_printf(out, "%-*s", width, name);
-        append_cell(out, 20, &row->metrics[EVAL_RHO_DROP], 2, "");
-        append_cell(out, 20, &row->metrics[EVAL_RHO_SHAPLEY], 2, "");
-        text_printf(out, "  %zu\n", row->metrics[EVAL_RHO_SHAPLEY].n);
+        for (size_t k = 0; k < table->count; k++) {
+            const struct metric_column *column = &table->columns[k];
+            append_cell(out, table->cell, &row->metrics[column->metric], column->decimals, "");
+        }
+        text_printf(out, "  %zu\n", row->metrics[table->counted].n);
     }
+}
+
+/* Rank correlations with what the patches are worth, and how well that is known. */
+static void append_shapley(struct text *out, const struct record *record,
+                           const struct summary *summary, int width) {
+    static const struct metric_column COLUMNS[] = {{EVAL_RHO_DROP, "token-drop", 2},
+                                                   {EVAL_RHO_SHAPLEY, "Shapley values", 2}};
+    static const struct metric_table TABLE = {COLUMNS, 2, 20, EVAL_RHO_SHAPLEY};
+    text_append_string(out, "\nrank correlation (Spearman) over the patches with what a token's "
+                            "leaving costs, and with Shapley values\n");
+    append_metrics(out, record, summary, width, &TABLE);
     text_append_string(out, "Shapley values: standard error of one ");
     append_value(out, &summary->shapley_error, 3, "");
     text_append_string(out, "; rank correlation of two halves of the samples ");
@@ -307,62 +335,31 @@ static void append_shapley(struct text *out, const struct record *record,
 /* What the checks of the maps found, of those that were asked for. */
 static void append_sanity(struct text *out, const struct record *record,
                           const struct summary *summary, int width) {
-    static const enum eval_metric METRICS[] = {EVAL_RHO_RANDOMIZED, EVAL_MAX_SENSITIVITY};
-    static const char *const TITLES[] = {"randomised model", "Max-Sensitivity"};
+    static const struct metric_column COLUMNS[] = {{EVAL_RHO_RANDOMIZED, "randomised model", 2},
+                                                   {EVAL_MAX_SENSITIVITY, "Max-Sensitivity", 2}};
     const struct eval_protocol *protocol = &record->evaluation.protocol;
-    const bool asked[] = {protocol->randomized > 0, protocol->sensitivity > 0};
-    char name[NAME_LIMIT];
+    size_t first = protocol->randomized > 0 ? 0 : 1;
+    size_t end = protocol->sensitivity > 0 ? 2 : 1;
+    const struct metric_table table = {COLUMNS + first, end - first, 20, COLUMNS[first].metric};
     text_append_string(out,
                        "\nsanity: rank correlation with the map of the randomised model (0: "
                        "the map depends on the weights), largest relative change under noise\n");
-    text_printf(out, "%-*s", width, "method");
-    for (size_t k = 0; k < 2; k++) {
-        if (asked[k]) {
-            text_printf(out, "  %-20s", TITLES[k]);
-        }
-    }
-    text_append_string(out, "  n\n");
-    for (size_t i = 0; i < summary->method_count; i++) {
-        const struct summary_method *row = &summary->methods[summary->ranking[i]];
-        text_escape_name(name, sizeof name, record->evaluation.methods[summary->ranking[i]]);
-        text_printf(out, "%-*s", width, name);
-        for (size_t k = 0; k < 2; k++) {
-            if (asked[k]) {
-                append_cell(out, 20, &row->metrics[METRICS[k]], 2, "");
-            }
-        }
-        text_printf(out, "  %zu\n", row->metrics[METRICS[asked[0] ? 0 : 1]].n);
-    }
+    append_metrics(out, record, summary, width, &table);
 }
 
 /* What the curves over hidden units say of few of them, and of single ones. */
 static void append_units(struct text *out, const struct record *record,
                          const struct summary *summary, int width) {
-    static const struct {
-        enum eval_metric metric;
-        const char *title;
-        int decimals;
-    } COLUMNS[] = {{EVAL_DROP_1, "drop at 1 %", 2},
-                   {EVAL_MEAN_DROP_10, "mean drop to 10 %", 2},
-                   {EVAL_UNITS_TO_LOSE, "units to lose the class", 1},
-                   {EVAL_RHO_SINGLE, "single units: rank corr.", 2},
-                   {EVAL_PEARSON_SINGLE, "single units: Pearson", 2}};
-    size_t columns = record->evaluation.protocol.single > 0 ? 5 : 3;
-    char name[NAME_LIMIT];
-    text_printf(out, "\n%-*s", width, "method");
-    for (size_t k = 0; k < columns; k++) {
-        text_printf(out, "  %-24s", COLUMNS[k].title);
-    }
-    text_append_string(out, "  n\n");
-    for (size_t i = 0; i < summary->method_count; i++) {
-        const struct summary_method *row = &summary->methods[summary->ranking[i]];
-        text_escape_name(name, sizeof name, record->evaluation.methods[summary->ranking[i]]);
-        text_printf(out, "%-*s", width, name);
-        for (size_t k = 0; k < columns; k++) {
-            append_cell(out, 24, &row->metrics[COLUMNS[k].metric], COLUMNS[k].decimals, "");
-        }
-        text_printf(out, "  %zu\n", row->metrics[EVAL_UNITS_TO_LOSE].n);
-    }
+    static const struct metric_column COLUMNS[] = {
+        {EVAL_DROP_1, "drop at 1 %", 2},
+        {EVAL_MEAN_DROP_10, "mean drop to 10 %", 2},
+        {EVAL_UNITS_TO_LOSE, "units to lose the class", 1},
+        {EVAL_RHO_SINGLE, "single units: rank corr.", 2},
+        {EVAL_PEARSON_SINGLE, "single units: Pearson", 2}};
+    const struct metric_table table = {COLUMNS, record->evaluation.protocol.single > 0 ? 5 : 3, 24,
+                                       EVAL_UNITS_TO_LOSE};
+    text_append_string(out, "\n");
+    append_metrics(out, record, summary, width, &table);
 }
 
 static void append_verdict(struct text *out, const struct record *record,
