@@ -61,6 +61,7 @@ tidy() {
         tests/checks/tidy.sh build-clang/compile_commands.json "$(mktemp -d -p build-clang)"
 }
 part tidy
+part tests/checks/sanitized.sh build-asan
 part tests/nightly/valgrind.sh
 part tests/nightly/threads.sh
 part tests/nightly/coverage.sh
