@@ -187,6 +187,22 @@ class Compare(unittest.TestCase):
             for word in ("Photograph", "attnlrp", "<fish> & co.jpg: goldfish (1)", "logit per patch"):
                 self.assertIn(word, text)
 
+    def test_pdf_of_one_picture(self):
+        """The caption of a heat map is text in a PDF too, and the method is in its properties."""
+        self.needs_cairo()
+        self.run_command("<fish> & co.jpg", "-o", "h.pdf", "--caption", "auto", "-q")
+        self.run_command("<fish> & co.jpg", "-o", "plain.pdf", "--caption", "none", "-q")
+        for name in ("h.pdf", "plain.pdf"):
+            self.assertTrue(self.read(name).startswith(b"%PDF-"))
+        if shutil.which("pdftotext") is not None:
+            said = [subprocess.run([tool, self.path(name), *more], stdout=subprocess.PIPE, text=True, check=True).stdout
+                    for tool, name, more in (("pdftotext", "h.pdf", ["-"]), ("pdftotext", "plain.pdf", ["-"]),
+                                             ("pdfinfo", "h.pdf", []))]
+            for word in ("goldfish (1)", "attnlrp, ", "of the logit", "logit per patch"):
+                self.assertIn(word, said[0])
+            self.assertNotIn("goldfish", said[1])
+            self.assertRegex(said[2], r"Subject: +vitlrp .*; class 1; attnlrp, gamma conv 0\.25")
+
     def check_last_frame(self, data, width, height):
         """Where all patches are gone there is one colour, without seams: 128 of 8 x 8 patches, 8 pixels or more each."""
         above, rows = bytearray(3 * width), []

@@ -350,6 +350,15 @@ static void op_global(struct text *out, const char *module_and_name) {
     text_append_string(out, module_and_name);
 }
 
+/* A tuple of numbers. */
+static void op_ints(struct text *out, const int64_t *values, size_t count) {
+    op(out, '(');
+    for (size_t i = 0; i < count; i++) {
+        op_int(out, values[i]);
+    }
+    op(out, 't');
+}
+
 /* torch._utils._rebuild_tensor_v2(('storage', ...), offset, shape, stride, False, OrderedDict()).
  */
 static void op_tensor(struct text *out, const struct pth_list *list, size_t i,
@@ -361,9 +370,10 @@ static void op_tensor(struct text *out, const struct pth_list *list, size_t i,
     const char *kind =
         i == 0 && options->storage_type != NULL ? options->storage_type : "FloatStorage";
     int64_t extra = stored == 0 ? options->extra_elements : 0;
-    int64_t strides[4] = {0};
+    int64_t shape[4] = {0}, strides[4] = {0};
     int64_t stride = 1;
     for (size_t k = tensor->rank; k-- > 0;) {
+        shape[k] = (int64_t) tensor->shape[k];
         strides[k] = stride;
         stride *= (int64_t) tensor->shape[k];
     }
@@ -376,7 +386,14 @@ static void op_tensor(struct text *out, const struct pth_list *list, size_t i,
         op_global(out, "torch._utils\n_rebuild_parameter\n");
         op(out, '(');
     }
+    if (options->attributes) {
+        op_global(out, "torch._tensor\n_rebuild_from_type_v2\n");
+        op(out, '(');
+    }
     op_global(out, "torch._utils\n_rebuild_tensor_v2\n");
+    if (options->attributes) {
+        op_global(out, "torch\nTensor\n");
+    }
     op(out, '(');
     op(out, '(');
     op_string(out, "storage");
@@ -388,19 +405,11 @@ static void op_tensor(struct text *out, const struct pth_list *list, size_t i,
     op(out, 'Q');
     size_t rest = element_count(&list->items[stored]) - element_count(tensor);
     op_int(out, i == 0 ? options->offset : options->at_end ? (int64_t) rest : 0);
-    op(out, '(');
-    for (size_t k = 0; k < tensor->rank; k++) {
-        op_int(out, (int64_t) tensor->shape[k]);
-    }
-    op(out, 't');
-    op(out, '(');
-    for (size_t k = 0; k < tensor->rank; k++) {
-        op_int(out, strides[k]);
-    }
-    op(out, 't');
+    op_ints(out, shape, tensor->rank);
+    op_ints(out, strides, tensor->rank);
     op(out, '\x89');
     op_global(out, "collections\nOrderedDict\n");
-    text_append_string(out, ")RtR");
+    text_append_string(out, options->attributes ? ")Rt}tR" : ")RtR");
     if (options->parameters) {
         op(out, '\x89');
         op_global(out, "collections\nOrderedDict\n");

@@ -53,6 +53,7 @@ struct pth_options {
     bool at_end;                 /* the others lie at the end of the storage that they share */
     bool deflate;                /* the storages are deflated */
     bool parameters;             /* tensors wrapped by _rebuild_parameter, and a BUILD at the end */
+    bool attributes;             /* tensors wrapped by _rebuild_from_type_v2 */
     uint16_t flags;              /* set in the first record's directory entry */
     uint16_t method;             /* of the first record, in both headers */
     uint32_t crc_error;          /* xor of the first record's checksum */

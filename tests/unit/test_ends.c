@@ -545,11 +545,52 @@ static void test_drops(void **unused) {
     check_drop(VIT_POOL_MAP_ALL);
 }
 
+/* input * gradient of every pool adds up to how the output grows when all of the input does. */
+static void check_gradient(enum vit_pool pool) {
+    const double weights[CLASSES] = {1.0, 0.0, 0.0};
+    struct vit_config config = small_config();
+    struct vit_model *model = NULL;
+    struct vitlrp_error err = {0};
+    struct run run;
+    double ends[2];
+    config.pool = pool;
+    config.prefix = 2;
+    config.registers = 1;
+    if (pool == VIT_POOL_MAP || pool == VIT_POOL_MAP_ALL) {
+        add_map(&config);
+    }
+    assert_int_equal(vit_model_random(&config, 3, &model, &err), VITLRP_OK);
+    run_open(&run, model, 0);
+    run_explain(&run, model, weights, NULL);
+    for (size_t end = 0; end < 2; end++) {
+        for (size_t i = 0; i < INPUT; i++) {
+            run.input[i] = (float) (sin((double) i) * (end == 0 ? 0.99 : 1.01));
+        }
+        assert_int_equal(vit_forward(run.session, run.input, run.outputs, &err), VITLRP_OK);
+        ends[end] = run.outputs[0];
+    }
+    assert_near(run.sum, (ends[1] - ends[0]) / 0.02, 1e-3 * (1.0 + fabs(run.sum)));
+    assert_true(fabs(run.sum) > 1e-2);
+    vit_session_close(run.session);
+    vit_model_free(model);
+}
+
+static void test_gradients(void **unused) {
+    static const enum vit_pool POOLS[] = {VIT_POOL_CLS,      VIT_POOL_SECOND,   VIT_POOL_MEAN,
+                                          VIT_POOL_MEAN_ALL, VIT_POOL_CLS_MEAN, VIT_POOL_MAP,
+                                          VIT_POOL_MAP_ALL};
+    (void) unused;
+    for (size_t i = 0; i < sizeof POOLS / sizeof POOLS[0]; i++) {
+        check_gradient(POOLS[i]);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_likeness),        cmocka_unit_test(test_itself),
         cmocka_unit_test(test_no_likeness),     cmocka_unit_test(test_two_layers),
         cmocka_unit_test(test_attention_pools), cmocka_unit_test(test_drops),
+        cmocka_unit_test(test_gradients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

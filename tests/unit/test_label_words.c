@@ -10,6 +10,8 @@
 #include "base/file.h"
 #include "vitlrp.h"
 
+#include "support/load_checks.h"
+#include "support/pth_writer.h"
 #include "support/unit.h"
 
 #define PARITY TEST_DATA "/golden/parity/"
@@ -112,6 +114,45 @@ static void test_wordnet_names(void **unused) {
     vitlrp_model_close(model);
 }
 
+/* A model of 1,000 classes, "tench, Tinca tinca", "name 1" and so on to a last one. Alone in the
+ * folder meanwhile. */
+static struct vitlrp_model *open_thousand(const char *last) {
+    struct vit_config config = small_config();
+    struct pth_list list;
+    struct bytes parity, own;
+    struct text names = {.limit = 100000};
+    char path[256];
+    config.classes = 1000;
+    pth_timm(&list, &config);
+    safetensors_make(&list, "F32", NULL, &own);
+    assert_int_equal(file_read(path_in("model.safetensors", path), (size_t) 1 << 24, &parity, NULL),
+                     VITLRP_OK);
+    put_file("model.safetensors", own.data, own.size);
+    text_append_string(&names, "{\"pretrained_cfg\":{},\"label_names\":[\"tench, Tinca tinca\"");
+    for (int i = 1; i < 999; i++) {
+        text_printf(&names, ",\"name %d\"", i);
+    }
+    text_printf(&names, ",\"%s\"]}", last);
+    struct vitlrp_model *model = open_with(names.data, NULL);
+    put_file("model.safetensors", parity.data, parity.size);
+    bytes_free(&parity);
+    bytes_free(&own);
+    text_free(&names);
+    return model;
+}
+
+/* Words alone name ImageNet's classes if they do so at both ends of its list. */
+static void test_imagenet_by_its_ends(void **unused) {
+    (void) unused;
+    for (int known = 0; known < 2; known++) {
+        struct vitlrp_model *model = open_thousand(known ? "toilet tissue" : "a class of ours");
+        expect_class(model, 0, known ? "n01440764" : "", "tench, Tinca tinca");
+        expect_class(model, 999, known ? "n15075141" : "",
+                     known ? "toilet tissue" : "a class of ours");
+        vitlrp_model_close(model);
+    }
+}
+
 static void test_lists_of_other_lengths(void **unused) {
     (void) unused;
     struct vitlrp_model *model =
@@ -182,6 +223,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_timm_names),
         cmocka_unit_test(test_wordnet_names),
+        cmocka_unit_test(test_imagenet_by_its_ends),
         cmocka_unit_test(test_lists_of_other_lengths),
         cmocka_unit_test(test_id2label),
         cmocka_unit_test(test_names_before_numbers),

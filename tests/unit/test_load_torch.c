@@ -72,6 +72,8 @@ static void test_accepted_archives(void **unused) {
         {.wrapper = "anything"},
         {.parameters = true},
         {.wrapper = "model", .parameters = true},
+        {.attributes = true},
+        {.attributes = true, .parameters = true},
         {.stride = 1}, /* the last stride of a contiguous tensor */
         {.record_name = "archive/.data/serialization_id"},
         {.record_name = "archive/constants.pkl"},
@@ -244,6 +246,18 @@ static const struct pickle_case BAD_PICKLES[] = {
     {PICKLE("\x80\x02"
             "ctorch._utils\n_rebuild_parameter\n)R."),
      VITLRP_FORMAT, "strange"},
+    {PICKLE("\x80\x02"
+            "ctorch._tensor\n_rebuild_from_type_v2\n)R."),
+     VITLRP_UNSUPPORTED, "an object"},
+    {PICKLE("\x80\x02"
+            "ctorch._tensor\n_rebuild_from_type_v2\n"
+            "ctorch._tensor\n_rebuild_from_type_v2\nN)\x87R."),
+     VITLRP_UNSUPPORTED, "an object"},
+    {PICKLE("\x80\x02"
+            "ctorch._tensor\n_rebuild_from_type_v2\n"
+            "ctorch._utils\n_rebuild_tensor_v2\nN)\x87R."),
+     VITLRP_FORMAT, "strange"},
+    {PICKLE("\x80\x02T\x08\0\0\0abc."), VITLRP_FORMAT, "truncated"},
     {PICKLE("\x80\x02NQ."), VITLRP_FORMAT, "persistent id"},
     {PICKLE("\x80\x02)Q."), VITLRP_FORMAT, "persistent id"},
     {PICKLE("\x80\x02U\x06moduleN\x86Q."), VITLRP_FORMAT, "persistent id"},
