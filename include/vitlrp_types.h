@@ -41,7 +41,8 @@ enum vitlrp_topic {
     VITLRP_TOPIC_JOURNAL,         /* the journal, in the options of an evaluation or of texts */
     VITLRP_TOPIC_TEXT_HEADS,      /* heads of the text tower, in the options of texts */
     VITLRP_TOPIC_TOKENIZER,       /* the tokenizer's file, likewise */
-    VITLRP_TOPIC_TEXT_CLEANING    /* what is done to texts first, likewise */
+    VITLRP_TOPIC_TEXT_CLEANING,   /* what is done to texts first, likewise */
+    VITLRP_TOPIC_TEXTS            /* texts to compare with, or a head of classes */
 };
 
 /* Owned by the caller, overwritten by a failing call only. */

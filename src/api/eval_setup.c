@@ -432,11 +432,12 @@ static enum vitlrp_status check_outputs(const struct vitlrp_model *model,
     if (model->vit->outputs == VITLRP_OUTPUTS_CLASSES) {
         return VITLRP_OK;
     }
-    enum vitlrp_status status =
-        fail(err, VITLRP_USAGE,
-             "an evaluation needs classes, and the model's output is %s: give it a head of classes",
-             KINDS[model->vit->outputs]);
-    return error_topic(err, status, VITLRP_TOPIC_HEAD);
+    bool takes_texts = model->vit->kind == VITLRP_MODEL_IMAGE_TEXT;
+    enum vitlrp_status status = fail(
+        err, VITLRP_USAGE,
+        "an evaluation needs classes, and the model's output is %s: give it %sa head of classes",
+        KINDS[model->vit->outputs], takes_texts ? "texts, or " : "");
+    return error_topic(err, status, takes_texts ? VITLRP_TOPIC_TEXTS : VITLRP_TOPIC_HEAD);
 }
 
 enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,

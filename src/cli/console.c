@@ -118,6 +118,8 @@ const char *console_hint(enum vitlrp_topic topic) {
         return " (--tokenizer FILE)";
     case VITLRP_TOPIC_TEXT_CLEANING:
         return " (--text-cleaning)";
+    case VITLRP_TOPIC_TEXTS:
+        return " (--text PROMPT, --head FILE)";
     case VITLRP_TOPIC_NONE:
         break;
     }

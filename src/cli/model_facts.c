@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/parse.h"
 #include "base/words.h"
 #include "vitlrp_words.h"
 
@@ -107,6 +108,19 @@ static const char *outputs_word(const struct vitlrp_model_info *info) {
         return info->classes == 1 ? "class" : "classes";
     }
     return info->classes == 1 ? "output" : "outputs";
+}
+
+int32_t model_facts_registers(const struct vitlrp_model *model) {
+    struct vitlrp_fact fact;
+    int64_t registers = 0;
+    size_t count = fact_count(model, FACTS_OF_MODEL);
+    for (size_t i = 0; i < count && fact_at(model, FACTS_OF_MODEL, i, &fact); i++) {
+        if (strcmp(fact.name, "registers") == 0 &&
+            parse_int64(fact.value, 0, INT32_MAX, &registers)) {
+            break;
+        }
+    }
+    return (int32_t) registers;
 }
 
 void model_line_append(struct text *out, const struct vitlrp_model *model, bool is_builtin) {

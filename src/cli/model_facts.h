@@ -24,6 +24,9 @@ void model_facts_append(struct text *out, const struct vitlrp_model *model, enum
 /* The same as an array of objects; NULL without memory. */
 json_t *model_facts_json(const struct vitlrp_model *model, enum facts_of of);
 
+/* How many registers the model has: the last of its tokens in front of the patches. */
+int32_t model_facts_registers(const struct vitlrp_model *model);
+
 /* A line about the model that answers: that it is the built-in one and how to take another, or its
  * name and architecture. */
 void model_line_append(struct text *out, const struct vitlrp_model *model, bool is_builtin);

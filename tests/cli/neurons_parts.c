@@ -140,7 +140,8 @@ static void make(struct made_up *made) {
                                            .tokens = made->tokens,
                                            .grid_height = GRID,
                                            .grid_width = GRID,
-                                           .prefix = 2};
+                                           .prefix = 2,
+                                           .registers = 1};
 }
 
 static void unmake(struct made_up *made) {
@@ -167,18 +168,34 @@ static void test_ways(void **unused) {
     assert_ways(VITLRP_SITE_STREAM, 3.5, 0.0, 0.5);
 }
 
+/* CLS, the distillation token, registers: a model has any of them. */
 static void test_tokens(void **unused) {
-    static const char *const NAMES[] = {"CLS", "register 0", "patch 0,0", "patch 0,1", "patch 1,0"};
-    struct neurons_result result = {.prefix = 2, .grid_height = GRID, .grid_width = GRID};
+    static const struct {
+        int32_t prefix, registers;
+        const char *together, *names[4];
+    } CASES[] = {
+        {0, 0, "", {"patch 0,0", "patch 0,1", "patch 1,0", "patch 1,1"}},
+        {1, 0, "CLS", {"CLS", "patch 0,0", "patch 0,1", "patch 1,0"}},
+        {1, 1, "registers", {"register 0", "patch 0,0", "patch 0,1", "patch 1,0"}},
+        {2, 0, "CLS, distillation", {"CLS", "distillation", "patch 0,0", "patch 0,1"}},
+        {2, 1, "CLS, registers", {"CLS", "register 0", "patch 0,0", "patch 0,1"}},
+        {2, 2, "registers", {"register 0", "register 1", "patch 0,0", "patch 0,1"}},
+        {4, 2, "CLS, distillation, registers", {"CLS", "distillation", "register 0", "register 1"}},
+    };
     char name[NEURONS_TOKEN_LIMIT];
     (void) unused;
-    for (int32_t i = 0; i < 5; i++) {
-        neurons_token_name(&result, i, name);
-        assert_string_equal(name, NAMES[i]);
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        struct neurons_result result = {.prefix = CASES[i].prefix,
+                                        .registers = CASES[i].registers,
+                                        .grid_height = GRID,
+                                        .grid_width = GRID};
+        neurons_prefix_name(&result, name);
+        assert_string_equal(name, CASES[i].together);
+        for (int32_t token = 0; token < 4; token++) {
+            neurons_token_name(&result, token, name);
+            assert_string_equal(name, CASES[i].names[token]);
+        }
     }
-    result.prefix = 0;
-    neurons_token_name(&result, 0, name);
-    assert_string_equal(name, "patch 0,0");
 }
 
 static void test_report(void **unused) {

@@ -7,14 +7,30 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-build=${BUILD:-build-coverage}
+mkdir -p "${BUILD:=build-coverage}"
+build=$(realpath "$BUILD")
+export build
 cmake -S . -B "$build" -G Ninja -DVITLRP_TESTS=ON -DCMAKE_C_COMPILER=gcc -DCMAKE_BUILD_TYPE=Debug \
     -DCMAKE_C_FLAGS="--coverage -O1 -fno-inline"
 find "$build" -name '*.gcda' -delete
 cmake --build "$build" -j "$(nproc)" # which makes the manual page and completions
-export GCOV_ERROR_FILE=/dev/null
-ctest --test-dir "$build" -j "$(nproc)" --output-on-failure -E '^((checks|install|growth)/|fault/limits)' \
-    -R "${COVERAGE_TESTS:-.}"
+
+# Each test has counters of its own: some kill the command or take its room away while it writes them.
+export COUNTERS=$build-counters GCOV_ERROR_FILE=/dev/null
+rm -rf "$COUNTERS"
+run_test() {
+    GCOV_PREFIX=$COUNTERS/${1//\//-} GCOV_PREFIX_STRIP=$(tr -cd / <<<"$build" | wc -c) \
+        ctest --test-dir "$build" --output-on-failure -R "^$1\$" >"$build/coverage-${1//\//-}.log" 2>&1 ||
+        { cat "$build/coverage-${1//\//-}.log"; return 1; }
+}
+export -f run_test
+ctest --test-dir "$build" -N -E '^((checks|install|growth)/|fault/limits)' -R "${COVERAGE_TESTS:-.}" |
+    sed -n 's/^ *Test *#[0-9]*: //p' | xargs -P "$(nproc)" -I {} bash -c 'run_test {}'
+for folder in "$COUNTERS"/*; do
+    gcov-tool merge "$build" "$folder" -o "$build/sum" 2>/dev/null || echo "${folder##*/}: no counters"
+    cp -r "$build/sum/." "$build"
+    rm -rf "$build/sum"
+done
 gcovr --root . --object-directory "$build" --gcov-ignore-parse-errors --exclude-unreachable-branches \
     --filter '(vit|imgio|eval|src)/' --json "$build/coverage.json"
 python3 -B tests/nightly/coverage_rooms.py "$build/coverage.json" vit/load=95 imgio=95

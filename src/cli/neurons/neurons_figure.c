@@ -160,9 +160,10 @@ static enum vitlrp_status add_entering(struct panel *panel, const struct neurons
                 100.0 * neurons_share(panel->explanation, block->flow.entering));
     add_line(panel, MARGIN, panel->first_width, TEXT_SIZE, true);
     if (result->prefix > 0) {
-        text_printf(&panel->words,
-                    result->prefix > 1 ? "%+.1f %% at CLS, registers" : "%+.1f %% at CLS",
-                    100.0 * neurons_share(panel->explanation, first));
+        char name[NEURONS_TOKEN_LIMIT];
+        neurons_prefix_name(result, name);
+        text_printf(&panel->words, "%+.1f %% at %s",
+                    100.0 * neurons_share(panel->explanation, first), name);
         add_line(panel, MARGIN, panel->first_width, NOTE_SIZE, false);
     }
     return VITLRP_OK;

@@ -225,9 +225,10 @@ static enum vitlrp_status append_entering(const struct page *page,
     TRY(append_map(&page->small, &map, "alt=\"\"", out, err));
     append_signed(out, "<b>enters ", percent(page, block->flow.entering), 1, "\xC2\xA0%</b>");
     if (page->result->prefix > 0) {
-        append_signed(out, "<small>", percent(page, first), 1,
-                      page->result->prefix > 1 ? " % at CLS, registers</small>"
-                                               : " % at CLS</small>");
+        char name[NEURONS_TOKEN_LIMIT];
+        neurons_prefix_name(page->result, name);
+        append_signed(out, "<small>", percent(page, first), 1, " % at ");
+        text_printf(out, "%s</small>", name);
     }
     text_append_string(out, "</div></li>\n");
     return VITLRP_OK;

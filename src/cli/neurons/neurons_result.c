@@ -9,6 +9,7 @@
 #include "cli/contrast.h"
 #include "cli/limits.h"
 #include "cli/machine.h"
+#include "cli/model_facts.h"
 
 #define MEGABYTE 1048576.0
 
@@ -60,6 +61,7 @@ static enum vitlrp_status allocate(const struct explain_session *state, struct n
     out->input_height = state->info.input_height;
     out->input_width = state->info.input_width;
     out->prefix = state->info.tokens - out->grid_height * out->grid_width;
+    out->registers = model_facts_registers(state->model);
     size_t count = unit_count(out);
     *values = (struct vitlrp_unit_values){.site = out->choice->site};
     values->relevance = mem_calloc(count, sizeof *values->relevance);
@@ -380,12 +382,21 @@ struct neurons_ways neurons_ways_of(enum vitlrp_site site, const struct vitlrp_b
 void neurons_token_name(const struct neurons_result *result, int32_t token,
                         char out[NEURONS_TOKEN_LIMIT]) {
     int32_t patch = token - result->prefix;
+    int32_t first_register = result->prefix - result->registers;
     if (patch >= 0) {
         snprintf(out, NEURONS_TOKEN_LIMIT, "patch %d,%d", patch / result->grid_width,
                  patch % result->grid_width);
-    } else if (token == 0) {
-        snprintf(out, NEURONS_TOKEN_LIMIT, "CLS");
+    } else if (token >= first_register) {
+        snprintf(out, NEURONS_TOKEN_LIMIT, "register %d", token - first_register);
     } else {
-        snprintf(out, NEURONS_TOKEN_LIMIT, "register %d", token - 1);
+        snprintf(out, NEURONS_TOKEN_LIMIT, "%s", token == 0 ? "CLS" : "distillation");
     }
+}
+
+void neurons_prefix_name(const struct neurons_result *result, char out[NEURONS_TOKEN_LIMIT]) {
+    int32_t first_register = result->prefix - result->registers;
+    snprintf(out, NEURONS_TOKEN_LIMIT, "%s%s%s%s", first_register > 0 ? "CLS" : "",
+             first_register > 1 ? ", distillation" : "",
+             first_register > 0 && result->registers > 0 ? ", " : "",
+             result->registers > 0 ? "registers" : "");
 }

@@ -49,7 +49,8 @@ struct neurons_result {
     float *attention; /* [depth, width, tokens]: where each head looks; NULL: they are no heads */
     float *tokens;    /* [depth + 1, tokens]: what enters each block, and what leaves the last */
     int32_t grid_height, grid_width, input_height, input_width;
-    int32_t prefix;                              /* tokens before the patches; which are the rest */
+    int32_t prefix;    /* tokens in front of the patches: CLS, distillation, then registers */
+    int32_t registers; /* the last of these */
     const struct neurons_references *references; /* of the items; NULL: there is no index */
 };
 
@@ -83,9 +84,12 @@ struct neurons_ways {
 };
 struct neurons_ways neurons_ways_of(enum vitlrp_site site, const struct vitlrp_block_flow *flow);
 
-/* "CLS", "register 2" or "patch 3,4": row and column from 0. */
+/* "CLS", "distillation", "register 2" or "patch 3,4": row and column from 0. */
 #define NEURONS_TOKEN_LIMIT 48
 void neurons_token_name(const struct neurons_result *result, int32_t token,
                         char out[NEURONS_TOKEN_LIMIT]);
+
+/* All tokens in front of the patches: "CLS, registers"; "" if there are none. */
+void neurons_prefix_name(const struct neurons_result *result, char out[NEURONS_TOKEN_LIMIT]);
 
 #endif
