@@ -59,10 +59,11 @@ make_root() {
 }
 
 # Files, numbers and pictures. The others are of threads, memory and protocols, and take long under an emulator.
-readers='load_.*|facts|identity|dataset|map_folder|prompts|tokenizer|subword_files|siglip_ids|text_clean'
+readers='load_.*|adapter|head_file|facts|identity|dataset|map_folder'
+texts='prompts|tokenizer|subword_files|siglip_ids|text_clean'
 pictures='image_.*|stream|preprocess|model_preprocess'
 written='record|eval_journal|unit_index|topk|concepts_make|draft|encode'
-OF_THE_PROCESSOR="^test_(base|kernels|parity|zoo|architectures|$readers|$pictures|$written)\$"
+OF_THE_PROCESSOR="^test_(base|kernels|parity|zoo|architectures|$readers|$texts|$pictures|$written)\$"
 
 unit_tests() {
     find tests/unit -name 'test_*.c' -printf '%f\n' | sed 's/\.c$//' | sort | grep -E "$1"

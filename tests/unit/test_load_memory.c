@@ -2,6 +2,7 @@
  * its name. */
 #include <string.h>
 
+#include "base/little_endian.h"
 #include "base/mem.h"
 #include "support/load_checks.h"
 
@@ -24,6 +25,7 @@ static void fill(struct vitlrp_tensor *out, int64_t shape[4], const struct pth_t
     for (size_t i = 0; i < count; i++) {
         data[i] = pth_value(tensor->name, i);
     }
+    little_endian_turn(data, sizeof *data, count);
     *out = (struct vitlrp_tensor){.name = tensor->name,
                                   .type = "F32",
                                   .shape = shape,

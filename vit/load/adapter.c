@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/little_endian.h"
 #include "base/mem.h"
 #include "vit/load/find.h"
 
@@ -179,9 +180,10 @@ static void add_product(const struct product *product, const float *a, const flo
     }
 }
 
-/* The tensor in memory takes the place of the one in the file. */
-static void replace(struct tensor_info *tensor, struct source *source, const float *data) {
+/* The tensor in memory takes the place of the one in the file, in the order of bytes of files. */
+static void replace(struct tensor_info *tensor, struct source *source, float *data) {
     size_t size = tensor->count * sizeof *data;
+    little_endian_turn(data, sizeof *data, tensor->count);
     *source = source_over(data, size);
     tensor->stored = tensor->stored == NULL ? tensor->type : tensor->stored;
     tensor->type = element_type_named("F32");
