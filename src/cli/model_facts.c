@@ -110,17 +110,21 @@ static const char *outputs_word(const struct vitlrp_model_info *info) {
     return info->classes == 1 ? "output" : "outputs";
 }
 
-int32_t model_facts_registers(const struct vitlrp_model *model) {
+const char *model_facts_value(const struct vitlrp_model *model, const char *name) {
     struct vitlrp_fact fact;
-    int64_t registers = 0;
     size_t count = fact_count(model, FACTS_OF_MODEL);
     for (size_t i = 0; i < count && fact_at(model, FACTS_OF_MODEL, i, &fact); i++) {
-        if (strcmp(fact.name, "registers") == 0 &&
-            parse_int64(fact.value, 0, INT32_MAX, &registers)) {
-            break;
+        if (strcmp(fact.name, name) == 0) {
+            return fact.value;
         }
     }
-    return (int32_t) registers;
+    return NULL;
+}
+
+int32_t model_facts_registers(const struct vitlrp_model *model) {
+    const char *value = model_facts_value(model, "registers");
+    int64_t registers = 0;
+    return value != NULL && parse_int64(value, 0, INT32_MAX, &registers) ? (int32_t) registers : 0;
 }
 
 void model_line_append(struct text *out, const struct vitlrp_model *model, bool is_builtin) {

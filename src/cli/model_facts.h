@@ -24,6 +24,10 @@ void model_facts_append(struct text *out, const struct vitlrp_model *model, enum
 /* The same as an array of objects; NULL without memory. */
 json_t *model_facts_json(const struct vitlrp_model *model, enum facts_of of);
 
+/* The value of the model's fact of that name, which lives as long as the model; NULL if it has
+ * none. */
+const char *model_facts_value(const struct vitlrp_model *model, const char *name);
+
 /* How many registers the model has: the last of its tokens in front of the patches. */
 int32_t model_facts_registers(const struct vitlrp_model *model);
 

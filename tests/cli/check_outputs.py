@@ -207,7 +207,7 @@ class Inputs(Case):
                        env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
         calls = re.findall(rb'stat\w*\([^"]*"[^"]', read(self.path("calls")))  # of a name, not of what is open
         self.assertGreater(len(calls), len(names))
-        self.assertLess(len(calls), 30 * len(names))
+        self.assertLess(len(calls), 20 * len(names))
 
 
 class Folders(Case):

@@ -1,6 +1,5 @@
 #include "cli/verbs.h"
 
-#include <string.h>
 
 #include "base/formats.h"
 #include "base/sha256.h"
@@ -65,22 +64,11 @@ static enum vitlrp_status facts_gather(const struct settings *settings,
     return VITLRP_OK;
 }
 
-/* "LayerNorm" or "RMSNorm". */
-static const char *norm_name(const struct vitlrp_model *model, size_t facts) {
-    for (size_t i = 0; i < facts; i++) {
-        struct vitlrp_fact fact;
-        if (vitlrp_model_fact(model, i, &fact, NULL) == VITLRP_OK &&
-            strcmp(fact.name, "norm") == 0) {
-            return fact.value;
-        }
-    }
-    return "norm";
-}
-
 static void append_facts(struct text *out, const struct facts *facts, int verbosity) {
     const struct vitlrp_model_info *info = &facts->info;
     const struct vitlrp_session_info *session = &facts->session;
     const char *origin = vitlrp_model_preprocess_origin(facts->model);
+    const char *norm = model_facts_value(facts->model, "norm"); /* "LayerNorm" or "RMSNorm" */
     char name[240];
     text_escape_name(name, sizeof name, info->name);
     text_printf(out, "model         %s%s\n", name, facts->is_variable ? " (VITLRP_MODEL)" : "");
@@ -94,7 +82,7 @@ static void append_facts(struct text *out, const struct facts *facts, int verbos
                 info->tokens, info->dim, info->depth, info->depth == 1 ? "" : "s", info->heads,
                 info->heads == 1 ? "" : "s", info->mlp_dim);
     text_printf(out, "              %s, %s eps %g\n", info->activation,
-                norm_name(facts->model, info->facts), (double) info->layer_norm_eps);
+                norm != NULL ? norm : "norm", (double) info->layer_norm_eps);
     text_printf(out, "parameters    %lld\n", (long long) info->parameters);
     text_printf(out, "classes       %d, %d with a label (--classes lists them)\n", info->classes,
                 facts->labelled);
