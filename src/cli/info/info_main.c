@@ -1,6 +1,5 @@
 #include "cli/verbs.h"
 
-
 #include "base/formats.h"
 #include "base/sha256.h"
 #include "base/words.h"
