@@ -10,8 +10,8 @@ PACKAGES = build-essential cmake ninja-build pkg-config libjpeg62-turbo-dev libp
 # Programs that some tests try the sources, pages, packages and batches with; they say so where one is missing.
 CHECK_PACKAGES = chromium clang-format fish lintian man-db mandoc poppler-utils shellcheck strace zsh
 # What .ci/run needs beside these, with the newest compilers that the release has.
-NEWEST = $(shell for name in gcc clang; do \
-	apt-cache search --names-only "^$$name-[0-9]+$$" 2>/dev/null | cut -d ' ' -f 1 | sort -V | tail -n 1; done)
+NEWEST = $(shell for name in 'gcc-[0-9]+' 'clang-[0-9]+' 'libclang-rt-[0-9]+-dev'; do \
+	apt-cache search --names-only "^$$name$$" 2>/dev/null | cut -d ' ' -f 1 | sort -V | tail -n 1; done)
 CI_PACKAGES = $(CHECK_PACKAGES) clang clang-tidy libavif-dev libtiff-dev $(NEWEST)
 # What tests/nightly needs beside PACKAGES.
 NIGHTLY_PACKAGES = clang gcc-aarch64-linux-gnu gcc-s390x-linux-gnu gcovr libclang-rt-14-dev parallel python3-pil \
