@@ -41,11 +41,12 @@ static size_t cell(const struct lattice *grid, size_t y, size_t x) {
 /* out = sum of the weighted neighbours of x, on one row of cells. */
 static void sum_neighbours(const double *restrict x, size_t stride, size_t count,
                            double *restrict out) {
-    const double *above = x - stride;
-    const double *below = x + stride;
+    const double *row = x - 1; /* each begins with the neighbour on the left */
+    const double *above = row - stride;
+    const double *below = row + stride;
     for (size_t i = 0; i < count; i++) {
-        double sides = above[i] + below[i] + x[i - 1] + x[i + 1];
-        double corners = above[i - 1] + above[i + 1] + below[i - 1] + below[i + 1];
+        double sides = above[i + 1] + below[i + 1] + row[i] + row[i + 2];
+        double corners = above[i] + above[i + 2] + below[i] + below[i + 2];
         out[i] = SIDE_WEIGHT * sides + CORNER_WEIGHT * corners;
     }
 }

@@ -13,6 +13,9 @@ shift
 cmake -S . -B "$folder" -G Ninja -DVITLRP_WERROR=ON -DVITLRP_TESTS=ON -DVITLRP_SANITIZE=ON \
     -DCMAKE_C_COMPILER="${CC:-cc}" ${CMAKE_FLAGS:-}
 cmake --build "$folder" -j "$(nproc)"
+# addr2line: clang's runtime complains in every report where there is no llvm-symbolizer of its own version.
+symbolizer=$(command -v addr2line)
 export ASAN_OPTIONS=detect_leaks=1:allocator_may_return_null=1:detect_stack_use_after_return=1
+ASAN_OPTIONS+=:external_symbolizer_path=$symbolizer
 export UBSAN_OPTIONS=print_stacktrace=1
 ctest --test-dir "$folder" --output-on-failure --no-tests=error -j "$(nproc)" "$@"

@@ -30,7 +30,9 @@ struct linear linear_rows(const struct linear *layer, size_t first, size_t count
     if (count == layer->outputs) {
         return *layer;
     }
-    return (struct linear){.weight = layer->weight + first * layer->inputs,
+    /* A model whose operations are counted may have no weights yet. */
+    const float *weight = layer->weight == NULL ? NULL : layer->weight + first * layer->inputs;
+    return (struct linear){.weight = weight,
                            .bias = layer->bias == NULL ? NULL : layer->bias + first,
                            .outputs = count,
                            .inputs = layer->inputs};
