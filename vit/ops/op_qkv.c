@@ -113,15 +113,13 @@ double op_qkv_relevance_of(const struct op_call *call, const struct op_array *qk
     return sum;
 }
 
+/* Without y and its G: operations are counted before there are arrays. */
 static struct linear_step step_of(const struct op_call *call, const struct linear *layer,
                                   const struct qkv_parts *parts, size_t index) {
-    size_t at = parts->part[index].first * (call->out.width / 3);
     return (struct linear_step){.layer = layer,
                                 .rule = op_linear_rule(call),
                                 .rows = parts->part[index].rows,
                                 .x = call->in[0].x,
-                                .y = call->out.x + at,
-                                .g_y = call->out.g + at,
                                 .y_stride = call->out.width,
                                 .g_x = index == 0 ? call->in[0].g : call->scratch[QUERY_G],
                                 .scratch = call->scratch[SIGNS]};
@@ -133,6 +131,9 @@ static void relevance(const struct op_call *call) {
     for (size_t i = 0; i < parts.count; i++) {
         struct linear layer = part_of(call, parts.part[i].first, parts.part[i].parts);
         struct linear_step step = step_of(call, &layer, &parts, i);
+        size_t at = parts.part[i].first * (call->out.width / 3);
+        step.y = call->out.x + at;
+        step.g_y = call->out.g + at;
         linear_relevance(call->engine, &step);
         if (i > 0) {
             call->engine->kernels->add(call->in[0].g, call->in[0].g, step.g_x,
