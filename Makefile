@@ -13,9 +13,11 @@ CHECK_PACKAGES = chromium clang-format fish lintian man-db mandoc poppler-utils 
 NEWEST = $(shell for name in 'gcc-[0-9]+' 'clang-[0-9]+' 'libclang-rt-[0-9]+-dev'; do \
 	apt-cache search --names-only "^$$name$$" 2>/dev/null | cut -d ' ' -f 1 | sort -V | tail -n 1; done)
 CI_PACKAGES = $(CHECK_PACKAGES) clang clang-tidy libavif-dev libtiff-dev $(NEWEST)
-# What tests/nightly needs beside PACKAGES.
-NIGHTLY_PACKAGES = clang gcc-aarch64-linux-gnu gcc-s390x-linux-gnu gcovr libclang-rt-14-dev parallel python3-pil \
-	python3-torch qemu-user-static strace valgrind
+# What tests/nightly needs beside PACKAGES. libstb-dev: for version 0.1, which compare.sh builds.
+CLANG_RUNTIME = $(shell apt-cache depends clang 2>/dev/null | \
+	sed -n 's/.*Depends: clang-\([0-9]*\)$$/libclang-rt-\1-dev/p')
+NIGHTLY_PACKAGES = clang gcc-aarch64-linux-gnu gcc-s390x-linux-gnu gcovr libstb-dev parallel python3-pil \
+	python3-torch qemu-user-static strace valgrind $(CLANG_RUNTIME)
 
 SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 # $(call missing,PACKAGES): those that are not installed; nothing where there is no dpkg to ask.

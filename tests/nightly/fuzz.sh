@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every fuzz target for a while, with AddressSanitizer and UndefinedBehaviorSanitizer (clang with
-# libFuzzer: Debian's clang-14 and libclang-rt-14-dev). Prints what each has run, and fails on a
+# libFuzzer: Debian's clang and its libclang-rt-N-dev). Prints what each has run, and fails on a
 # finding; the input of a finding is left in BUILD/fuzz/TARGET/found.
 #   FUZZ_SECONDS  for each target (1200)      FUZZ_JOBS  targets at the same time (1)
 #   FUZZ_TARGETS  names (all built)          BUILD      (build-fuzz)
