@@ -2,8 +2,9 @@
 its results or with the documented exit code and one line. Under each name is the old file or the whole new
 one, no temporary file stays, also none in TMPDIR, and the next run works.
 What has no times in it is then the same byte for byte.
-usage: verb_faults.py VITLRP SHIM writes|kills|moments DENSITY [all|VERB...]
-writes: the first DENSITY calls of each kind fail, by io_shim. kills: the process is killed there.
+usage: verb_faults.py VITLRP SHIM writes|creates|kills|moments DENSITY [all|VERB...]
+writes: the first DENSITY calls of each kind fail, by io_shim; creates: those that make files. kills: the process is
+killed there.
 moments: it is killed DENSITY times, each time at a random moment."""
 
 import errno
@@ -175,14 +176,17 @@ class Sweep:
                 self.complaints.append(f"{self.name}, killed for the {tries}th time: {wrong}")
             self.faults += 1
 
-    def every_write(self, density, what, expected):
-        for kind in KINDS + (ROWS if "--class-sums" in self.verb.arguments else ()):
+    def every_write(self, density, what, expected, kinds=()):
+        for kind in kinds or KINDS + (ROWS if "--class-sums" in self.verb.arguments else ()):
             for nth in range(1, density + 1):
                 if not self.fail(f"{kind}:{nth}:{what}", expected):
                     break
 
     def writes(self, density):
         self.every_write(density, errno.ENOSPC, 4)
+
+    def creates(self, density):
+        self.every_write(density, errno.ENOSPC, 4, ("create",))
 
     def kills(self, density):
         self.every_write(density, "kill", KILLED)

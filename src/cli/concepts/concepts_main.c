@@ -329,13 +329,15 @@ static enum exit_code page_of(const struct args *args, struct console *console) 
     struct vitlrp_error err;
     enum exit_code code = CODE_DONE;
     enum vitlrp_status status = open_run(args, &run, console, &err);
+    bool cannot_be_made = status != VITLRP_OK && !error_is_systemic(status, &err);
     if (status == VITLRP_OK) {
         status = open_folder(&run, &err);
+        cannot_be_made = status == VITLRP_MISMATCH; /* the images or the model are other ones now */
     }
-    if (status != VITLRP_OK && error_is_systemic(status, &err)) {
-        code = console_check(status, CODE_OUTPUT, &err);
-    } else if (status != VITLRP_OK) {
+    if (cannot_be_made) {
         console_tell(console, "no page is made: %s", err.message);
+    } else if (status != VITLRP_OK) {
+        code = console_check(status, CODE_OUTPUT, &err);
     } else if (run.index.count > 0) {
         code = show_units(&run, console);
     }
