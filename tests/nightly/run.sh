@@ -55,12 +55,7 @@ part python3 -B tests/fault/verb_faults.py build/vitlrp build/tests/fault/libio_
     "neurons page" rerun "rerun of a folder" "info of texts"
 mapfile -d '' -t photographs < <(find "${PHOTOGRAPHS:-data}" -iname '*.jp*g' -print0)
 part build/tests/test_render_signs "${photographs[@]}"
-# shellcheck disable=SC2317 # part calls it
-tidy() {
-    cmake -S . -B build-clang -G Ninja -DVITLRP_TESTS=ON -DCMAKE_C_COMPILER=clang -DCMAKE_EXPORT_COMPILE_COMMANDS=ON &&
-        tests/checks/tidy.sh build-clang/compile_commands.json "$(mktemp -d -p build-clang)"
-}
-part tidy
+part tests/checks/tidy.sh build-tidy
 part tests/checks/sanitized.sh build-asan
 part tests/nightly/valgrind.sh
 part tests/nightly/threads.sh
