@@ -299,15 +299,15 @@ VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_file_tensors(const char *path, const struct vitlrp_model_options *options, char **data,
                     size_t *size, struct vitlrp_error *error);
 
-/* As vitlrp_model_open over `size` bytes, which must outlive the model and stay as they are: its
- * hash is theirs. `name` is for messages. */
+/* As vitlrp_model_open over `size` bytes, which must outlive the model and those that are made of
+ * it, and stay as they are: their hash is theirs. `name` is for messages. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_model_open_memory(const void *data, size_t size, const char *name,
                          const struct vitlrp_model_options *options, struct vitlrp_model **model,
                          struct vitlrp_error *error);
 
 /* As vitlrp_model_open_memory over `count` tensors, under the names that a file of one of these
- * libraries would give them. Their data must outlive the model and stay as they are; everything
+ * libraries would give them. Their data must outlive the model as those bytes do; everything
  * else is read during the call. The model's hash is that of a list with a line for each tensor, the
  * hash of its bytes and its name, in the order of the names. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status

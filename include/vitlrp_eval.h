@@ -143,7 +143,7 @@ struct vitlrp_eval_options {
     /* With VITLRP_REPLACE_MEAN alone, units that are off are at their means over the images of this
      * index of the site, at CLS and at all other tokens, and scores are counted from there: (a -
      * mean) G. The caller's, and not needed after the call; vitlrp_concepts_check_model must hold.
-     * NULL: none. */
+     * NULL: none, as everywhere else (USAGE). */
     const struct vitlrp_concepts *concepts;
 
     /* A JSON object that the record states as `run`: the caller's own words for what it was called

@@ -93,9 +93,9 @@ struct vitlrp_conditional {
 
 /* Conditional maps of the last forward's input, by the methods of vitlrp_session_inside. Maps of
  * groups that divide the units of a site add up to that of all of them. The pass above the units is
- * run once for all groups; targets are read for VITLRP_SEED_CLASS only. Takes memory while it runs.
- * USAGE as above and for units that the model does not have; NUMERIC if a map is not finite. One
- * thread at a time. */
+ * run once for all groups; targets are checked, and read for VITLRP_SEED_CLASS only. Takes memory
+ * while it runs. USAGE as above and for units that the model does not have; NUMERIC if a map is not
+ * finite. One thread at a time. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_session_conditional(struct vitlrp_session *session, const struct vitlrp_target *targets,
                            size_t target_count, const struct vitlrp_method_options *options,

@@ -33,6 +33,7 @@ class Comparing(Part):
         *,
         preprocessing: _image.Preprocessing | None = None,
         ignore_exif: bool = False,
+        resample: bool = False,
         passes: int = 1,
     ) -> Model:
         """A model whose only output is how alike an image is to these: the cosine of its feature and
@@ -44,13 +45,13 @@ class Comparing(Part):
         listed = _image.listed(images)
         if not listed:
             raise UsageError("images must be a list of at least one image")
-        prepared = self._prepared(preprocessing)
-        sources = [_image.read(one, prepared, ignore_exif, keep_photo=False) for one in listed]
-        features = np.stack([self._forward(source.values) for source in sources])
+        request = Request(preprocessing=preprocessing, ignore_exif=ignore_exif, resample=resample)
+        inputs = [self._input(one, request, False, 4).values for one in listed]
+        features = np.stack([self._forward(values) for values in inputs])
         pointer = _capi.ModelPointer()
         with self._in_use() as model:
             found = _check.floats(features)
-            call(lib.vitlrp_model_like, model, found, len(sources), ctypes.byref(pointer))
+            call(lib.vitlrp_model_like, model, found, len(inputs), ctypes.byref(pointer))
         return self._made(pointer, passes)
 
     def with_embeddings(
@@ -182,11 +183,12 @@ class Comparing(Part):
         *,
         preprocessing: _image.Preprocessing | None = None,
         ignore_exif: bool = False,
+        resample: bool = False,
     ) -> Cosines:
         """Of an image and each text of a model of texts, and of the image and a text without words:
         any image fits any text a little. Arguments as of explain."""
-        values = self.preprocess(image, preprocessing=preprocessing, ignore_exif=ignore_exif)
-        embedding = self._compared(values)[1]
+        request = Request(preprocessing=preprocessing, ignore_exif=ignore_exif, resample=resample)
+        embedding = self._compared(self._input(image, request, False, 4).values)[1]
         with self._in_use() as model:
             return _words.cosines(model, embedding, self.info.classes)
 
@@ -198,8 +200,7 @@ class Comparing(Part):
 
     def _read(self, pointer: _capi.ModelPointer, passes: int, hidden: int = 0) -> Model:
         """A model of texts that the text tower has read."""
-        made = self._made(pointer, passes)
-        made._hidden = hidden
+        made = self._made(pointer, passes, hidden)
         _words.tell_guesses(made.text_facts)
         return made
 
@@ -211,6 +212,7 @@ class Comparing(Part):
         attention: str = "attnlrp",
         preprocessing: _image.Preprocessing | None = None,
         ignore_exif: bool = False,
+        resample: bool = False,
         threads: int | None = None,
     ) -> Words:
         """What each word of a text holds of its logit, for a model of with_texts: AttnLRP through the
@@ -224,8 +226,8 @@ class Comparing(Part):
         is not there any more, one of with_embeddings, and for the mean of several.
         """
         rules = _words.rules_of(attention)
-        values = self.preprocess(image, preprocessing=preprocessing, ignore_exif=ignore_exif)
-        logits, embedding = self._compared(values)
+        request = Request(preprocessing=preprocessing, ignore_exif=ignore_exif, resample=resample)
+        logits, embedding = self._compared(self._input(image, request, False, 4).values)
         shown = logits[: len(logits) - self._hidden]
         output = int(np.argmax(shown)) if target is None else self.find_class(target).output
         options = _words.text_options(threads=threads)
@@ -257,11 +259,12 @@ class Comparing(Part):
         *,
         preprocessing: _image.Preprocessing | None = None,
         ignore_exif: bool = False,
+        resample: bool = False,
     ) -> _check.Floats:
         """The image's embedding (info.embed_dim) as it leaves the model, of any length: what is
         compared with texts. Arguments as of explain."""
-        values = self.preprocess(image, preprocessing=preprocessing, ignore_exif=ignore_exif)
-        return self._compared(values)[1]
+        request = Request(preprocessing=preprocessing, ignore_exif=ignore_exif, resample=resample)
+        return self._compared(self._input(image, request, False, 4).values)[1]
 
     def _compared(self, values: _check.Floats) -> tuple[_check.Floats, _check.Floats]:
         """Logits and embedding of a model input."""

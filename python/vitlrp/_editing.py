@@ -15,7 +15,7 @@ from ._part import Part
 from .concepts import Concepts
 from .errors import UsageError
 from .explanation import Class, EditedExplanation, Explanation
-from .image import ImageLike
+from .image import ImageLike, contents
 
 if TYPE_CHECKING:
     from .model import Model
@@ -113,7 +113,7 @@ class Editing(Part):
         pointer = _capi.ModelPointer()
         with self._in_use() as model:
             call(lib.vitlrp_model_with_edits, model, edits, len(names), ctypes.byref(pointer))
-        return self._made(pointer, passes)
+        return self._made(pointer, passes, self._hidden)
 
     def explain_edited(
         self,
@@ -135,6 +135,7 @@ class Editing(Part):
 
         All else as of edited.
         """
+        image = contents(image)  # a file object is read once
         before = self.explain(image, target, **options)
         if not isinstance(before, Explanation):
             raise UsageError("target must be one class: an edit is shown for one")

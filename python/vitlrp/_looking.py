@@ -15,7 +15,7 @@ from . import method as _method
 from ._explain import Explaining, Request, Wanted, check_contrast, warn_of_precision
 from ._library import call, lib, new_record, words
 from ._part import Part
-from ._watching import Progress
+from ._watching import Progress, Watch
 from .errors import UsageError
 from .explanation import Class
 from .neurons import Attention, Block, Neurons, Unit
@@ -140,8 +140,11 @@ class Looking(Explaining):
         listed = _capi.UnitList(units=units, count=len(chosen))
         logits = np.empty((len(chosen), len(self._logits)), np.float32)
         values = _check.floats(self._source.values)
+        watch = Watch()
+        options.observer = watch.record
         what = (self._model, ctypes.byref(options), values, ctypes.byref(listed))
-        call(lib.vitlrp_unit_effects, *what, _check.floats(logits))
+        with watch.calls(None, None):
+            call(lib.vitlrp_unit_effects, *what, _check.floats(logits))
         lost = self._logits.astype(np.float64) - logits
         return [float(sum(t.weight * row[t.output] for t in targets)) for row in lost]
 

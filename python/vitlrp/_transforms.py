@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from . import _check
@@ -19,6 +19,9 @@ _PLAIN = (
     "ToTensor", "PILToTensor", "ToImage", "ToPILImage", "ConvertImageDtype", "ToDtype", "MaybeToTensor",
     "MaybePILToTensor", "RGB", "_convert_image_to_rgb", "_convert_to_rgb", "convert_to_rgb", "ToRGB",
 )  # fmt: skip
+
+# Of these, what divides by 255.
+_SCALING = ("ToTensor", "ConvertImageDtype", "ToDtype", "MaybeToTensor")
 
 
 def _sides(name: str, size: Any) -> tuple[int, ...]:
@@ -75,10 +78,24 @@ def _listed(transform: Any) -> Sequence[Any] | None:
     return list(transform) if type(transform).__name__ == "Sequential" else None
 
 
+def _is_scaled(name: str, step: Any, scaled: bool) -> bool:
+    """Whether values go from 0 to 1 after the step. UnsupportedError for floats up to 255."""
+    if name != "ToDtype" or getattr(step, "scale", False):
+        return scaled or name in _SCALING
+    kinds = step.dtype.values() if isinstance(step.dtype, Mapping) else (step.dtype,)
+    if not scaled and any(getattr(kind, "is_floating_point", True) for kind in kinds):
+        raise UnsupportedError(
+            "transform: ToDtype without scale=True leaves values from 0 to 255, which is not supported; give it "
+            "scale=True, with mean and std of values from 0 to 1, or a vitlrp.Preprocessing"
+        )
+    return scaled
+
+
 def _compose(steps: Sequence[Any]) -> Preprocessing:
-    found, last = _NO_RESIZE, -1
+    found, last, scaled = _NO_RESIZE, -1, False
     for step in steps:
         name = getattr(step, "__name__", type(step).__name__)
+        scaled = _is_scaled(name, step, scaled)
         if name in _PLAIN:
             continue
         if name not in _STEPS:

@@ -37,6 +37,7 @@ from .errors import (
     OutOfMemoryError,
     UsageError,
     VitlrpError,
+    printable,
 )
 from .explanation import Class, Explanation
 
@@ -102,6 +103,8 @@ def list_items(dataset: Handle) -> list[Item]:
     for place in range(info.images):
         call(lib.vitlrp_dataset_image_at, dataset.pointer, place, ctypes.byref(found))
         name = os.fsdecode(found.id)
+        if ".." in name.split("/"):
+            raise UsageError(f"{printable(name)}: has no place below the output folder (list paths without '..')")
         items.append(Item(os.fsdecode(found.path), os.path.basename(name) if os.path.isabs(name) else name,
                           found.label if found.label >= 0 else None))
     return items
@@ -135,8 +138,8 @@ class _Journal:
         self._path = os.path.join(folder, "results.jsonl")
         self._lock = _locked(folder)
         try:
-            _check_run(folder, run)
             places, end = self._read(self._path)
+            _check_run(folder, run, is_bound=len(places) > 0)
             self.known = {image: (failed, digest) for image, (_, failed, digest) in places.items()}
             with contextlib.suppress(FileNotFoundError):
                 os.truncate(self._path, end)  # a torn line
@@ -202,8 +205,9 @@ def _locked(folder: str) -> int:
     return lock
 
 
-def _check_run(folder: str, run: Mapping[str, Any]) -> None:
-    """Writes run.json, or compares it: one folder has maps of one kind."""
+def _check_run(folder: str, run: Mapping[str, Any], is_bound: bool) -> None:
+    """Writes run.json, or compares it: one folder has maps of one kind. One without a result, of a
+    call whose arguments were wrong, is not bound to them."""
     path = os.path.join(folder, "run.json")
     wanted = json.loads(json.dumps(run))
     try:
@@ -218,12 +222,15 @@ def _check_run(folder: str, run: Mapping[str, Any]) -> None:
         before = None
     if not isinstance(before, dict) or before.get("format") != RUN_FORMAT:
         raise UsageError(f"{folder}: is not the folder of a batch of this package")
-    for name, value in wanted.items():
-        if name != "version" and before.get(name) != value:
-            raise UsageError(
-                f"{folder}: was made with another {name}: {_check.shown(str(before.get(name)))}, not "
-                f"{_check.shown(str(value))}; take another folder"
-            )
+    other = [name for name, value in wanted.items() if name != "version" and before.get(name) != value]
+    if other and is_bound:
+        name = other[0]
+        raise UsageError(
+            f"{folder}: was made with another {name}: {_check.shown(str(before.get(name)))}, not "
+            f"{_check.shown(str(wanted[name]))}; take another folder"
+        )
+    if other:
+        write_atomic(path, (json.dumps(wanted, indent=2) + "\n").encode())
 
 
 def _plain(value: Any) -> Any:
@@ -231,11 +238,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Class):
         return value.index
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return dataclasses.asdict(value)
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, (list, tuple)):
         return [_plain(one) for one in value]
-    if isinstance(value, np.generic):
-        return value.item()
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
     return value
 
 

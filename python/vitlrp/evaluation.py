@@ -324,6 +324,13 @@ class Settings:
     concepts: _check.StrPath | None = None
 
 
+# What a search does not measure.
+_UNREAD_BY_TUNE = {
+    "reference", "boxes", "truth_masks", "maps", "shard", "retry_failed", "concepts", "coalitions", "randomized",
+    "sensitivity",
+}  # fmt: skip
+
+
 @dataclasses.dataclass(frozen=True)
 class Wanted:
     """What is to be measured, and how."""
@@ -348,9 +355,8 @@ class Wanted:
         the model's."""
         names = {field.name for field in dataclasses.fields(Settings)}
         rules = {*method.RuleParameters.__annotations__}
-        if function == "tune":
-            names -= {"reference", "boxes", "truth_masks", "maps", "shard", "retry_failed", "concepts"}
-        _check.keywords(function, options, {*names, *rules, *SETTINGS})
+        known = {*names, *rules, *SETTINGS}
+        _check.keywords(function, options, known - _UNREAD_BY_TUNE if function == "tune" else known)
         own = Settings(**{name: value for name, value in options.items() if name in names})
         return cls(
             dataset=dataset,

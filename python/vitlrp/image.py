@@ -17,7 +17,7 @@ import numpy.typing as npt
 from . import _capi, _check
 from ._handle import Handle
 from ._library import call, lib, new_record, take_bytes, words
-from .errors import FormatError, UsageError, printable
+from .errors import FormatError, LimitError, UsageError, printable
 
 # What stands for an image: a path, the bytes of a file or a file object, an array, a tensor of torch,
 # or anything with PIL's convert().
@@ -218,6 +218,8 @@ def _read_npy(path: _check.StrPath, channels: int) -> Handle | _check.Floats:
         array: npt.NDArray[Any] = np.load(path, allow_pickle=False)
     except (ValueError, EOFError) as error:
         raise FormatError(f"{os.fspath(path)}: {error}") from None
+    except MemoryError as error:
+        raise LimitError(f"{os.fspath(path)}: {error}") from None
     try:
         return _of_array(array, channels)
     except UsageError as error:
@@ -270,7 +272,7 @@ def _of_array(array: npt.NDArray[Any], channels: int) -> Handle | _check.Floats:
     return image_of_pixels("image", _colours(array))
 
 
-def _contents(image: ImageLike) -> ImageLike:
+def contents(image: ImageLike) -> ImageLike:
     """A file object's bytes; everything else as it is."""
     if not callable(getattr(image, "read", None)) or callable(getattr(image, "convert", None)):
         return image
@@ -287,7 +289,7 @@ def _resolve(image: ImageLike, channels: int, ignore_exif: bool) -> Handle | _ch
         if _is_npy(image):
             return _read_npy(image, channels)
         return handle_of(lib.vitlrp_image_open, path, _options(ignore_exif))
-    image = _contents(image)
+    image = contents(image)
     if isinstance(image, (bytes, bytearray, memoryview)):
         data = bytes(image)
         return handle_of(lib.vitlrp_image_open_memory, data, len(data), _options(ignore_exif))
@@ -366,7 +368,8 @@ def _warn_of_range(values: _check.Floats, level: int) -> None:
 def read_photo(image: ImageLike) -> _check.Pixels:
     """A photograph's pixels; UsageError for a model input."""
     found = _resolve(image, 0, ignore_exif=False)
-    assert isinstance(found, Handle)  # no input has 0 channels
+    if not isinstance(found, Handle):  # an empty array: no input has 0 channels
+        raise UsageError(f"{_ARRAYS}; this one is of shape {found.shape}")
     try:
         return pixels_of_image(found)
     finally:
@@ -430,7 +433,7 @@ def read(
     wrong.
     """
     preprocess = record_of(preprocessing)
-    image = _contents(image)
+    image = contents(image)
     if not keep_photo and _is_file(image):
         source, warning = _open_prepared(image, preprocess, ignore_exif)
         _warn(image, warning, level)

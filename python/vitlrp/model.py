@@ -190,10 +190,11 @@ class Model(Comparing, Editing, Indexing, Seeing):
         self._info = describe(pointer)
         self.preprocessing = _preprocessing(pointer)  # the model's own
 
-    @classmethod
-    def _made(cls, pointer: _capi.ModelPointer, passes: int) -> Model:
-        made = cls.__new__(cls)
-        made._adopt(pointer, _check.whole("passes", passes, 1, _check.INT32_MAX))
+    def _made(self, pointer: _capi.ModelPointer, passes: int, hidden: int = 0) -> Model:
+        """A model of the library's that is made of this one."""
+        made = type(self).__new__(type(self))
+        made._adopt(pointer, _check.whole("passes", passes, 1, _check.INT32_MAX), *self._handle.kept)
+        made._hidden = hidden
         return made
 
     # ---- Lifetime
@@ -508,10 +509,14 @@ class Model(Comparing, Editing, Indexing, Seeing):
         _method.method_options(chosen, request.parameters)
         check_level(request.level, chosen)
         by_label = isinstance(target, str) and target == "label"
+        several = False
         if not by_label:
-            self._wanted(target, request.versus)
+            several = self._wanted(target, request.versus).count > 1
         elif not isinstance(images, (str, os.PathLike)):
             raise UsageError('target "label" needs a folder, or a file that lists images and labels')
+        size = self.info.image_height, self.info.image_width
+        with self._in_use(), self._sessions.session(self._session_settings(request, size, chosen.name, several)):
+            pass  # what keeps a session from being opened is no image's failure
         known = {"weights_sha256": self.sha256(), "configuration": self.configuration()}
         items: Iterable[_batch.Item] = []
         if isinstance(images, (str, os.PathLike)):
@@ -718,7 +723,8 @@ class Model(Comparing, Editing, Indexing, Seeing):
 
         Every second image calibrates; the others, which the search does not see, measure the gain.
         The search begins at the method's gammas, or at those given. Other arguments as of
-        evaluate, without reference, boxes, maps and shard.
+        evaluate, without what a search does not measure: reference, boxes, truth_masks, maps, shard,
+        concepts, coalitions, randomized and sensitivity.
 
             tuned = model.tune("photos", limit=100)
             model.explain("cat.jpg", **tuned.rules)

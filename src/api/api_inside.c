@@ -6,6 +6,14 @@
 #include "base/words.h"
 #include "vitlrp_units.h"
 
+static enum vitlrp_status check_values(const struct vitlrp_unit_values *units, size_t count,
+                                       struct vitlrp_error *err) {
+    for (size_t i = 0; i < count; i++) {
+        TRY(reserved_check(units[i].reserved, sizeof units[i].reserved, "values of units", err));
+    }
+    return VITLRP_OK;
+}
+
 enum vitlrp_status vitlrp_session_inside(struct vitlrp_session *session,
                                          const struct vitlrp_target *targets, size_t target_count,
                                          const struct vitlrp_method_options *options,
@@ -22,6 +30,7 @@ enum vitlrp_status vitlrp_session_inside(struct vitlrp_session *session,
                                                     inside->relevance == NULL &&
                                                     inside->flow == NULL && inside->tokens == NULL};
     TRY(reserved_check(inside->reserved, sizeof inside->reserved, "what is shown", error));
+    TRY(check_values(inside->units, inside->unit_sites, error));
     vitlrp_relevance_init(&unwanted);
     TRY(session_request_make(session, targets, target_count, options, &request, error));
     request.request.inside = &wanted;
@@ -33,6 +42,7 @@ enum vitlrp_status vitlrp_session_forward_units(struct vitlrp_session *session, 
                                                 float *logits, struct vitlrp_unit_values *units,
                                                 size_t unit_sites, struct vitlrp_error *error) {
     API_NEEDS(session != NULL && input != NULL && (units != NULL || unit_sites == 0), error);
+    TRY(check_values(units, unit_sites, error));
     memcpy(session->input, input, session->pixels * sizeof *input);
     return vit_attributor_forward_units(session->attributor, input, logits, units, unit_sites,
                                         error);
@@ -59,6 +69,10 @@ enum vitlrp_status vitlrp_session_conditional(struct vitlrp_session *session,
                                   .group_count = conditional->group_count};
     TRY(reserved_check(conditional->reserved, sizeof conditional->reserved, "conditional maps",
                        error));
+    for (size_t i = 0; i < conditional->group_count; i++) {
+        const struct vitlrp_unit_group *group = &conditional->groups[i];
+        TRY(reserved_check(group->reserved, sizeof group->reserved, "a group of units", error));
+    }
     if (word_of(WORDS_UNIT_SEED, conditional->seed) == NULL) {
         return fail(error, VITLRP_USAGE, "no such seed of a conditional map: %d",
                     (int) conditional->seed);

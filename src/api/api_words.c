@@ -25,8 +25,8 @@ enum vitlrp_status model_begin(const struct vitlrp_model *base, struct vit_model
     made->vit = vit;
     made->preprocess = base->preprocess;
     made->edits = base->edits == NULL ? NULL : json_deep_copy(base->edits);
-    made->hash = model_hash_open();
-    if (made->hash == NULL || (made->edits == NULL && base->edits != NULL)) {
+    made->hash = model_hash_hold(base->hash);
+    if (made->edits == NULL && base->edits != NULL) {
         vitlrp_model_close(made);
         return fail(err, VITLRP_NOMEM, "out of memory for a model");
     }

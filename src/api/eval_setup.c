@@ -362,11 +362,19 @@ static enum vitlrp_status choose_unit_means(struct eval_setup *setup, struct vit
     const struct vitlrp_concepts *concepts = setup->options.concepts;
     enum vitlrp_site site =
         setup->options.units == VITLRP_UNITS_HEAD ? VITLRP_SITE_HEAD : VITLRP_SITE_FC1;
+    const uint32_t mean = VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_MEAN);
     struct vitlrp_concepts_info info;
     size_t units = 0;
-    if (concepts == NULL || !are_units(setup) ||
-        setup->options.replacements != VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_MEAN)) {
+    if (concepts == NULL) {
         return VITLRP_OK;
+    }
+    if (!are_units(setup) || (setup->options.replacements & mean) == 0) {
+        return fail(err, VITLRP_USAGE,
+                    "an index has the means of hidden units: it needs units, and mean as what "
+                    "replaces them");
+    }
+    if (setup->options.replacements != mean) {
+        return VITLRP_OK; /* which is refused with the protocol */
     }
     vitlrp_concepts_info_init(&info);
     vitlrp_concepts_describe(concepts, &info);

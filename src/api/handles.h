@@ -26,7 +26,7 @@ struct vitlrp_model {
     struct vit_model *vit;
     struct model_preprocess preprocess;
     struct labels *labels;
-    struct model_hash *hash;       /* owned: of the weights, when it has been asked for */
+    struct model_hash *hash;       /* held: of the weights, when it has been asked for */
     struct class_texts *texts;     /* owned: which its classes were made of; NULL: of none */
     struct text_identity *made_of; /* owned: those, for records; NULL likewise */
     json_t *edits;                 /* owned: names of the edits of its units; NULL: of none */

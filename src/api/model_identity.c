@@ -2,6 +2,7 @@
 #include "api/model_identity.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,7 @@
 
 /* Made when it is asked for. */
 struct model_hash {
+    atomic_size_t holders; /* a model, and those that are made of it */
     pthread_mutex_t mutex;
     bool made;
     char sha256[SHA256_TEXT];
@@ -31,13 +33,19 @@ struct model_hash {
 struct model_hash *model_hash_open(void) {
     struct model_hash *hash = mem_calloc(1, sizeof *hash);
     if (hash != NULL) {
+        atomic_init(&hash->holders, 1);
         pthread_mutex_init(&hash->mutex, NULL);
     }
     return hash;
 }
 
+struct model_hash *model_hash_hold(struct model_hash *hash) {
+    atomic_fetch_add(&hash->holders, 1);
+    return hash;
+}
+
 void model_hash_close(struct model_hash *hash) {
-    if (hash != NULL) {
+    if (hash != NULL && atomic_fetch_sub(&hash->holders, 1) == 1) {
         pthread_mutex_destroy(&hash->mutex);
         mem_free(hash->files);
         mem_free(hash);

@@ -10,6 +10,9 @@
  * is short; owned: model_hash_close. */
 struct model_hash *model_hash_open(void);
 
+/* Of a model that is made of another one's weights. To be closed once more. */
+struct model_hash *model_hash_hold(struct model_hash *hash);
+
 /* NULL is fine. */
 void model_hash_close(struct model_hash *hash);
 

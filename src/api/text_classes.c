@@ -281,6 +281,9 @@ enum vitlrp_status text_options_check(const struct vitlrp_text_options *options,
     if (!(options->norm_eps >= 0 && options->norm_eps < 1)) {
         return fail(err, VITLRP_USAGE, "the eps of norms must be from 0, and below 1");
     }
+    if (word_of(WORDS_ACTIVATION, options->activation) == NULL) {
+        return fail(err, VITLRP_USAGE, "there is no activation %d", (int) options->activation);
+    }
     if (word_of(WORDS_TEXT_TOWER, options->tower) == NULL) {
         return fail(err, VITLRP_USAGE, "there is no kind of text tower %d", (int) options->tower);
     }

@@ -1,5 +1,6 @@
 """Model.batch and explain_each: results in a folder, resuming, failures, cancelling, memory."""
 
+import dataclasses
 import hashlib
 import itertools
 import json
@@ -174,6 +175,33 @@ class Batch(unittest.TestCase):
             json.dump({"format": "vitlrp batch 3"}, file)
         with self.assertRaisesRegex(errors.UsageError, "not the folder of a batch"):
             self.batch(None, "theirs")
+
+    def test_nothing_is_written_beside_the_folder(self):
+        with open(self.path("list.txt"), "w", encoding="utf-8") as file:
+            file.write("../koala.jpg\n")
+        with self.assertRaisesRegex(errors.UsageError, "list paths without"):
+            self.batch(self.path("list.txt"))
+        self.assertFalse(os.path.exists(self.path("out")))
+
+    def test_wrong_arguments_bind_no_folder(self):
+        """The corrected call goes on in the same one."""
+        koala = [self.path("in", "bears", "koala.jpg")]
+        for words, wrong in (
+            ("style must be", {"look": {"style": "pannel"}}),
+            ("rainboww", {"look": {"cmap": "rainboww"}}),
+            ("openblass", {"backend": "openblass"}),
+        ):
+            with self.subTest(words), self.assertRaisesRegex(errors.VitlrpError, words):
+                self.batch(koala, **wrong)
+        self.assertEqual(self.batch(koala, look={"style": "panel"}).done, 1)
+        self.assertEqual(support.read(self.path("out", "run.json")).count(b"panel"), 1)
+
+    def test_preprocessing_of_arrays(self):
+        own = dataclasses.replace(self.model.preprocessing, mean=np.full(3, 0.5), std=np.full(3, 0.25))
+        found = self.batch([self.path("in", "bears", "koala.jpg")], preprocessing=own)
+        self.assertEqual(found.done, 1)
+        run = json.loads(support.read(self.path("out", "run.json")))
+        self.assertEqual(run["options"]["preprocessing"]["mean"], [0.5] * 3)
 
     def test_one_call_at_a_time(self):
         def again(*_):

@@ -55,6 +55,15 @@ class Concepts(Indexed):
         self.assertIn("3 blocks of 192 units of fc1, 12 images", repr(index))
         index.check(self.model)
 
+    def test_means_for_an_evaluation(self):
+        """An index is read for hidden units whose replacement is their mean, and refused elsewhere."""
+        own = {"concepts": self.at("fc1"), "limit": 1, "methods": ["random"]}
+        found = self.model.evaluate(IMAGES, units="fc1", replace="mean", **own)
+        self.assertEqual(found.failed, 0)
+        for wrong in ({}, {"replace": "mean"}, {"units": "fc1"}):
+            with self.subTest(**wrong), self.assertRaisesRegex(errors.UsageError, "an index has the means"):
+                self.model.evaluate(IMAGES, **wrong, **own)
+
     def test_references_are_the_arrays(self):
         for site in ("fc1", "head"):
             index = self.open(site)

@@ -57,6 +57,9 @@ class Edited(unittest.TestCase):
         self.assertIn(f"{logits[0]:.4g} -> {logits[1]:.4g}", str(found))
         other = self.model.explain_edited(self.image, {"1:fc1:*": 0}, 3, constants={"2:fc1:1": 0.5})
         self.assertEqual(other.after.target.output, 3)
+        with open(self.image, "rb") as file:
+            again = self.model.explain_edited(file, {"1:fc1:134": 0}, level="pixel")
+        np.testing.assert_array_equal(again.difference, found.difference)
         for wrong in ([1, 2], "top:2"):
             with self.subTest(wrong=wrong), self.assertRaisesRegex(errors.UsageError, "one class"):
                 self.model.explain_edited(self.image, {"1:fc1:1": 0}, wrong)

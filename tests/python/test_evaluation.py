@@ -64,6 +64,9 @@ class Tune(Evaluate):
     def test_refused(self):
         with self.assertRaisesRegex(errors.VitlrpError, "rollout"):
             self.model.tune(self.dataset, "rollout", limit=4)
+        for unread in ("coalitions", "randomized", "sensitivity", "boxes", "shard"):
+            with self.assertRaisesRegex(TypeError, f"unexpected keyword argument '{unread}'"):
+                self.model.tune(self.dataset, limit=4, **{unread: 1024})
 
         def progress(*_):
             raise StopIteration("enough")

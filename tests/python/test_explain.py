@@ -5,6 +5,7 @@ import io
 import os
 import pickle
 import signal
+import struct
 import threading
 import time
 import unittest
@@ -192,6 +193,11 @@ class Images(Explain):
                 self.model.explain(path)
             np.save(path, np.array([{}], dtype=object), allow_pickle=True)
             with self.assertRaisesRegex(errors.FormatError, "allow_pickle"):
+                self.model.explain(path)
+            shape = b"{'descr': '|u1', 'fortran_order': False, 'shape': (1000000000, 1000000000, 3), }"
+            with open(path, "wb") as file:
+                file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", 118) + shape.ljust(117) + b"\n")
+            with self.assertRaisesRegex(errors.LimitError, "x.npy: "):
                 self.model.explain(path)
 
     def test_exif_orientation(self):

@@ -1,10 +1,12 @@
 """Models from memory: the bytes of a file, arrays by name, and what lies beside them as arguments; class
 names as a list. No torch: test_torchvision.py has its modules."""
 
+import gc
 import io
 import json
 import os
 import struct
+import sys
 import unittest
 
 import numpy as np
@@ -127,6 +129,27 @@ class Memory(unittest.TestCase):
         with vitlrp.Model.from_tensors(tensors, heads=4) as model:
             self.assertNotEqual(model.sha256(), digest)
             self.assertEqual(model.configuration()["files"], {})
+
+    def test_hash_of_what_is_made_of_them(self):
+        """It is the base's, whatever has become of the base and of its memory."""
+        tensors = {name: array.copy() for name, array in tensors_of(TIMM).items()}
+        base = vitlrp.Model.from_tensors(tensors, heads=4)
+        wanted, off = base.sha256(), base.edited({"0:fc1:0": 0})
+        base.close()
+        for array in tensors.values():
+            array[...] = 7
+        with off:
+            self.assertEqual(off.sha256(), wanted)
+        data = bytes(bytearray(support.read(TIMM)))  # nobody else's
+        alone = sys.getrefcount(data)
+        off = vitlrp.Model(data, 4).edited({"0:fc1:0": 0})
+        gc.collect()
+        self.assertGreater(sys.getrefcount(data), alone)
+        with vitlrp.Model(TIMM, 4) as of_file:
+            self.assertEqual(off.sha256(), of_file.sha256())
+        off.close()
+        del off
+        self.assertEqual(sys.getrefcount(data), alone)
 
     def test_halves(self):
         path = os.path.join(support.PARITY, "timm_f16.safetensors")

@@ -17,7 +17,36 @@ import numpy as np
 
 import support
 import vitlrp
-from vitlrp import _library, _modules, errors
+from vitlrp import _library, _modules, _transforms, errors
+
+
+class Step:
+    """Of torchvision, whose objects are known by the names of their classes."""
+
+    def __init__(self, name, **attributes):
+        self.__dict__.update(attributes)
+        self.__name__ = name
+
+
+class Transforms(unittest.TestCase):
+    def test_values_up_to_255(self):
+        """What divides by 255, and what does not."""
+        floats, bytes_ = types.SimpleNamespace(is_floating_point=True), types.SimpleNamespace(is_floating_point=False)
+        normalise = Step("Normalize", mean=[0.5, 0.4, 0.3], std=[0.2, 0.2, 0.2])
+
+        def read(*steps):
+            return _transforms.read(types.SimpleNamespace(transforms=[*steps, normalise]))
+
+        plain = Step("ToDtype", dtype=floats, scale=False)
+        for steps in (
+            (Step("ToImage"), Step("ToDtype", dtype=floats, scale=True)),
+            (Step("ToImage"), Step("ToDtype", dtype=bytes_, scale=False), Step("ToDtype", dtype=floats, scale=True)),
+            (Step("ToTensor"), plain),
+        ):
+            self.assertEqual(read(*steps).mean, (0.5, 0.4, 0.3))
+        for steps in ((Step("ToImage"), plain), (Step("ToImage"), Step("ToDtype", dtype={"image": floats}, scale=False))):
+            with self.assertRaisesRegex(errors.UnsupportedError, "values from 0 to 255"):
+                read(*steps)
 
 
 class Info(unittest.TestCase):

@@ -4,12 +4,13 @@ import json
 import os
 import unittest
 import warnings
+from unittest import mock
 
 import numpy as np
 
 import support
 import vitlrp
-from vitlrp import errors
+from vitlrp import _looking, errors
 
 FOLDERS = [os.path.join(support.SOURCE, "tests", "golden", "latent", name) for name in ("latent-vit", "latent-registers")]
 SITES = ("fc1", "head", "stream")
@@ -121,6 +122,17 @@ class Neurons(unittest.TestCase):
             model.neurons(self.photo(folder), versus=likeliest)
         with self.assertRaisesRegex(TypeError, r"^neurons\(\) .* 'tops'; did you mean top\?$"):
             model.neurons(self.photo(folder), tops=1)
+
+    def test_drops_are_ended(self):
+        """Passes without a unit ask whether to go on, as all do."""
+        model, _ = self.open(FOLDERS[0])
+
+        class Ended(_looking.Watch):
+            def calls(self, progress, cancelled):
+                return super().calls(progress, lambda: True)
+
+        with mock.patch.object(_looking, "Watch", Ended), self.assertRaises(errors.CancelledError):
+            model.neurons(self.photo(FOLDERS[0]))
 
     def test_blocks_are_named_once(self):
         model, _ = self.open(FOLDERS[0])

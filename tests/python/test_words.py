@@ -77,6 +77,8 @@ class Texts(Case):
         with self.assertRaisesRegex(errors.UsageError, "from 1 to 2"):
             model.explain(image, "top:3")
         self.assertIn("the empty prompt", found.caption)
+        edited = model.explain_edited(image, {"0:fc1:0": 1})  # which changes nothing
+        self.assertEqual(edited.before.top, edited.after.top)
         alone = self.open(CLIP, ["a red bus"], contrast="a bus").explain(image)
         self.assertEqual((alone.target.output, alone.probability), (0, None))
         self.assert_command(found, image, "a red bus", "--text", "a street", "--versus", "empty")
@@ -155,6 +157,11 @@ class Texts(Case):
                 encoder.text_embeddings()
             with self.assertRaisesRegex(errors.UsageError, "no texts"):
                 encoder.cosines(image)
+            larger = np.zeros((3, 2 * info.image_height, 2 * info.image_width), np.float32)
+            for use in (model.cosines, model.embedding, model.words, lambda one: encoder.like([one])):
+                with self.assertRaisesRegex(errors.UsageError, "resample=True"):
+                    use(larger)
+            self.assertEqual(model.embedding(larger, resample=True).shape, embedding.shape)
 
     def test_journal(self):
         """A call that was ended is gone on with; its rows have the same bits."""

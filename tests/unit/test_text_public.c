@@ -567,6 +567,26 @@ static void test_refused_models(void **unused) {
     fixture_close(&fixture);
 }
 
+static void test_refused_options(void **unused) {
+    static const int WRONG[] = {-3, 5, 1000};
+    static const struct vitlrp_prompt PROMPT = {.text = "bus"};
+    struct fixture fixture;
+    struct vitlrp_text_options options;
+    struct vitlrp_model *made = NULL;
+    struct vitlrp_error err = {0};
+    (void) unused;
+    fixture_open(&CASES[0], &fixture);
+    vitlrp_text_options_init(&options);
+    for (size_t i = 0; i < sizeof WRONG / sizeof WRONG[0]; i++) {
+        options.activation = (enum vitlrp_activation) WRONG[i];
+        assert_int_equal(
+            vitlrp_model_with_texts(fixture.encoder, &PROMPT, 1, &options, &made, &err),
+            VITLRP_USAGE);
+        assert_non_null(strstr(err.message, "there is no activation"));
+    }
+    fixture_close(&fixture);
+}
+
 /* One template makes one text of a class, two make two. */
 static void test_templates(void **unused) {
     static const char *const TEMPLATES[] = {"a photo of {}", "{}"};
@@ -631,11 +651,11 @@ static void test_refused_calls(void **unused) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_relevance),      cmocka_unit_test(test_maps),
-        cmocka_unit_test(test_words),          cmocka_unit_test(test_labels),
-        cmocka_unit_test(test_kept_tower),     cmocka_unit_test(test_tokens_alone),
-        cmocka_unit_test(test_refused_models), cmocka_unit_test(test_templates),
-        cmocka_unit_test(test_refused_calls),
+        cmocka_unit_test(test_relevance),       cmocka_unit_test(test_maps),
+        cmocka_unit_test(test_words),           cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_kept_tower),      cmocka_unit_test(test_tokens_alone),
+        cmocka_unit_test(test_refused_options), cmocka_unit_test(test_refused_models),
+        cmocka_unit_test(test_templates),       cmocka_unit_test(test_refused_calls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -543,6 +543,34 @@ static void wrong_requests_are_refused(void **state) {
     latent_close(&latent);
 }
 
+/* What a newer library may read is 0 until then. */
+static void reserved_fields_are_zero(void **state) {
+    (void) state;
+    struct latent latent;
+    struct vitlrp_error err = {0};
+    const struct vitlrp_target target = {.output = 0, .weight = 1.0F};
+    const struct vitlrp_method_options method = method_of("attnlrp");
+    struct vitlrp_unit_group group = {.site = VITLRP_SITE_FC1, .reserved = {NULL, &latent}};
+    struct vitlrp_unit_values values = {.site = VITLRP_SITE_FC1, .reserved = {&latent}};
+    struct vitlrp_inside inside = {.units = &values, .unit_sites = 1};
+    const struct vitlrp_conditional conditional = {.groups = &group, .group_count = 1};
+    latent_open(&latent, "latent-vit", false);
+    latent_see(&latent, SEEN[0]);
+    float *input = map_of(latent.pixels);
+    assert_int_equal(
+        vitlrp_session_conditional(latent.session, &target, 1, &method, &conditional, &err),
+        VITLRP_USAGE);
+    assert_non_null(strstr(err.message, "a group of units"));
+    assert_int_equal(vitlrp_session_inside(latent.session, &target, 1, &method, &inside, &err),
+                     VITLRP_USAGE);
+    assert_non_null(strstr(err.message, "values of units"));
+    assert_int_equal(
+        vitlrp_session_forward_units(latent.session, input, latent.logits, &values, 1, &err),
+        VITLRP_USAGE);
+    mem_free(input);
+    latent_close(&latent);
+}
+
 /* ---- Attention ---- */
 
 enum { MOST_ATTENTION = 1 << 12 };
@@ -618,6 +646,7 @@ int main(void) {
         cmocka_unit_test(conditional_maps_are_those_of_the_library),
         cmocka_unit_test(groups_do_not_disturb_each_other),
         cmocka_unit_test(wrong_requests_are_refused),
+        cmocka_unit_test(reserved_fields_are_zero),
         cmocka_unit_test(attention_is_what_methods_read),
         cmocka_unit_test(attention_needs_a_method_that_reads_it),
     };
