@@ -395,7 +395,7 @@ const char *explanation_sum(const struct explanation *explanation) {
 /* The cosine behind a logit of texts. */
 static void append_cosine(struct text *out, const struct explanation *explanation) {
     const struct vitlrp_model_info info = model_info(explanation);
-    if (info.kind == VITLRP_MODEL_PROMPTS && !explanation->has_versus) {
+    if (is_of_texts(explanation, &info) && !explanation->has_versus) {
         text_printf(out, ", cosine %.4f", cosine_of(explanation, &info));
     }
 }

@@ -92,9 +92,41 @@ static enum vitlrp_status check_added(const json_t *added, struct vitlrp_error *
     return VITLRP_OK;
 }
 
+static bool is_first(const json_t *list, const char *token) {
+    const char *found = json_string_value(json_array_get(list, 0));
+    return found != NULL && strcmp(found, token) == 0;
+}
+
+/* Start and end around every text, by either of the ways to say it, and cut behind it. */
+static enum vitlrp_status check_around(const json_t *around, const json_t *truncation,
+                                       struct vitlrp_error *err) {
+    const json_t *single = json_object_get(around, "single");
+    const json_t *parts[3];
+    for (size_t i = 0; i < 3; i++) {
+        parts[i] = json_object_get(json_array_get(single, i), i == 1 ? "Sequence" : "SpecialToken");
+    }
+    bool is_roberta = has_text(around, "type", "RobertaProcessing") &&
+                      is_first(json_object_get(around, "cls"), CLIP_START) &&
+                      is_first(json_object_get(around, "sep"), CLIP_END);
+    bool is_template = has_text(around, "type", "TemplateProcessing") &&
+                       json_array_size(single) == 3 && has_text(parts[0], "id", CLIP_START) &&
+                       has_text(parts[1], "id", "A") && has_text(parts[2], "id", CLIP_END);
+    if (!is_roberta && !is_template) {
+        return fail(err, VITLRP_UNSUPPORTED,
+                    "post_processor does not put " CLIP_START " in front of a text and " CLIP_END
+                    " behind it");
+    }
+    return json_object_get(truncation, "direction") == NULL ||
+                   has_text(truncation, "direction", "Right")
+               ? VITLRP_OK
+               : fail(err, VITLRP_UNSUPPORTED, "truncation in front of texts");
+}
+
 enum vitlrp_status clip_json_check(const json_t *json, struct vitlrp_error *err) {
     TRY(check_model(json_object_get(json, "model"), err));
     TRY(check_normalizer(json_object_get(json, "normalizer"), err));
     TRY(check_split(json_object_get(json, "pre_tokenizer"), err));
+    TRY(check_around(json_object_get(json, "post_processor"), json_object_get(json, "truncation"),
+                     err));
     return check_added(json_object_get(json, "added_tokens"), err);
 }

@@ -85,7 +85,8 @@ enum vitlrp_status clean_siglip(const char *bytes, size_t length, struct text *o
     return status;
 }
 
-/* Transformers' Siglip2Tokenizer. */
+/* As big_vision does before its tokenizer. Transformers' Siglip2Tokenizer does it behind its added
+ * tokens, which it looks for as they are written. */
 enum vitlrp_status clean_lower(const char *bytes, size_t length, struct text *out,
                                struct vitlrp_error *err) {
     (void) err;

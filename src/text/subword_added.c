@@ -133,3 +133,12 @@ enum vitlrp_status subword_read_padding(struct subword_json *model, const json_t
     model->padding = (int32_t) id;
     return VITLRP_OK;
 }
+
+enum vitlrp_status subword_read_truncation(struct subword_json *model, const json_t *truncation,
+                                           struct vitlrp_error *err) {
+    const char *direction = json_get_string(truncation, "direction");
+    (void) model;
+    return direction == NULL || strcmp(direction, "Right") == 0
+               ? VITLRP_OK
+               : fail(err, VITLRP_UNSUPPORTED, "tokenizer.json: truncation in front of texts");
+}

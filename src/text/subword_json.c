@@ -112,6 +112,7 @@ static enum vitlrp_status read_model(struct subword_json *model,
     TRY(read_member(model, members->normalizer, read_pipeline, err));
     TRY(read_member(model, members->pre_tokenizer, read_pipeline, err));
     TRY(read_member(model, members->post_processor, subword_read_around, err));
+    TRY(read_member(model, members->truncation, subword_read_truncation, err));
     return read_member(model, members->padding, subword_read_padding, err);
 }
 

@@ -24,7 +24,8 @@ struct subword_json {
 
 /* The file's members, and the model's. */
 struct subword_members {
-    struct json_span added_tokens, normalizer, pre_tokenizer, post_processor, padding, model;
+    struct json_span added_tokens, normalizer, pre_tokenizer, post_processor, padding, truncation,
+        model;
     struct json_span type, vocab, merges, unknown_id, has_bytes;
 };
 
@@ -52,5 +53,9 @@ enum vitlrp_status subword_read_around(struct subword_json *model, const json_t 
                                        struct vitlrp_error *err);
 enum vitlrp_status subword_read_padding(struct subword_json *model, const json_t *padding,
                                         struct vitlrp_error *err);
+
+/* UNSUPPORTED for texts that are cut in front; how long they may be, a model says. */
+enum vitlrp_status subword_read_truncation(struct subword_json *model, const json_t *truncation,
+                                           struct vitlrp_error *err);
 
 #endif

@@ -88,7 +88,7 @@ static enum vitlrp_status find_in_model(struct subword_members *out, struct vitl
 
 enum vitlrp_status subword_find_members(struct json_span file, struct subword_members *out,
                                         struct vitlrp_error *err) {
-    struct json_span ignored[3] = {
+    struct json_span ignored[2] = {
         {0}}; /* of what ids do not depend on: the context is a model's */
     const struct place places[] = {
         {"added_tokens", &out->added_tokens},
@@ -98,8 +98,8 @@ enum vitlrp_status subword_find_members(struct json_span file, struct subword_me
         {"padding", &out->padding},
         {"model", &out->model},
         {"version", &ignored[0]},
-        {"truncation", &ignored[1]},
-        {"decoder", &ignored[2]},
+        {"truncation", &out->truncation},
+        {"decoder", &ignored[1]},
         {NULL, NULL},
     };
     *out = (struct subword_members){0};

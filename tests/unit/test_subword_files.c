@@ -388,6 +388,8 @@ static void test_refused_steps(void **state) {
     refuse_json(NORMALIZER, "\"post_processor\":{\"type\":\"TemplateProcessing\",\"single\":[]}",
                 VITLRP_UNSUPPORTED, "template");
     refuse_json(NORMALIZER, "\"padding\":{\"direction\":\"Left\"}", VITLRP_UNSUPPORTED, "in front");
+    refuse_json(NORMALIZER, "\"truncation\":{\"direction\":\"Left\"}", VITLRP_UNSUPPORTED,
+                "truncation in front");
     struct text steps = new_text();
     text_append_string(&steps, "{\"type\":\"Sequence\",\"normalizers\":[");
     for (size_t i = 0; i < 17; i++) {

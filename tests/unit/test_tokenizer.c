@@ -447,6 +447,11 @@ static void test_refused_json(void **state) {
         {"\"invert\": true", "\"invert\": false", "pre_tokenizer"},
         {"\"content\": \"<|endoftext|>\"", "\"content\": \"<pad>\"", "added_tokens has \"<pad>\""},
         {"\"merges\"", "\"merged\"", "model.merges"},
+        {"\"cls\"", "\"class\"", "post_processor"},
+        {"\"post_processor\"", "\"after\"", "post_processor"},
+        {"\"RobertaProcessing\"", "\"BertProcessing\"", "post_processor"},
+        {"\"truncation\": null", "\"truncation\": {\"direction\": \"Left\"}",
+         "truncation in front"},
         {"\"end_of_word_suffix\": \"</w>\"", "\"end_of_word_suffix\": \"\"", "no tokenizer"},
     };
     for (size_t i = 0; i < sizeof EDITS / sizeof *EDITS; i++) {
