@@ -7,6 +7,8 @@
 
 #include "base/mem.h"
 #include "base/run_folder.h"
+#include "eval/map_folder.h"
+#include "eval/mask_folder.h"
 #include "eval/merge.h"
 #include "eval/record_file.h"
 #include "eval/record_image.h"
@@ -98,15 +100,36 @@ static bool image_has_changed(const char *path, const struct eval_image *image) 
            sha256_file_differs(path, image->sha256);
 }
 
+/* Of what failed, results are unknown, and so is what was read for them. */
+static bool result_has_changed(const struct eval_journal_images *images, size_t method_count,
+                               const char *id, const struct eval_image *image) {
+    bool changed = images->truth_masks != NULL && image->status == VITLRP_OK &&
+                   mask_folder_has_changed(images->truth_masks, id, image->mask_sha256);
+    for (size_t m = 0; image->methods != NULL && m < method_count && !changed; m++) {
+        const char *maps = images->methods == NULL ? NULL : images->methods[m].maps;
+        changed = maps != NULL && map_folder_has_changed(maps, id, image->methods[m].map_sha256);
+    }
+    return changed;
+}
+
+static bool has_changed(const struct opening *opening, const struct eval_image *image) {
+    const struct eval_journal_images *images = opening->images;
+    size_t methods = opening->journal->head->evaluation.method_count;
+    if (images->items == NULL) {
+        return false;
+    }
+    const struct eval_item *item =
+        &images->items[image->index / opening->journal->folder.journal.shards];
+    return image_has_changed(item->path, image) || donor_has_changed(images, image) ||
+           result_has_changed(images, methods, item->id, image);
+}
+
 static enum vitlrp_status check_image(void *user, const struct eval_image *image,
                                       struct vitlrp_error *err) {
     const struct opening *opening = user;
-    const struct eval_journal_images *images = opening->images;
-    size_t place = image->index / opening->journal->folder.journal.shards;
-    bool changed = images->items != NULL && (image_has_changed(images->items[place].path, image) ||
-                                             donor_has_changed(images, image));
+    bool changed = has_changed(opening, image);
     opening->journal->changed += changed ? 1 : 0;
-    return changed || (images->retry_failed && image->status != VITLRP_OK)
+    return changed || (opening->images->retry_failed && image->status != VITLRP_OK)
                ? reopen_image(opening->journal, image->index, err)
                : VITLRP_OK;
 }

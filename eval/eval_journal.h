@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "base/status.h"
+#include "eval/eval_run.h"
 #include "eval/item.h"
 #include "eval/record.h"
 
@@ -20,12 +21,16 @@ struct eval_journal_images {
     const struct eval_item *items; /* [count]; NULL: no file is looked at */
     const char *const *manifest;   /* paths by index, of images whose patches stood in others; NULL:
                                       there are none */
-    bool retry_failed;             /* images that failed are open again */
+    const struct eval_run_method *methods; /* as in `head`, whose maps may be read from folders;
+                                              NULL: none is */
+    const char *truth_masks;               /* a folder; NULL: there are no masks */
+    bool retry_failed;                     /* images that failed are open again */
 };
 
 /* Begins the run in this folder, which is created if it is not there, or resumes it. `head` is the
  * record without images; it must outlive the journal. Of a run that is resumed, images whose files
- * have changed since they were done are open again; one that cannot be read now has not changed.
+ * (their own, a donor's, a map or a mask) have changed since they were done are open again; one
+ * that cannot be read now has not changed.
  * USAGE, naming the first thing that differs, for another run's folder, and for one with files in
  * the way; IO if another process writes here. *journal is owned: eval_journal_close. */
 enum vitlrp_status eval_journal_open(const char *path, const struct record *head,

@@ -227,6 +227,19 @@ static enum vitlrp_status check_masks(const struct run *run, struct vitlrp_error
                                : mask_folder_check(&folder, run->items, run->count, err);
 }
 
+enum vitlrp_status eval_run_find_files(const struct eval_run_options *options,
+                                       const struct eval_item *items, size_t count,
+                                       struct vitlrp_error *err) {
+    struct run run = {.options = options, .items = items, .count = count};
+    for (size_t m = 0; m < options->method_count; m++) {
+        if (options->methods[m].maps != NULL) {
+            struct map_folder folder = eval_run_folder(&run, &options->methods[m]);
+            TRY(map_folder_find(&folder, items, count, err));
+        }
+    }
+    return check_masks(&run, err);
+}
+
 /* Everything between the mutex's birth and its end. */
 static enum vitlrp_status run_open_and_evaluate(struct run *run, struct vitlrp_error *err) {
     struct pool *pool = NULL;

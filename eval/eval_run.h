@@ -66,6 +66,12 @@ enum vitlrp_status eval_run_thread_bytes(const struct eval_run_options *options,
 enum vitlrp_status eval_run_describe(const struct eval_run_options *options, struct evaluation *out,
                                      struct vitlrp_error *err);
 
+/* Finds maps and masks of all images, and reads none. MISMATCH, naming folder and image, where one
+ * is missing. */
+enum vitlrp_status eval_run_find_files(const struct eval_run_options *options,
+                                       const struct eval_item *items, size_t count,
+                                       struct vitlrp_error *err);
+
 /* *out is owned: evaluation_free. An image that can't be read, or whose label is needed and not the
  * model's, is recorded with its status and message; so is a method that fails on an image. What
  * would befall every image (no memory, no file descriptors) ends the run and is returned, as is

@@ -6,6 +6,7 @@
 
 #include "base/folder.h"
 #include "base/mem.h"
+#include "base/sha256.h"
 #include "base/text.h"
 
 #define PATH_LIMIT ((size_t) 1 << 16)
@@ -74,4 +75,15 @@ enum vitlrp_status image_file_find(const char *folder, const char *id,
                 "%s: no %s of %s is there: its name is that of the image, with %s behind it or in "
                 "place of its ending",
                 place, kind->what, name, kind->ending);
+}
+
+bool image_file_has_changed(const char *folder, const char *id, const struct image_file_kind *kind,
+                            const char *sha256) {
+    char *path = NULL;
+    if (image_file_find(folder, id, kind, &path, NULL) != VITLRP_OK) {
+        return true;
+    }
+    bool changed = sha256_file_differs(path, sha256);
+    mem_free(path);
+    return changed;
 }

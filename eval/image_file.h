@@ -26,6 +26,11 @@ enum vitlrp_status image_file_find(const char *folder, const char *id,
                                    const struct image_file_kind *kind, char **path,
                                    struct vitlrp_error *err);
 
+/* True if the image has no such file now, or one with another hash. One that is there and cannot be
+ * read has not changed: whoever needs it says why. */
+bool image_file_has_changed(const char *folder, const char *id, const struct image_file_kind *kind,
+                            const char *sha256);
+
 /* IO, or USAGE for what is no folder; plural: "maps". */
 enum vitlrp_status image_file_check_folder(const char *path, const char *plural,
                                            struct vitlrp_error *err);

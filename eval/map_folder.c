@@ -18,12 +18,12 @@ const struct vit_method MAPS_OF_A_FOLDER = {.name = "maps",
 
 static const struct image_file_form FORMS[] = {
     {true, ".npy"}, {false, ".npy"}, {false, ".raw.npy"}, {false, NULL}};
+static const struct image_file_kind MAPS = {"map", ".npy", FORMS};
 
 /* The file of an image's map. *out is owned: mem_free. */
 static enum vitlrp_status find_file(const struct map_folder *folder, const char *id, char **out,
                                     struct vitlrp_error *err) {
-    return image_file_find(folder->path, id, &(struct image_file_kind){"map", ".npy", FORMS}, out,
-                           err);
+    return image_file_find(folder->path, id, &MAPS, out, err);
 }
 
 /* ---- What it holds ---- */
@@ -151,7 +151,24 @@ enum vitlrp_status map_folder_read(const struct map_folder *folder, const char *
     return status;
 }
 
+bool map_folder_has_changed(const char *path, const char *id, const char *sha256) {
+    return image_file_has_changed(path, id, &MAPS, sha256);
+}
+
 /* ---- All of them ---- */
+
+enum vitlrp_status map_folder_find(const struct map_folder *folder, const struct eval_item *items,
+                                   size_t count, struct vitlrp_error *err) {
+    TRY(image_file_check_folder(folder->path, "maps", err));
+    for (size_t i = 0; i < count; i++) {
+        char *path = NULL;
+        TRY(find_file(folder, items[i].id, &path, err));
+        enum vitlrp_status status = file_tell(&folder->inputs, path, err);
+        mem_free(path);
+        TRY(status);
+    }
+    return VITLRP_OK;
+}
 
 /* An image and its file. */
 struct claim {

@@ -2,6 +2,7 @@
 #ifndef EVAL_MAP_FOLDER_H
 #define EVAL_MAP_FOLDER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/sha256.h"
@@ -31,6 +32,13 @@ struct map_folder {
  * IO, FORMAT, MISMATCH or NUMERIC, naming the file or the image, for anything else. Any thread. */
 enum vitlrp_status map_folder_read(const struct map_folder *folder, const char *id, float *patches,
                                    char sha256[SHA256_TEXT], struct vitlrp_error *err);
+
+/* True if the image has no map in that folder now, or one of another hash. */
+bool map_folder_has_changed(const char *path, const char *id, const char *sha256);
+
+/* Finds the maps of all images, and reads none. */
+enum vitlrp_status map_folder_find(const struct map_folder *folder, const struct eval_item *items,
+                                   size_t count, struct vitlrp_error *err);
 
 /* Reads the maps of all images before any work is done for them: as map_folder_read; MISMATCH if
  * two images would have the same file. */

@@ -76,6 +76,10 @@ enum vitlrp_status mask_folder_read(const struct mask_folder *folder, const char
     return status;
 }
 
+bool mask_folder_has_changed(const char *path, const char *id, const char *sha256) {
+    return image_file_has_changed(path, id, &MASKS, sha256);
+}
+
 enum vitlrp_status mask_folder_check(const struct mask_folder *folder,
                                      const struct eval_item *items, size_t count,
                                      struct vitlrp_error *err) {

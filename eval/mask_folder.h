@@ -2,6 +2,7 @@
 #ifndef EVAL_MASK_FOLDER_H
 #define EVAL_MASK_FOLDER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,9 @@ struct mask_folder {
 enum vitlrp_status mask_folder_read(const struct mask_folder *folder, const char *id,
                                     const struct preprocess_plan *plan, uint8_t *mask,
                                     char sha256[SHA256_TEXT], struct vitlrp_error *err);
+
+/* True if the image has no mask in that folder now, or one of another hash. */
+bool mask_folder_has_changed(const char *path, const char *id, const char *sha256);
 
 /* Finds the masks of all images before any work is done for them. */
 enum vitlrp_status mask_folder_check(const struct mask_folder *folder,

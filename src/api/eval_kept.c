@@ -26,8 +26,9 @@ static void say_resumed(const struct eval_setup *setup, const struct eval_journa
     if (changed > 0) {
         log_message(log, LOG_LEVEL_WARNING,
                     changed == 1
-                        ? "%zu image has changed since it was done, and is done again"
-                        : "%zu images have changed since they were done, and are done again",
+                        ? "files of %zu image have changed since it was done: it is done again"
+                        : "files of %zu images have changed since they were done: they are done "
+                          "again",
                     changed);
     }
     if (done > 0) {
@@ -52,6 +53,7 @@ static enum vitlrp_status run_rest(struct eval_setup *setup, struct eval_journal
             items[count++] = dataset->items[i];
         }
     }
+    options.inputs = (struct vitlrp_inputs){0}; /* told when all were looked for */
     options.keep = keep_image;
     options.keep_user = journal;
     options.done_before = eval_journal_done(journal);
@@ -71,6 +73,8 @@ static enum vitlrp_status run_in_journal(struct eval_setup *setup, const struct 
     const struct eval_journal_images images = {.count = setup->dataset.count,
                                                .items = setup->dataset.items,
                                                .manifest = setup->dataset.manifest_paths,
+                                               .methods = setup->methods,
+                                               .truth_masks = setup->options.truth_masks,
                                                .retry_failed = setup->options.retry_failed != 0};
     enum vitlrp_status status =
         eval_journal_open(setup->options.journal, head, &images, &journal, err);
@@ -90,6 +94,9 @@ enum vitlrp_status eval_run_kept(struct eval_setup *setup, struct evaluation *ou
                                  struct vitlrp_error *err) {
     struct record head = {0};
     struct evaluation evaluation = {0};
+    /* Also of images that are done: what is gone ends the run before the journal forgets them. */
+    const struct dataset *dataset = &setup->dataset;
+    TRY(eval_run_find_files(&setup->evaluate, dataset->items, dataset->count, err));
     TRY(eval_record_begin(setup, &head, err));
     enum vitlrp_status status = eval_run_describe(&setup->evaluate, &evaluation, err);
     if (status == VITLRP_OK) {

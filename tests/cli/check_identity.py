@@ -221,7 +221,7 @@ class Identity(unittest.TestCase):
             self.assertIn("another data set: manifest.content_sha256 was ",
                           self.run_program("merge", *merged, "--json", "-", code=3))
         # The shard does again what has changed, and nothing else.
-        self.assertIn("1 image has changed since it was done, and is done again", self.run_program(*first, "-v"))
+        self.assertIn("files of 1 image have changed since it was done: it is done again", self.run_program(*first, "-v"))
         lines = read("j0/results.jsonl").splitlines()
         self.assertEqual([json.loads(line)["index"] for line in lines[20:]], [2, 2])
         self.run_program("merge", "0", "1", "--json", "merged")

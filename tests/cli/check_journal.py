@@ -5,6 +5,7 @@ VITLRP_KILLS is how often the run is killed (3)."""
 
 import json
 import os
+import struct
 import subprocess
 import sys
 import tempfile
@@ -152,6 +153,56 @@ class Journal(unittest.TestCase):
         self.assertEqual(self.lines("failed"), 8)  # "open", and failed again
         with open("kept.json", "rb") as file:
             self.assertEqual(file.read(), once)
+
+    @staticmethod
+    def write_files(folder, ending, contents):
+        os.makedirs(folder, exist_ok=True)
+        for i, content in enumerate(contents):
+            with open(f"{folder}/{i}{ending}", "wb") as file:
+                file.write(content)
+
+    @staticmethod
+    def make_map(factor):
+        header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (8, 8), }".ljust(117) + b"\n"
+        numbers = [(factor * i) % 64 for i in range(64)]
+        return b"\x93NUMPY\x01\0" + struct.pack("<H", len(header)) + header + struct.pack("<64f", *numbers)
+
+    @staticmethod
+    def make_picture(factor):
+        return b"P6 64 64 255\n" + bytes(255 * (factor * (i // 3) % 64 < 20) for i in range(3 * 64 * 64))
+
+    def expect_new(self, run, message, name):
+        """The command goes on with other files, says so, and ends as one without the journal does."""
+        error = self.check_run([*run, "--journal", "read", "--json", "resumed.json", "-v"], 0)
+        self.assertIn(message, error)
+        self.check_run([*run, "--json", name], 0)
+        with open("resumed.json", "rb") as resumed, open(name, "rb") as whole:
+            self.assertEqual(resumed.read(), whole.read())
+
+    def test_other_maps_and_masks(self):
+        """An image whose map or mask is another one by now is done again, and no result of the old one stays."""
+        self.write_files("read_images", ".ppm", map(self.make_picture, (3, 5, 7)))
+        for folder, factor in (("maps", 1), ("other_maps", 5)):
+            self.write_files(folder, ".npy", [self.make_map(factor)] * 3)
+        for folder, factor in (("masks", 1), ("other_masks", 9)):
+            self.write_files(folder, ".png", [self.make_picture(factor)] * 3)
+        start = [PROGRAM, "eval", "read_images", "-q", "--steps", "2"]
+        first, maps, masks = ([*start, "--maps", f"mine={folder}", "--truth-masks", truth] for folder, truth in
+                              (("maps", "masks"), ("other_maps", "masks"), ("other_maps", "other_masks")))
+        self.check_run([*first, "--journal", "read"], 0)
+        self.expect_new(first, "3 of 3 images are done already", "first.json")
+        self.expect_new(maps, "files of 3 images have changed since they were done: they are done again", "maps.json")
+        self.expect_new(masks, "files of 3 images have changed since they were done", "masks.json")
+        self.write_files("other_maps", ".npy", [self.make_map(11)])
+        self.expect_new(masks, "files of 1 image have changed since it was done: it is done again", "mended.json")
+        lines = self.lines("read")
+        os.remove("other_maps/2.npy")
+        error = self.check_run([*masks, "--journal", "read"], 3)
+        self.assertIn("other_maps: no map of 2.ppm is there", error)
+        self.assertEqual(self.lines("read"), lines)
+        os.remove("other_masks/1.png")
+        self.write_files("other_maps", ".npy", [self.make_map(11)] * 3)
+        self.assertIn("other_masks: no mask of 1.ppm is there", self.check_run([*masks, "--journal", "read"], 3))
 
 
 if __name__ == "__main__":
