@@ -44,7 +44,9 @@ struct gathering {
     bool is_folder;
     size_t root; /* bytes of a path before its id */
     struct truth truth;
-    char folder[PART_LIMIT]; /* the last folder name that was looked up as a class */
+    char *found_truth, *silent_truth; /* owned: files of labels in the folder, the one in use and
+                                         one that names no image; NULL: there is none */
+    char folder[PART_LIMIT];          /* the last folder name that was looked up as a class */
     int32_t folder_label;
 };
 
@@ -105,36 +107,12 @@ static enum vitlrp_status add_candidate(struct gathering *gathering, char *path,
     return VITLRP_OK;
 }
 
-/* The labels in a folder: the first of the usual files that is there. */
-static enum vitlrp_status open_folder_truth(struct gathering *gathering, struct vitlrp_error *err) {
-    enum vitlrp_status status = VITLRP_OK;
-    bool opened = false;
-    const size_t names = sizeof TRUTH_NAMES / sizeof TRUTH_NAMES[0];
-    for (size_t i = 0; i < names && !opened && status == VITLRP_OK; i++) {
-        struct text path = {.limit = PATH_LIMIT};
-        text_printf(&path, "%s/%s", gathering->options->path, TRUTH_NAMES[i]);
-        status = text_check_memory(&path, "the name of a file of labels", err);
-        opened = !path.failed && has_kind(path.data, S_IFREG);
-        if (opened) {
-            status = file_tell(&gathering->options->inputs, path.data, err);
-        }
-        if (opened && status == VITLRP_OK) {
-            status = truth_open(path.data, &gathering->options->classes, &gathering->truth, err);
-        }
-        text_free(&path);
-    }
-    return status;
-}
-
 static enum vitlrp_status gather_folder(struct gathering *gathering, struct vitlrp_error *err) {
     const char *root = gathering->options->path;
     size_t length = strlen(root);
     struct path_list paths = {0};
     enum vitlrp_status status = VITLRP_OK;
     gathering->root = length + (root[length - 1] == '/' ? 0 : 1);
-    if (gathering->options->truth_path == NULL) {
-        TRY(open_folder_truth(gathering, err));
-    }
     status = folder_walk(root, DATASET_LIMIT, &paths, &gathering->notes, err);
     for (size_t i = 0; i < paths.count && status == VITLRP_OK; i++) {
         char *path = paths.items[i];
@@ -243,23 +221,69 @@ static enum vitlrp_status tell_candidates(const struct gathering *gathering,
     return VITLRP_OK;
 }
 
-/* From the file of labels; else those of a list from the list, those of a folder from its folders.
- * A file's or a list's silence about an image is an answer: it has no label. Of a list's paths no
- * folder is known to be a class. */
-static void label_candidates(struct gathering *gathering) {
+/* Labels from the open file. Its silence about an image is an answer: that has no label. */
+static void label_from_truth(struct gathering *gathering) {
     for (size_t i = 0; i < gathering->count; i++) {
         struct candidate *candidate = &gathering->candidates[i];
-        const char *id = candidate->path + gathering->root;
-        if (gathering->truth.count > 0) {
-            candidate->label = truth_find(&gathering->truth, id);
-            gathering->named += candidate->label == TRUTH_ABSENT ? 0 : 1;
-        } else if (gathering->is_folder) {
-            candidate->label = label_of_id(gathering, id);
+        candidate->label = truth_find(&gathering->truth, candidate->path + gathering->root);
+        gathering->named += candidate->label == TRUTH_ABSENT ? 0 : 1;
+    }
+}
+
+/* Labels from a file that was found, whose path is taken over. One that names no image is most
+ * likely a list of classes, and not taken for labels. */
+static enum vitlrp_status try_truth(struct gathering *gathering, struct text *path,
+                                    struct vitlrp_error *err) {
+    TRY(file_tell(&gathering->options->inputs, path->data, err));
+    TRY(truth_open(path->data, &gathering->options->classes, &gathering->truth, err));
+    label_from_truth(gathering);
+    bool speaks = gathering->named > 0;
+    char **place = speaks ? &gathering->found_truth : &gathering->silent_truth;
+    if (!speaks) {
+        truth_close(&gathering->truth);
+    }
+    if (*place == NULL) {
+        *place = path->data;
+        *path = (struct text){0};
+    }
+    return VITLRP_OK;
+}
+
+/* The labels in a folder: of the first of the usual files that is there and names an image. */
+static enum vitlrp_status find_folder_truth(struct gathering *gathering, struct vitlrp_error *err) {
+    enum vitlrp_status status = VITLRP_OK;
+    const size_t names = sizeof TRUTH_NAMES / sizeof TRUTH_NAMES[0];
+    for (size_t i = 0; i < names && gathering->named == 0 && status == VITLRP_OK; i++) {
+        struct text path = {.limit = PATH_LIMIT};
+        text_printf(&path, "%s/%s", gathering->options->path, TRUTH_NAMES[i]);
+        status = text_check_memory(&path, "the name of a file of labels", err);
+        if (!path.failed && status == VITLRP_OK && has_kind(path.data, S_IFREG)) {
+            status = try_truth(gathering, &path, err);
+        }
+        text_free(&path);
+    }
+    return status;
+}
+
+/* From the file of labels; else those of a list from the list, those of a folder from its folders:
+ * of a list's paths no folder is known to be a class. */
+static enum vitlrp_status label_candidates(struct gathering *gathering, struct vitlrp_error *err) {
+    if (gathering->truth.count > 0) {
+        label_from_truth(gathering);
+    } else if (gathering->is_folder) {
+        TRY(find_folder_truth(gathering, err));
+    }
+    bool by_folders = gathering->is_folder && gathering->truth.count == 0;
+    for (size_t i = 0; i < gathering->count; i++) {
+        struct candidate *candidate = &gathering->candidates[i];
+        if (by_folders) {
+            candidate->label = label_of_id(gathering, candidate->path + gathering->root);
         }
         if (candidate->label < 0) {
             candidate->label = -1;
         }
     }
+    return VITLRP_OK;
 }
 
 /* A file that was given, and says nothing about any image, is most likely another data set's. */
@@ -276,7 +300,8 @@ static enum vitlrp_status fail_silent(const struct gathering *gathering, const c
 
 /* Labels that the model does not know are passed over where no label is needed. */
 static enum vitlrp_status check_truth(const struct gathering *gathering, struct vitlrp_error *err) {
-    const char *path = gathering->options->truth_path;
+    const char *given = gathering->options->truth_path;
+    const char *path = given != NULL ? given : gathering->found_truth;
     bool known = gathering->options->target != VITLRP_EVAL_LABEL;
     if (path == NULL) {
         return VITLRP_OK;
@@ -287,13 +312,13 @@ static enum vitlrp_status check_truth(const struct gathering *gathering, struct 
     for (size_t i = 0; i < gathering->count && !known; i++) {
         known = gathering->candidates[i].label >= 0;
     }
-    return known ? VITLRP_OK
-                 : error_prefix(err,
-                                fail(err, VITLRP_MISMATCH,
-                                     "names %zu of the images, but the model knows none of their "
-                                     "labels",
-                                     gathering->named),
-                                path);
+    if (known) {
+        return VITLRP_OK;
+    }
+    enum vitlrp_status status =
+        fail(err, VITLRP_MISMATCH,
+             "names %zu of the images, but the model knows none of their labels", gathering->named);
+    return error_topic(err, error_prefix(err, status, path), VITLRP_TOPIC_EVAL_TARGET);
 }
 
 static enum vitlrp_status check_boxes(const struct gathering *gathering,
@@ -320,9 +345,13 @@ static enum vitlrp_status drop_unlabelled(struct gathering *gathering, struct vi
     }
     gathering->count = kept;
     if (kept == 0) {
-        enum vitlrp_status status =
-            fail(err, VITLRP_MISMATCH, "none of its %zu image%s has a label that the model knows",
-                 gathering->found, gathering->found == 1 ? "" : "s");
+        char silent[200] = "";
+        bool is_silent = gathering->silent_truth != NULL;
+        text_escape_name(silent, sizeof silent, is_silent ? gathering->silent_truth : "");
+        enum vitlrp_status status = fail(
+            err, VITLRP_MISMATCH, "none of its %zu image%s has a label that the model knows%s%s%s",
+            gathering->found, gathering->found == 1 ? "" : "s", is_silent ? ", and " : "", silent,
+            is_silent ? " names none of them" : "");
         return error_topic(err, status, VITLRP_TOPIC_EVAL_TARGET);
     }
     return VITLRP_OK;
@@ -423,7 +452,7 @@ static enum vitlrp_status dataset_gather(struct gathering *gathering, struct dat
     TRY(gathering->is_folder ? gather_folder(gathering, err) : gather_list(gathering, err));
     TRY(error_prefix(err, order_candidates(gathering, err), options->path));
     TRY(tell_candidates(gathering, err));
-    label_candidates(gathering);
+    TRY(label_candidates(gathering, err));
     TRY(check_truth(gathering, err));
     TRY(check_boxes(gathering, &out->boxes, err));
     if (options->target == VITLRP_EVAL_LABEL) {
@@ -475,6 +504,8 @@ enum vitlrp_status dataset_open(const struct dataset_options *options, struct da
     dataset.passed_over = gathering.notes.passed_over;
     dataset.unread = gathering.notes.unread;
     gathering.notes.unread = (struct path_list){0};
+    dataset.silent_truth = gathering.found_truth == NULL ? gathering.silent_truth : NULL;
+    gathering.silent_truth = dataset.silent_truth == NULL ? gathering.silent_truth : NULL;
     *out = dataset;
     dataset = (struct dataset){0};
 
@@ -485,6 +516,8 @@ cleanup:
     mem_free(gathering.candidates);
     folder_notes_free(&gathering.notes);
     truth_close(&gathering.truth);
+    mem_free(gathering.found_truth);
+    mem_free(gathering.silent_truth);
     dataset_close(&dataset);
     return status;
 }
@@ -496,5 +529,6 @@ void dataset_close(struct dataset *dataset) {
     path_list_free(&dataset->unread);
     text_free(&dataset->not_read);
     boxes_close(&dataset->boxes);
+    mem_free(dataset->silent_truth);
     *dataset = (struct dataset){0};
 }

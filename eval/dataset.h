@@ -4,8 +4,9 @@
  * A dataset is a folder or a list of files:
  *   - below a folder every image file counts; its label comes from a file of labels (one that is
  *     given, or val.txt, val.csv, labels.txt, labels.csv, val_annotations.txt or
- *     LOC_val_solution.csv in the folder), else from the folder directly under the dataset's, where
- *     that is named like a class (ImageFolder, and Tiny-ImageNet's n01443537/images/);
+ *     LOC_val_solution.csv in the folder, the first that names an image), else from the folder
+ * directly under the dataset's, where that is named like a class (ImageFolder, and Tiny-ImageNet's
+ * n01443537/images/);
  *   - a list ("-": standard input) has a path on each line, relative to the current folder, and
  *     optionally a tab and a label; labels may come from a file too. Folders in its paths say
  *     nothing: none of them is known to be the dataset's.
@@ -60,7 +61,9 @@ struct dataset {
     size_t boxed;         /* in the shard: with boxes */
     char manifest_sha256[SHA256_TEXT]; /* of every id and label of the manifest */
     char truth_sha256[SHA256_TEXT];    /* of the file of labels; "": there is none */
-    char content_sha256[SHA256_TEXT];  /* of what the manifest's files hold (eval/content.h) */
+    char *silent_truth; /* owned: a file of labels in the folder that names none of the images, so
+                           that they are labelled without it; NULL: there is none */
+    char content_sha256[SHA256_TEXT]; /* of what the manifest's files hold (eval/content.h) */
 
     struct path_list paths; /* of the shard, or of the manifest: items point into it */
     struct box_list boxes;

@@ -239,6 +239,8 @@ struct vitlrp_dataset_info {
     size_t own_pictures;        /* that the program wrote, and that are passed over */
     size_t not_read;            /* pictures of kinds that are not read */
     const char *not_read_kinds; /* "2 heic, 1 webp"; NULL if there is none */
+    const char *silent_truth;   /* a file of labels in the folder that names none of the images, and
+                                   is not taken for their labels; NULL if there is none */
 };
 
 /* Call it before vitlrp_dataset_describe, which fills the record; its strings live as long

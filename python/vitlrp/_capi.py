@@ -734,6 +734,7 @@ class DatasetInfo(Structure):
         ("own_pictures", c_size_t),
         ("not_read", c_size_t),
         ("not_read_kinds", c_char_p),
+        ("silent_truth", c_char_p),
     ]
 
 

@@ -76,7 +76,8 @@ void vitlrp_dataset_describe(const struct vitlrp_dataset *dataset,
                                         .content_sha256 = inner->content_sha256,
                                         .own_pictures = inner->passed_over.own,
                                         .not_read = picture_file_not_read(&inner->passed_over),
-                                        .not_read_kinds = inner->not_read.data};
+                                        .not_read_kinds = inner->not_read.data,
+                                        .silent_truth = inner->silent_truth};
     dataset_info_write(&known, info);
 }
 

@@ -289,7 +289,8 @@ static enum vitlrp_status open_dataset(struct eval_setup *setup, struct vitlrp_e
                                      .found = dataset->found,
                                      .own = dataset->passed_over.own,
                                      .not_read = picture_file_not_read(&dataset->passed_over),
-                                     .kinds = dataset->not_read.data},
+                                     .kinds = dataset->not_read.data,
+                                     .silent_truth = dataset->silent_truth},
                   &options->log);
     if (options->boxes != NULL && dataset->boxed < dataset->count) {
         size_t without = dataset->count - dataset->boxed;

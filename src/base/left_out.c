@@ -21,6 +21,14 @@ void left_out_warn(const struct left_out *left_out, const struct vitlrp_log *log
                     left_out->skipped, left_out->found, one ? "is" : "are",
                     one ? "it has" : "they have");
     }
+    if (left_out->silent_truth != NULL) {
+        char shown[200];
+        text_escape_name(shown, sizeof shown, left_out->silent_truth);
+        log_message(log, LOG_LEVEL_WARNING,
+                    "%s names none of the images, and is not taken for their labels: give the file "
+                    "of labels, if there is one, by its name",
+                    shown);
+    }
     if (left_out->own > 0) {
         log_message(log, LOG_LEVEL_WARNING, "%zu own picture%s passed over", left_out->own,
                     left_out->own == 1 ? "" : "s");

@@ -9,10 +9,11 @@
 struct left_out {
     size_t unread; /* folders */
     const char *first_unread;
-    size_t skipped, found; /* images without a label, of so many */
-    size_t own;            /* pictures that the program wrote */
-    size_t not_read;       /* pictures of other kinds */
-    const char *kinds;     /* of these: "2 heic, 1 webp" */
+    size_t skipped, found;    /* images without a label, of so many */
+    size_t own;               /* pictures that the program wrote */
+    size_t not_read;          /* pictures of other kinds */
+    const char *kinds;        /* of these: "2 heic, 1 webp" */
+    const char *silent_truth; /* a file of labels that names no image; NULL: there is none */
 };
 
 /* A warning for each kind that there is. */

@@ -209,6 +209,40 @@ static void test_label_files(void **unused) {
     }
 }
 
+/* A list of classes that is called like a file of labels takes no label away, and hides no file
+ * behind it. */
+static void test_silent_label_file(void **unused) {
+    static const char *const IDS[] = {"n00000001/a.jpg", "n00000002/b.jpg", NULL};
+    static const int32_t OF_FOLDERS[] = {0, 1};
+    static const int32_t OF_FILE[] = {2, -1};
+    struct scratch scratch = scratch_open();
+    char path[128];
+    (void) unused;
+    scratch_text(&scratch, IDS[0], "x");
+    scratch_text(&scratch, IDS[1], "x");
+    scratch_text(&scratch, "labels.txt", "n00000001 n00000001\nn00000002 n00000002\n");
+    scratch_path(&scratch, "labels.txt", path, sizeof path);
+    struct dataset_options options = options_for(scratch.path);
+    struct dataset dataset = open_good(&options);
+    assert_items(&dataset, IDS, OF_FOLDERS);
+    assert_string_equal(dataset.truth_sha256, "");
+    assert_string_equal(dataset.silent_truth, path);
+    dataset_close(&dataset);
+
+    scratch_text(&scratch, "labels.csv", "a.jpg,n00000003\n");
+    dataset = open_good(&options);
+    assert_items(&dataset, IDS, OF_FILE);
+    assert_null(dataset.silent_truth);
+    dataset_close(&dataset);
+
+    scratch_text(&scratch, "labels.csv", "a.jpg,unheard of\n");
+    options.target = VITLRP_EVAL_LABEL;
+    assert_refused(&options, VITLRP_MISMATCH, "labels.csv: names 1 of the images, but the model");
+    options.truth_path = path;
+    assert_refused(&options, VITLRP_MISMATCH, "labels.txt: names none of the 2 images");
+    scratch_close(&scratch);
+}
+
 static void test_bad_label_files(void **unused) {
     static const struct {
         const char *text, *part;
@@ -428,6 +462,7 @@ int main(void) {
         cmocka_unit_test(test_image_folder),
         cmocka_unit_test(test_links),
         cmocka_unit_test(test_label_files),
+        cmocka_unit_test(test_silent_label_file),
         cmocka_unit_test(test_bad_label_files),
         cmocka_unit_test(test_lists),
         cmocka_unit_test(test_folders_that_are_no_classes),

@@ -233,7 +233,8 @@ void batch_plan_warn(const struct batch_plan *plan, const struct console *consol
                                      .found = info->found,
                                      .own = info->own_pictures,
                                      .not_read = info->not_read,
-                                     .kinds = info->not_read_kinds},
+                                     .kinds = info->not_read_kinds,
+                                     .silent_truth = info->silent_truth},
                   &(struct vitlrp_log){console_log, (void *) console});
 }
 
