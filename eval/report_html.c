@@ -197,14 +197,15 @@ static void append_lead_tests(const struct report_page *page) {
     const struct summary *summary = page->summary;
     const struct standing_test *worst = standing_worst(&summary->standing);
     struct text *out = page->out;
-    if (summary->standing.leads) {
+    if (worst == NULL && summary->standing.test_count > 0) {
         text_printf(out,
                     " It is ahead of every other method%s, image by image and after the "
-                    "correction for %zu test%s.",
+                    "correction for %zu test%s%s.",
                     summary->place_count == 1 ? ""
                     : are_blocks(page)        ? " over all blocks and within each"
                                               : " under every replacement",
-                    summary->standing.test_count, summary->standing.test_count == 1 ? "" : "s");
+                    summary->standing.test_count, summary->standing.test_count == 1 ? "" : "s",
+                    summary->standing.leads ? "" : "; it is a control, so none is called better");
     } else if (worst != NULL && worst->n >= STANDING_LEAST) {
         text_append_string(out, " It is not better than ");
         report_escape(out, page->record->evaluation.methods[worst->than]);

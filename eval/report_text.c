@@ -376,9 +376,13 @@ static void append_verdict(struct text *out, const struct record *record,
     text_escape_name(leader, sizeof leader, record->evaluation.methods[standing->leader]);
     if (worst == NULL) {
         text_printf(out,
-                    "\n%s is better than every other method %s (%zu test%s, corrected by Holm: "
-                    "p < 0.05)\n",
-                    leader, words, standing->test_count, standing->test_count == 1 ? "" : "s");
+                    standing->leads
+                        ? "\n%s is better than every other method %s"
+                        : "\nno method is called better: %s is ahead of all others %s, and it is a "
+                          "control",
+                    leader, words);
+        text_printf(out, " (%zu test%s, corrected by Holm: p < 0.05)\n", standing->test_count,
+                    standing->test_count == 1 ? "" : "s");
         return;
     }
     text_escape_name(than, sizeof than, record->evaluation.methods[worst->than]);

@@ -153,6 +153,35 @@ static void test_claim(void **unused) {
     assert_int_equal(claims(15, 0, false), 0);
 }
 
+/* Where a control leads, table and page say so, and neither calls it better. */
+static void test_control_leads(void **unused) {
+    struct sample_shape shape = SHAPE;
+    struct text table = {.limit = 1 << 20};
+    struct summary summary;
+    struct vitlrp_error err = {0};
+    (void) unused;
+    shape.replacements =
+        VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_ZERO) | VITLRP_REPLACEMENT_BIT(VITLRP_REPLACE_BLUR);
+    struct record record = sample_record(&shape);
+    replace(&record.evaluation.methods[5], "libra");
+    replace(&record.evaluation.methods[0], "centre");
+    assert_int_equal(summary_make(&record.evaluation, NULL, 1, &summary, &err), VITLRP_OK);
+    report_table(&record, &summary, &table);
+    assert_int_equal(count_of(&table, "is better than every other method"), 0);
+    assert_int_equal(count_of(&table, "\nno method is called better: centre is ahead of all others "
+                                      "under every replacement, and it is a control (10 tests, "),
+                     1);
+    struct text page = make_page(&record);
+    assert_int_equal(count_of(&page, "centre has the highest Δ of 6 methods"), 1);
+    assert_int_equal(count_of(&page, "for 10 tests; it is a control, so none is called better."),
+                     1);
+    assert_int_equal(count_of(&page, ">best</span>"), 0);
+    text_free(&page);
+    text_free(&table);
+    summary_free(&summary);
+    record_free(&record);
+}
+
 /* Every pair of rankings under two replacements has its cell, each with itself beside it. */
 static void test_agreement_of_rankings(void **unused) {
     struct sample_shape shape = SHAPE;
@@ -553,6 +582,7 @@ int main(void) {
         cmocka_unit_test(test_told_values),
         cmocka_unit_test(test_agreement_of_rankings),
         cmocka_unit_test(test_claim),
+        cmocka_unit_test(test_control_leads),
         cmocka_unit_test(test_few_images),
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_hostile_names),
