@@ -56,7 +56,7 @@ struct vitlrp_eval_options {
     const char *reference; /* the method that the others are compared with, image by image; NULL:
                               rollout, if it is run; for units input-x-gradient */
     const struct vitlrp_rule_changes *rules; /* for all methods with gammas of their own,
-                                          attnlrp-eps excepted; NULL: none */
+                                          attnlrp-eps and libra excepted; NULL: none */
 
     int32_t steps;         /* points of a curve, less one; default 28 */
     uint32_t replacements; /* VITLRP_REPLACEMENT_BIT of each, in one number; default that of
@@ -99,7 +99,8 @@ struct vitlrp_eval_options {
     const struct vitlrp_eval_maps *maps; /* run beside the methods, and alone if methods is NULL;
                                             NULL: none */
     size_t map_count;
-    enum vitlrp_score score; /* of the methods that read it (VITLRP_READS_SCORE) */
+    enum vitlrp_score score; /* of the methods that read it (VITLRP_READS_SCORE); USAGE, as of
+                                masks, samples and rules, if it is not the default and none does */
     enum vitlrp_masks masks; /* likewise (VITLRP_READS_MASKS) */
 
     /* Agreement: the rank correlation over patches of each map with the drops of the score without

@@ -1,6 +1,7 @@
 #include "api/eval_setup.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "api/api.h"
@@ -228,17 +229,68 @@ static enum vitlrp_status choose_methods(struct eval_setup *setup, struct vitlrp
     return VITLRP_OK;
 }
 
-/* A score that would change nothing is a mistake. */
-static enum vitlrp_status check_score(const struct eval_setup *setup, struct vitlrp_error *err) {
-    enum vitlrp_score score = setup->options.score;
-    bool is_read = score == VITLRP_SCORE_LOGIT;
+/* The first of the changes, as records name it; false without one. */
+static bool name_change(const struct vitlrp_rule_changes *changes, char *out, size_t size) {
+    for (int role = 0; changes != NULL && role < (int) VITLRP_ROLE_COUNT; role++) {
+        if (!isnan(changes->gamma[role])) {
+            snprintf(out, size, "gamma_%s", word_of(WORDS_ROLE, role));
+            return true;
+        }
+    }
+    bool is_epsilon = changes != NULL && !isnan(changes->epsilon);
+    snprintf(out, size, "%s", is_epsilon ? "epsilon" : "attention_share");
+    return is_epsilon || (changes != NULL && !isnan(changes->attention_share));
+}
+
+/* A search changes the rules of yardsticks too. */
+static bool some_method_reads(const struct eval_setup *setup, uint32_t reads, bool searches) {
+    bool found = false;
     for (size_t i = 0; i < setup->method_count; i++) {
-        is_read = is_read || (setup->methods[i].method->reads & VITLRP_READS_SCORE) != 0;
+        const struct vit_method *method = setup->methods[i].method;
+        found = found || ((method->reads & reads) != 0 &&
+                          (reads != VITLRP_READS_RULES || !method->is_yardstick || searches));
     }
-    if (!is_read) {
-        return fail(err, VITLRP_USAGE, "none of the methods begins with a score");
+    return found;
+}
+
+static enum vitlrp_status fail_unread(const struct eval_setup *setup, const char *name,
+                                      struct vitlrp_error *err) {
+    struct text methods = {.limit = RUN_LIMIT};
+    for (size_t i = 0; i < setup->method_count; i++) {
+        text_printf(&methods, "%s%s", i == 0 ? "" : ", ", setup->methods[i].name);
     }
-    return vit_score_check(setup->model->vit, score, err);
+    enum vitlrp_status status = text_check(&methods, "the names of methods", err);
+    if (status == VITLRP_OK) {
+        status =
+            fail(err, VITLRP_USAGE,
+                 "%s changes none of the methods: leave it out, or add one that reads it to %s",
+                 name, methods.data);
+    }
+    text_free(&methods);
+    return status;
+}
+
+/* What would change nothing is a mistake. */
+static enum vitlrp_status check_read(const struct eval_setup *setup, bool searches,
+                                     struct vitlrp_error *err) {
+    const struct vitlrp_eval_options *options = &setup->options;
+    char rule[32];
+    const struct {
+        const char *name;
+        uint32_t reads;
+        bool is_given;
+    } choices[] = {
+        {"score", VITLRP_READS_SCORE, options->score != VITLRP_SCORE_LOGIT},
+        {"samples", VITLRP_READS_SAMPLES, options->samples > 0},
+        {"masks", VITLRP_READS_MASKS, options->masks != VITLRP_MASKS_RANDOM},
+        {rule, VITLRP_READS_RULES, name_change(options->rules, rule, sizeof rule)},
+    };
+    for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++) {
+        if (choices[i].is_given && !some_method_reads(setup, choices[i].reads, searches)) {
+            return fail_unread(setup, choices[i].name, err);
+        }
+    }
+    return vit_score_check(setup->model->vit, options->score, err);
 }
 
 static int32_t find_class(void *index, const char *text) {
@@ -464,7 +516,7 @@ enum vitlrp_status eval_setup_open(const struct vitlrp_model *model,
     TRY(eval_protocol_check(&setup->evaluate.protocol, err));
     TRY(choose_unit_means(setup, err));
     TRY(choose_methods(setup, err));
-    TRY(check_score(setup, err));
+    TRY(check_read(setup, at_once > 1, err));
     TRY(choose_arithmetic(setup, err));
     setup->preprocess =
         options->preprocess == NULL ? model->preprocess.preprocess : *options->preprocess;

@@ -288,6 +288,8 @@ class Numbers(Evaluate):
             ({"gamma_conv": -1}, "gamma_conv"),
             ({"gamma_conv": float("nan")}, "gamma_conv"),
             ({"epsilon": float("inf")}, "epsilon"),
+            ({"methods": ["chefer", "attnlrp-eps"], "gamma_head": 0.5}, "gamma_head changes none of the methods: .* chefer"),
+            ({"methods": ["random"], "samples": 9}, "samples changes none"),
             ({"maps": {"random": self.folder}}, "method's name"),
             ({"maps": {"a b": self.folder}}, "letters"),
         ]

@@ -337,6 +337,7 @@ static void test_each_block(void **unused) {
 
 /* Records, shards and journals have what is in every place. */
 static void test_records_of_each_block(void **unused) {
+    static const char *const SAMPLED[] = {"attnlrp", "integrated-gradients", "activation"};
     struct bench bench;
     struct vitlrp_evaluation *parts[2];
     struct vitlrp_evaluation *merged = NULL;
@@ -350,6 +351,8 @@ static void test_records_of_each_block(void **unused) {
     bench_open(&bench, FOLDERS[1], &RANGES[0]);
     bench.options.each_block = 1;
     bench.options.single = 20;
+    bench.options.methods = SAMPLED;
+    bench.options.method_count = sizeof SAMPLED / sizeof SAMPLED[0];
     bench.options.samples = 2;
     bench.evaluation = evaluate(&bench);
     scratch_path(&scratch, "journal", folder, sizeof folder);
