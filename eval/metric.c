@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "eval/protocol.h"
+#include "eval/regions.h"
 #include "eval/unit_order.h"
 
 static const char *const METRIC_NAMES[EVAL_METRIC_COUNT] = {
@@ -60,6 +61,17 @@ static double share_at(const struct extent *extent, size_t point) {
 double eval_share(const struct evaluation *evaluation, size_t place, size_t point) {
     const struct extent extent = extent_of(evaluation, place);
     return share_at(&extent, point);
+}
+
+double eval_replaced_share(const struct evaluation *evaluation, size_t place, size_t point) {
+    const struct regions regions = {.rows = (size_t) evaluation->grid_height,
+                                    .columns = (size_t) evaluation->grid_width,
+                                    .side = (size_t) evaluation->protocol.regions};
+    const struct extent extent = extent_of(evaluation, place);
+    size_t count = regions_count(&regions);
+    return extent.units > 0
+               ? share_at(&extent, point)
+               : (double) protocol_replaced(point, extent.steps, count) / (double) count;
 }
 
 /* By the trapezoid rule over the shares. */

@@ -60,8 +60,12 @@ static inline struct eval_measure eval_measure_first(enum eval_metric metric) {
     return (struct eval_measure){.metric = metric};
 }
 
-/* Of what is replaced, or off, at a point of the curves in a place. */
+/* Where a point of the curves in a place stands, from 0 to 1: k / K, over which areas are; of
+ * hidden units the share that is off. */
 double eval_share(const struct evaluation *evaluation, size_t place, size_t point);
+
+/* The share of the patches, regions or units that is replaced or off there. */
+double eval_replaced_share(const struct evaluation *evaluation, size_t place, size_t point);
 
 /* NaN if the image or the method failed, or the metric is not defined there. */
 double eval_metric_value(const struct evaluation *evaluation, const struct eval_image *image,

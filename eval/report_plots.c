@@ -342,10 +342,10 @@ static size_t value_stride(const struct curves *curves) {
 }
 
 /* The share of the patches (or regions) that is replaced, or of the units off, at a point: "25 %",
- * "3.6 %". */
+ * "3.5 %". */
 static void append_share(const struct report_page *page, size_t place, size_t point) {
     struct text *out = page->out;
-    double percent = 100.0 * eval_share(&page->record->evaluation, place, point);
+    double percent = 100.0 * eval_replaced_share(&page->record->evaluation, place, point);
     text_printf(out, "%.*f", fabs(percent - round(percent)) < 0.05 ? 0 : 1, percent);
     text_append_string(out, " %");
 }

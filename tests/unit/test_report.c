@@ -218,6 +218,29 @@ static void test_told_values(void **unused) {
     }
 }
 
+/* At each point the share of the regions that is replaced, whatever k / K is: of four, none at the
+ * points 0 to 3 of 28, one at 4 to 10. */
+static void test_shares_of_regions(void **unused) {
+    struct sample_shape shape = SHAPE;
+    (void) unused;
+    shape.regions = 4;
+    struct record record = sample_record(&shape);
+    struct text page = make_page(&record);
+    size_t plots = count_of(&page, "role=\"radiogroup\"");
+    static const char *const SHARES[] = {"0 %", "25 %", "50 %", "75 %", "100 %"};
+    static const size_t POINTS[] = {4, 7, 7, 7, 4};
+    for (size_t i = 0; i < 5; i++) {
+        char told[64];
+        char row[64];
+        snprintf(told, sizeof told, "<b>%s replaced</b>", SHARES[i]);
+        snprintf(row, sizeof row, "<tr><th scope=\"row\">%s</th>", SHARES[i]);
+        assert_int_equal(count_of(&page, told), POINTS[i] * plots);
+        assert_int_equal(count_of(&page, row), POINTS[i] * plots);
+    }
+    text_free(&page);
+    record_free(&record);
+}
+
 /* Of few images there is a warning, and nothing that rests on intervals. */
 static void test_few_images(void **unused) {
     struct sample_shape shape = SHAPE;
@@ -580,6 +603,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_page),
         cmocka_unit_test(test_told_values),
+        cmocka_unit_test(test_shares_of_regions),
         cmocka_unit_test(test_agreement_of_rankings),
         cmocka_unit_test(test_claim),
         cmocka_unit_test(test_control_leads),
