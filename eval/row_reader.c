@@ -81,11 +81,21 @@ static char *unquote(char *text) {
     return end;
 }
 
-/* One field, at *cursor; moves the cursor behind it, to NULL at the line's end. */
-static char *take_field(char **cursor, char separator) {
-    char *field = *cursor;
+/* Ends the text before its last blanks. */
+static void cut_blanks(char *text) {
+    size_t length = strlen(text);
+    while (length > 0 && text[length - 1] == ' ') {
+        text[--length] = '\0';
+    }
+}
+
+/* One field, at *cursor; moves the cursor behind it, to NULL at the line's end. `trims`: blanks
+ * around it are none of its own, unless it is in quotes. */
+static char *take_field(char **cursor, char separator, bool trims) {
+    char *field = *cursor + (trims ? strspn(*cursor, " ") : 0);
     char *end;
-    if (*field == '"' && separator == ',') {
+    bool quoted = *field == '"' && separator == ',';
+    if (quoted) {
         end = unquote(field);
     } else {
         end = separator == '\0' ? field + strlen(field)
@@ -94,6 +104,9 @@ static char *take_field(char **cursor, char separator) {
     bool last = *end == '\0';
     *end = '\0';
     end += last ? 0 : 1;
+    if (trims && !quoted) {
+        cut_blanks(field);
+    }
     while (!last && separator == ' ' && *end == ' ') {
         end++;
     }
@@ -119,7 +132,9 @@ bool rows_next(struct row_reader *reader, struct row *row) {
         }
         *row = (struct row){.line = reader->line};
         for (char *cursor = line; cursor != NULL && row->count < ROW_FIELDS;) {
-            row->field[row->count++] = take_field(&cursor, reader->separator);
+            bool trims = reader->separator == ',' || (reader->separator == '\t' && row->count > 0);
+            row->field[row->count] = take_field(&cursor, reader->separator, trims);
+            row->count++;
         }
         return true;
     }

@@ -31,7 +31,9 @@ enum vitlrp_status rows_open(const char *path, size_t limit, const char *separat
                              struct row_reader *out, struct vitlrp_error *err);
 
 /* The next row that is not empty; false at the end. A byte order mark and CRLF are fine; fields in
- * double quotes may hold commas, and a doubled quote is one, where commas separate. */
+ * double quotes may hold commas, and a doubled quote is one, where commas separate. Blanks at
+ * either end of a field are left out, but for those in quotes, and of a first field before a tab: a
+ * file may be called so. */
 bool rows_next(struct row_reader *reader, struct row *row);
 
 /* A zeroed reader is fine. */

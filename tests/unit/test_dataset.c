@@ -188,6 +188,8 @@ static void test_label_files(void **unused) {
         {"val_annotations.txt",
          "a.jpg\tn00000001\t0\t0\t9\t9\n\nc.jpg\tn00000003\t1\t1\t2\t2",
          {0, -1, 2}},
+        {"labels.csv", "a.jpg , n00000001 \nb.jpg, \"tabby, tabby cat\" \nc.jpg,  7\n", {0, 3, 4}},
+        {"labels.txt", "a.jpg\t n00000002 \nb.jpg\t7\n", {1, 4, -1}},
         {"LOC_val_solution.csv",
          "ImageId,PredictionString\nb,n00000003 85 1 499 272\nc,n00000001 1 1 2 2 n00000001 3 3 4 "
          "4\n",
