@@ -23,6 +23,7 @@ struct box_entry {
 struct columns {
     size_t name;
     size_t side[4]; /* xmin, ymin, xmax, ymax */
+    bool named;     /* by a header */
 };
 
 static bool is_number(const char *text) {
@@ -57,7 +58,8 @@ static bool read_header(const struct row *row, struct columns *columns) {
             found |= 1U << 4;
         }
     }
-    return found == 0x1FU;
+    columns->named = found == 0x1FU;
+    return columns->named;
 }
 
 /* The columns of a file without a header, from its first row. */
@@ -74,9 +76,25 @@ static void guess_columns(const struct row *row, struct columns *columns) {
     }
 }
 
+/* Without a header nobody knows which four of more numbers are the box: one may be a class, and one
+ * a score. */
+static enum vitlrp_status check_numbers(const struct row *row, const struct columns *columns,
+                                        struct vitlrp_error *err) {
+    size_t numbers = 0;
+    for (size_t i = 1; i < row->count && !columns->named; i++) {
+        numbers += is_number(row->field[i]) ? 1 : 0;
+    }
+    return numbers <= 4 ? VITLRP_OK
+                        : fail(err, VITLRP_FORMAT,
+                               "line %zu: %zu numbers, and a box has four: begin the file with a "
+                               "header that names their columns, as path,xmin,ymin,xmax,ymax",
+                               row->line, numbers);
+}
+
 static enum vitlrp_status read_box(const struct row *row, const struct columns *columns,
                                    struct box_entry *entry, struct vitlrp_error *err) {
     double side[4];
+    TRY(check_numbers(row, columns, err));
     for (size_t i = 0; i < 4; i++) {
         size_t column = columns->side[i];
         if (column >= row->count || columns->name >= row->count ||

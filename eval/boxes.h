@@ -17,7 +17,7 @@ struct box_list {
 };
 
 /* Reads the file. A header names the columns (path, image, image_id, file, filename, name or
- * ImageId; xmin, ymin, xmax, ymax); without one they are the first and the next four that are
+ * ImageId; xmin, ymin, xmax, ymax); without one they are the first and the only four that are
  * numbers. Numbers are pixels of the upright photograph and both ends lie in the box, as in
  * ImageNet's annotations, so that "3,.,5,." is three pixels wide. One row for each box. FORMAT,
  * with the line, for a row that is no box. *out is owned: boxes_close. */

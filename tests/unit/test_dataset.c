@@ -407,6 +407,8 @@ static void test_boxes(void **unused) {
         "path,wnid,xmin,ymin,xmax,ymax\na/x.jpg,n1,3,4,5,63\nb.jpg,n1,0,0,0,0\na/"
         "x.jpg,n1,1,1,2,2\n",
         "a/x.jpg,n1,3,4,5,63\nb.jpg,n1,0,0,0,0\na/x.jpg,n1,1,1,2,2\n",
+        "path,class,xmin,ymin,xmax,ymax,score\na/x.jpg,7,3,4,5,63,1\nb.jpg,7,0,0,0,0,1\na/"
+        "x.jpg,7,1,1,2,2,1\n",
         "ymax\txmax\tymin\txmin\tImage\n63\t5\t4\t3\ta/x.jpg\n0\t0\t0\t0\tb.jpg\n2\t2\t1\t1\ta/"
         "x.jpg\n",
     };
@@ -414,7 +416,7 @@ static void test_boxes(void **unused) {
     char path[128];
     (void) unused;
     scratch_path(&scratch, "boxes", path, sizeof path);
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
         struct box_list list;
         struct vitlrp_error err = {0};
         size_t count = 99;
@@ -441,6 +443,9 @@ static void test_bad_boxes(void **unused) {
         {"a.jpg,1,2,3\n", "line 1: a file name and four numbers"},
         {"a.jpg,1,2,3,4\nb.jpg,1,2,3,x\n", "line 2: a file name and four numbers"},
         {"a.jpg,1,2,3,inf\n", "four numbers"},
+        {"a.jpg,7,1,2,3,4\n",
+         "line 1: 5 numbers, and a box has four: begin the file with a header"},
+        {"a.jpg,n1,1,2,3,4\na.jpg,n1,1,2,3,4,0.5\n", "line 2: 5 numbers"},
         {"a.jpg,5,2,4,4\n", "line 1: the box ends before it begins"},
         {"path,xmin,ymin,xmax,ymax\n", "has no boxes"},
     };
