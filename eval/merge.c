@@ -381,8 +381,9 @@ enum vitlrp_status record_merge_head(const struct record *const *parts, size_t c
         return fail(err, VITLRP_USAGE, "no records to merge");
     }
     TRY(check_parts(parts, count, unfinished, err));
+    /* Of parts with images; a journal that has none yet states them too. */
     for (size_t i = 0; i < count; i++) {
-        if (parts[i]->evaluation.image_count > 0) {
+        if (parts[i]->evaluation.image_count > 0 || merged.evaluation.grid_height == 0) {
             merged.evaluation.grid_height = parts[i]->evaluation.grid_height;
             merged.evaluation.grid_width = parts[i]->evaluation.grid_width;
             merged.evaluation.unit_count = parts[i]->evaluation.unit_count;
