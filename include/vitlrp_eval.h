@@ -352,9 +352,11 @@ VITLRP_API const char *vitlrp_evaluation_method(const struct vitlrp_evaluation *
 /* A metric of a method: "delta_logit", "delta_prob", "morf_logit", "morf_prob", "lerf_logit",
  * "lerf_prob", "aopc_logit", "aopc_prob", "insertion", "deletion", "pointing", "mass", "rank",
  * "morf_top1", "lerf_top1", "comprehensiveness", "sufficiency", "sparseness", "complexity",
- * "rho_drop", "rho_shapley", "pixel_accuracy", "mean_iou" or "average_precision"; or
- * "paired_delta_logit", "paired_delta_prob": the difference from the reference, image by image; n =
- * 0 without a reference. USAGE for another name or a method that was not run. */
+ * "rho_drop", "rho_shapley", "pixel_accuracy", "mean_iou", "average_precision", "rho_randomized",
+ * "max_sensitivity", and over hidden units "drop_1", "mean_drop_10", "units_to_lose", "rho_single",
+ * "pearson_single"; n = 0 of what was not measured. Or "paired_delta_logit", "paired_delta_prob":
+ * the difference from the reference, image by image; n = 0 without a reference. USAGE for another
+ * name or a method that was not run. */
 VITLRP_NODISCARD VITLRP_API enum vitlrp_status
 vitlrp_evaluation_metric(const struct vitlrp_evaluation *evaluation, const char *method,
                          const char *metric, struct vitlrp_statistic *statistic,

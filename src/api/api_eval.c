@@ -124,6 +124,12 @@ enum vitlrp_status vitlrp_journal_remove(const char *folder, struct vitlrp_error
     return run_folder_remove(folder, error);
 }
 
+static void swap_texts(char **a, char **b) {
+    char *kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
 enum vitlrp_status vitlrp_evaluation_compare(struct vitlrp_evaluation *evaluation,
                                              const char *reference, struct vitlrp_error *error) {
     struct summary summary = {0};
@@ -142,6 +148,9 @@ enum vitlrp_status vitlrp_evaluation_compare(struct vitlrp_evaluation *evaluatio
         mem_free(name);
         return status;
     }
+    /* What was described lives as long as the evaluation; the same image failed first. */
+    swap_texts(&summary.first_failed, &evaluation->summary.first_failed);
+    swap_texts(&summary.first_error, &evaluation->summary.first_error);
     summary_free(&evaluation->summary);
     mem_free(record->reference);
     evaluation->summary = summary;

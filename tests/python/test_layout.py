@@ -4,6 +4,7 @@ is told, and a field too few is written over somebody else's memory."""
 import ctypes
 import inspect
 import os
+import re
 import subprocess
 import unittest
 
@@ -87,6 +88,17 @@ class Layout(unittest.TestCase):
                 cls.fields.setdefault(name, {})[rest[0]] = (int(rest[1]), int(rest[2]))
             else:
                 cls.values[name] = int(rest[0])
+
+    def test_metrics(self):
+        """The header names every metric that the library knows, and no other."""
+        def read(*path):
+            with open(os.path.join(support.SOURCE, *path), encoding="utf-8") as file:
+                return file.read()
+
+        known = re.findall(r"\[EVAL_\w+\] = \"(\w+)\"", read("eval", "metric.c"))
+        text = read("include", "vitlrp_eval.h").partition("/* A metric of a method: ")[2].partition("*/")[0]
+        self.assertGreater(len(known), 20)
+        self.assertEqual(re.findall(r"\"(\w+)\"", text), [*known, "paired_delta_logit", "paired_delta_prob"])
 
     def test_structures(self):
         self.assertGreater(len(STRUCTS), 20)

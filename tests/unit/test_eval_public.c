@@ -109,9 +109,12 @@ static void test_names_and_pairs(void **unused) {
     struct vitlrp_statistic mine;
     struct vitlrp_statistic other;
     (void) unused;
+    scratch_text(&scratch, "broken.jpg", "no picture");
     assert_int_equal(vitlrp_evaluate(model, &options, &evaluation, NULL), VITLRP_OK);
     vitlrp_evaluation_info_init(&info);
     vitlrp_evaluation_describe(evaluation, &info);
+    const char *failed = info.first_failed;
+    const char *reason = info.first_error;
     assert_string_equal(vitlrp_evaluation_method(evaluation, 0), "attnlrp");
     assert_string_equal(vitlrp_evaluation_method(evaluation, 1), "random");
     assert_null(vitlrp_evaluation_method(evaluation, 2));
@@ -123,6 +126,9 @@ static void test_names_and_pairs(void **unused) {
     assert_int_equal(vitlrp_evaluation_compare(evaluation, "random", NULL), VITLRP_OK);
     vitlrp_evaluation_describe(evaluation, &info);
     assert_string_equal(info.reference, "random");
+    /* What was described before is still there. */
+    assert_string_equal(failed, "broken.jpg");
+    assert_true(info.first_failed == failed && info.first_error == reason);
     assert_int_equal(
         vitlrp_evaluation_metric(evaluation, "random", "paired_delta_logit", &pair, NULL),
         VITLRP_OK);
