@@ -354,17 +354,20 @@ static void test_what_is_left_out_is_counted_in_english(void **unused) {
     const struct vitlrp_log log = {keep_lines, &said};
     (void) unused;
     left_out_warn(&(struct left_out){.found = 3}, &log);
-    left_out_warn(&(struct left_out){1, "a\033b", 1, 3, 0, 0, NULL}, &log);
-    left_out_warn(&(struct left_out){2, "c", 2, 3, 0, 0, NULL}, &log);
+    left_out_warn(&(struct left_out){1, "a\033b", 1, 3, 0, 0, NULL, NULL}, &log);
+    left_out_warn(&(struct left_out){2, "c", 2, 3, 0, 0, NULL, NULL}, &log);
     left_out_warn(&(struct left_out){.own = 1, .not_read = 1, .kinds = "1 gif"}, &log);
     left_out_warn(&(struct left_out){.own = 2, .not_read = 3, .kinds = "2 heic, 1 jxl"}, &log);
+    left_out_warn(&(struct left_out){.silent_truth = "d/labels\033.txt"}, &log);
     assert_string_equal(said.data,
                         "1 1 folder is left out, since it must not be read: a\\x1Bb\n"
                         "1 1 of 3 images is left out: it has no label that the model knows\n"
                         "1 2 folders are left out, since they must not be read; the first: c\n"
                         "1 2 of 3 images are left out: they have no label that the model knows\n"
                         "1 1 own picture passed over\n1 1 file not read: 1 gif\n"
-                        "1 2 own pictures passed over\n1 3 files not read: 2 heic, 1 jxl\n");
+                        "1 2 own pictures passed over\n1 3 files not read: 2 heic, 1 jxl\n"
+                        "1 d/labels\\x1B.txt names none of the images, and is not taken for their "
+                        "labels: give the file of labels, if there is one, by its name\n");
     text_free(&said);
 }
 
