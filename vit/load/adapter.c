@@ -10,6 +10,7 @@
 #include "base/little_endian.h"
 #include "base/mem.h"
 #include "vit/load/find.h"
+#include "vit/load/tensor_places.h"
 
 #define MAX_CONFIG ((size_t) 1 << 20)
 #define WORK_SHARE 100 /* the products may take this part of the operations of a forward pass */
@@ -53,13 +54,8 @@ static bool is_plain_start(const char *key, const json_t *value) {
            (json_is_boolean(value) || (text != NULL && strcmp(text, "gaussian") == 0));
 }
 
-struct scale {
-    double alpha;
-    bool by_root; /* rslora */
-};
-
-static enum vitlrp_status read_config(const json_t *config, struct scale *out,
-                                      struct vitlrp_error *err) {
+static enum vitlrp_status read_config(struct adapter *adapter, struct vitlrp_error *err) {
+    const json_t *config = adapter->config;
     const char *type = json_get_string(config, "peft_type");
     const char *key;
     json_t *value;
@@ -78,11 +74,12 @@ static enum vitlrp_status read_config(const json_t *config, struct scale *out,
                         tensor_label(label, key));
         }
     }
-    out->alpha = NAN;
-    TRY(json_get_number(config, "lora_alpha", &out->alpha, err));
-    out->by_root = json_is_true(json_object_get(config, "use_rslora"));
-    return isfinite(out->alpha) ? VITLRP_OK
-                                : fail(err, VITLRP_FORMAT, "lora_alpha is missing or no number");
+    adapter->alpha = NAN;
+    TRY(json_get_number(config, "lora_alpha", &adapter->alpha, err));
+    adapter->by_root = json_is_true(json_object_get(config, "use_rslora"));
+    return isfinite(adapter->alpha)
+               ? VITLRP_OK
+               : fail(err, VITLRP_FORMAT, "lora_alpha is missing or no number");
 }
 
 /* True if the name has these parts, whole ones and not its last: "head" of "heads.head.weight". */
@@ -225,11 +222,10 @@ cleanup:
 /* ---- The whole ---- */
 
 struct merging {
-    const json_t *config;
-    struct scale scale;
-    struct checkpoint *model;
+    struct tensor_table *model;
     struct adapter *adapter;
-    uint64_t work, bytes; /* that are left */
+    struct tensor_places places; /* of the model's tensors */
+    uint64_t work, bytes;        /* that are left */
 };
 
 static const char *base_name(const char *name) {
@@ -244,18 +240,46 @@ static bool join_name(char out[TENSOR_MAX_NAME + 1], const char *stem, size_t le
     return size > 0 && (size_t) size <= TENSOR_MAX_NAME;
 }
 
+static bool is_from(const struct adapter *adapter, const struct tensor_info *tensor) {
+    for (size_t i = 0; i < adapter->count; i++) {
+        if (tensor->source == &adapter->sources[i]) {
+            return true;
+        }
+    }
+    return tensor->source == adapter->checkpoint.tensors.items[0].source;
+}
+
+/* The model's tensor that a name of the adapter's is for; NULL: there is none. A base without a
+ * head has other names than the network that was trained, whose begin with the base's place in it
+ * (`vit.`); and in transformers 5 layers have new names, where files keep the old ones. `found`
+ * gets the name as the model would have it. */
+static enum vitlrp_status find_base(const struct merging *merging, const char *name,
+                                    struct tensor_found *found, struct tensor_info **out,
+                                    struct vitlrp_error *err) {
+    struct tensor_table *model = merging->model;
+    char label[TENSOR_LABEL_TEXT];
+    TRY(tensor_places_find(&merging->places, model, name, found, err));
+    *out = found->number < model->count ? &model->items[found->number] : NULL;
+    if (*out != NULL && is_from(merging->adapter, *out)) {
+        return fail(err, VITLRP_MISMATCH, "the adapter has another tensor for the model's %s",
+                    tensor_label(label, (*out)->name));
+    }
+    return VITLRP_OK;
+}
+
 static enum vitlrp_status merge_factor(struct merging *merging, const struct tensor_info *a,
                                        const char *marker, struct vitlrp_error *err) {
     char other[TENSOR_MAX_NAME + 1];
     char name[TENSOR_MAX_NAME + 1];
     const char *base = base_name(a->name);
     struct product product = {.a = a};
+    struct tensor_found found;
     char end[64];
     snprintf(end, sizeof end, ".lora_B%s", marker + strlen(".lora_A"));
     if (join_name(other, a->name, (size_t) (marker - a->name), end) &&
         join_name(name, base, (size_t) (marker - base), ".weight")) {
         product.b = find_tensor(&merging->adapter->checkpoint.tensors, other);
-        product.weight = find_tensor(&merging->model->tensors, name);
+        TRY(find_base(merging, name, &found, &product.weight, err));
     }
     if (product.b == NULL || product.weight == NULL) {
         return fail(err, VITLRP_MISMATCH, "the %s has no tensor for it: is it of another model?",
@@ -267,7 +291,7 @@ static enum vitlrp_status merge_factor(struct merging *merging, const struct ten
     }
     merging->bytes -= product.weight->count * sizeof(float);
     double rank = (double) a->shape[0];
-    product.scale = merging->scale.alpha / (merging->scale.by_root ? sqrt(rank) : rank);
+    product.scale = merging->adapter->alpha / (merging->adapter->by_root ? sqrt(rank) : rank);
     return merge_product(&product, merging->adapter, err);
 }
 
@@ -275,12 +299,14 @@ static enum vitlrp_status merge_factor(struct merging *merging, const struct ten
 static enum vitlrp_status take_saved(struct merging *merging, const struct tensor_info *tensor,
                                      struct vitlrp_error *err) {
     const char *name = base_name(tensor->name);
-    if (!is_saved(json_object_get(merging->config, "modules_to_save"), name)) {
+    struct tensor_info *old = NULL;
+    struct tensor_found found;
+    if (!is_saved(json_object_get(merging->adapter->config, "modules_to_save"), name)) {
         return fail(err, VITLRP_UNSUPPORTED, "it is no part of a plain LoRA");
     }
-    struct tensor_info *old = find_tensor(&merging->model->tensors, name);
+    TRY(find_base(merging, name, &found, &old, err));
     if (old == NULL) {
-        return tensor_table_add(&merging->model->tensors, tensor, name, strlen(name), err);
+        return tensor_table_add(merging->model, tensor, found.name, strlen(found.name), err);
     }
     char *kept = old->name;
     *old = *tensor;
@@ -318,53 +344,56 @@ static enum vitlrp_status open_one(const char *folder, const char *name,
     return vit_origin_open(file, path, name, options->inputs, err);
 }
 
-static enum vitlrp_status open_adapter(const struct vit_load_options *options,
-                                       const struct checkpoint_options *reading,
-                                       struct vit_file *files, struct adapter *out, json_t **config,
-                                       struct vitlrp_error *err) {
+static enum vitlrp_status open_files(const struct vit_load_options *options,
+                                     const struct checkpoint_options *reading,
+                                     struct vit_file *files, struct adapter *out,
+                                     struct vitlrp_error *err) {
     struct checkpoint_options plain = {.limits = reading->limits, .log = reading->log};
     struct bytes text = {0};
     TRY(open_one(options->adapter_path, "adapter_config.json", options, &files[0], err));
     struct extent extent = {.stored = files[0].source.size, .size = files[0].source.size};
     TRY(payload_read_all(&files[0].source, &extent, MAX_CONFIG, &text, err));
-    enum vitlrp_status status = json_parse_within((const char *) text.data, text.size,
-                                                  reading->limits->max_json_bytes, config, err);
+    enum vitlrp_status status = json_parse_within(
+        (const char *) text.data, text.size, reading->limits->max_json_bytes, &out->config, err);
     bytes_free(&text);
     TRY(error_prefix(err, status, "adapter_config.json"));
     TRY(open_one(options->adapter_path, "adapter_model.safetensors", options, &files[1], err));
     status = checkpoint_open(&files[1].source, &plain, &out->checkpoint, err);
-    return error_prefix(err, status, "adapter_model.safetensors");
+    TRY(error_prefix(err, status, "adapter_model.safetensors"));
+    return error_prefix(err, read_config(out, err), "adapter_config.json");
 }
 
-enum vitlrp_status adapter_merge(const struct vit_load_options *options,
-                                 const struct checkpoint_options *reading, struct vit_file *files,
-                                 struct checkpoint *checkpoint, struct adapter *out,
-                                 struct vitlrp_error *err) {
-    json_t *config = NULL;
-    struct merging merging = {.model = checkpoint,
-                              .adapter = out,
-                              .work = (uint64_t) reading->limits->max_operations / WORK_SHARE,
-                              .bytes = reading->limits->max_bytes};
-    enum vitlrp_status status = open_adapter(options, reading, files, out, &config, err);
-    if (status == VITLRP_OK) {
-        status = error_prefix(err, read_config(config, &merging.scale, err), "adapter_config.json");
-    }
-    if (status == VITLRP_OK) {
-        size_t most = out->checkpoint.tensors.count;
-        out->sources = mem_calloc(most, sizeof *out->sources);
-        out->blocks = mem_calloc(most, sizeof *out->blocks);
-        merging.config = config;
-        status = out->sources == NULL || out->blocks == NULL
-                     ? fail(err, VITLRP_NOMEM, "out of memory for merging an adapter")
-                     : merge_tensors(&merging, err);
-    }
-    if (status == VITLRP_OK) {
-        log_message(reading->log, LOG_LEVEL_INFO, "%zu layers are merged with an adapter",
-                    out->count);
-    }
-    json_decref(config);
+enum vitlrp_status adapter_open(const struct vit_load_options *options,
+                                const struct checkpoint_options *reading, struct vit_file *files,
+                                struct adapter *out, struct vitlrp_error *err) {
+    out->folder = options->adapter_path;
+    enum vitlrp_status status = open_files(options, reading, files, out, err);
     /* What could not be opened is named with its path. */
-    return status == VITLRP_IO ? status : error_prefix(err, status, options->adapter_path);
+    return status == VITLRP_IO ? status : error_prefix(err, status, out->folder);
+}
+
+enum vitlrp_status adapter_merge(struct adapter *adapter, struct checkpoint *model,
+                                 struct vitlrp_error *err) {
+    size_t most = adapter->checkpoint.tensors.count;
+    struct merging merging = {.model = &model->tensors,
+                              .adapter = adapter,
+                              .work = (uint64_t) model->limits->max_operations / WORK_SHARE,
+                              .bytes = model->limits->max_bytes};
+    adapter->sources = mem_calloc(most, sizeof *adapter->sources);
+    adapter->blocks = mem_calloc(most, sizeof *adapter->blocks);
+    enum vitlrp_status status =
+        adapter->sources == NULL || adapter->blocks == NULL
+            ? fail(err, VITLRP_NOMEM, "out of memory for merging an adapter")
+            : tensor_places_note(merging.model, &merging.places, err);
+    if (status == VITLRP_OK) {
+        status = merge_tensors(&merging, err);
+    }
+    if (status == VITLRP_OK) {
+        log_message(model->log, LOG_LEVEL_INFO, "%zu layers are merged with an adapter",
+                    adapter->count);
+    }
+    tensor_places_free(&merging.places);
+    return error_prefix(err, status, adapter->folder);
 }
 
 void adapter_close(struct adapter *adapter) {
@@ -373,6 +402,7 @@ void adapter_close(struct adapter *adapter) {
     }
     mem_free(adapter->blocks);
     mem_free(adapter->sources);
+    json_decref(adapter->config);
     checkpoint_close(&adapter->checkpoint);
     *adapter = (struct adapter){0};
 }

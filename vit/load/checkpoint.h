@@ -17,6 +17,8 @@ struct checkpoint_options {
     const struct vitlrp_log *log;
 };
 
+struct adapter;
+
 struct checkpoint {
     const struct vitlrp_model_limits *limits; /* must outlive it, as the sources of its tensors */
     const struct vitlrp_log *log;
@@ -26,7 +28,8 @@ struct checkpoint {
                                        "npz", "memory" */
     bool openai_clip;               /* an archive of OpenAI's CLIP, by its classes */
     struct tensor_table tensors;
-    json_t *metadata; /* owned; the safetensors metadata, NULL if there is none */
+    struct adapter *adapter; /* the caller's, to merge into these; NULL: none */
+    json_t *metadata;        /* owned; the safetensors metadata, NULL if there is none */
 };
 
 /* Tells the container by its content and reads its table of tensors. FORMAT, with a hint, for the

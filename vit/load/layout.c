@@ -181,6 +181,10 @@ static const struct layout *recognise(const struct tensor_table *tensors, bool i
     return known * 2 >= tensors->count ? best : NULL;
 }
 
+const struct layout *layout_recognise(const struct tensor_table *tensors) {
+    return recognise(tensors, false);
+}
+
 static enum vitlrp_status fail_unknown(const struct tensor_table *tensors,
                                        struct vitlrp_error *err) {
     char names[3][TENSOR_LABEL_TEXT] = {"", "", ""};
@@ -218,6 +222,21 @@ static enum vitlrp_status bind_row(struct layout_binding *binding, size_t block,
     }
     *place = (struct bound_tensor){row, tensor};
     return VITLRP_OK;
+}
+
+/* The layers of a head. */
+static const enum slot HEAD_SLOTS[] = {SLOT_PRE_LOGITS_WEIGHT, SLOT_PRE_LOGITS_BIAS,
+                                       SLOT_HEAD_WEIGHT,       SLOT_HEAD_BIAS,
+                                       SLOT_DIST_HEAD_WEIGHT,  SLOT_DIST_HEAD_BIAS};
+enum { HEAD_SLOT_COUNT = sizeof HEAD_SLOTS / sizeof HEAD_SLOTS[0] };
+
+bool layout_row_is_head(const struct layout_row *row) {
+    for (size_t i = 0; i < HEAD_SLOT_COUNT; i++) {
+        if (row->slot == HEAD_SLOTS[i]) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* A row for the numbered layers of a head. */
@@ -368,12 +387,9 @@ enum vitlrp_status layout_bind_head(const struct tensor_table *tensors,
 }
 
 void layout_take_head(struct layout_binding *binding, const struct layout_binding *head) {
-    static const enum slot SLOTS[] = {SLOT_PRE_LOGITS_WEIGHT, SLOT_PRE_LOGITS_BIAS,
-                                      SLOT_HEAD_WEIGHT,       SLOT_HEAD_BIAS,
-                                      SLOT_DIST_HEAD_WEIGHT,  SLOT_DIST_HEAD_BIAS};
-    for (size_t i = 0; i < sizeof SLOTS / sizeof SLOTS[0]; i++) {
-        struct bound_tensor *place = layout_bound(binding, 0, SLOTS[i], PART_WHOLE);
-        *place = *layout_bound(head, 0, SLOTS[i], PART_WHOLE);
+    for (size_t i = 0; i < HEAD_SLOT_COUNT; i++) {
+        struct bound_tensor *place = layout_bound(binding, 0, HEAD_SLOTS[i], PART_WHOLE);
+        *place = *layout_bound(head, 0, HEAD_SLOTS[i], PART_WHOLE);
     }
     binding->last_numbered = head->last_numbered;
     binding->head_given = true;

@@ -142,6 +142,9 @@ struct layout_binding {
 /* True if it shares its tensor with the row before it. */
 bool layout_row_shares(const struct layout *layout, const struct layout_row *row);
 
+/* True for a layer of what makes outputs of what is pooled: a head of classes, or a projection. */
+bool layout_row_is_head(const struct layout_row *row);
+
 /* The place of a slot's part; slots outside the blocks are in block 0. */
 struct bound_tensor *layout_bound(const struct layout_binding *binding, size_t block,
                                   enum slot slot, enum part part);
@@ -153,6 +156,9 @@ const struct layout_row *layout_find(const struct layout *layout, const char *na
 /* How many of the tensors the layout knows that knows most of them, if `skip` bytes of every name
  * are passed over. is_text: of the layouts of text towers. */
 size_t layout_known(const struct tensor_table *tensors, size_t skip, bool is_text);
+
+/* The layout that knows most of the tensors, if that is at least half of them; NULL: none fits. */
+const struct layout *layout_recognise(const struct tensor_table *tensors);
 
 /* Recognises the layout and puts every tensor in its place. UNSUPPORTED, naming the tensor and what
  * it is, if one is left over or no layout fits. *out is owned: layout_unbind. */

@@ -187,16 +187,20 @@ static enum vitlrp_status take_head(struct opened *opened, const struct vit_load
     return VITLRP_OK;
 }
 
-/* Puts every tensor of a tower in its place. */
+/* Puts every tensor of a tower in its place. Only a tower's own tensors, under settled names, are
+ * merged with an adapter: of weights and their average, those that are used. */
 static enum vitlrp_status bind(struct opened *opened, const struct vit_load_options *options,
                                struct vitlrp_error *err) {
     struct checkpoint *checkpoint = &opened->checkpoint;
-    if (options->text) {
-        TRY(names_settle_text(checkpoint, options->ignore_tensors, err));
-        return layout_bind_text(&checkpoint->tensors, options->log, &opened->binding, err);
+    enum vitlrp_status status = (options->text ? names_settle_text : names_settle)(
+        checkpoint, options->ignore_tensors, err);
+    TRY(error_prefix(err, status, opened->name));
+    if (checkpoint->adapter != NULL) {
+        TRY(adapter_merge(checkpoint->adapter, checkpoint, err));
     }
-    TRY(names_settle(checkpoint, options->ignore_tensors, err));
-    return layout_bind(&checkpoint->tensors, options->log, &opened->binding, err);
+    status = (options->text ? layout_bind_text : layout_bind)(&checkpoint->tensors, options->log,
+                                                              &opened->binding, err);
+    return error_prefix(err, status, opened->name);
 }
 
 /* Takes the checkpoint over, failing or not. `path` is NULL for memory. Messages begin with the
@@ -205,8 +209,8 @@ static enum vitlrp_status load_checkpoint(struct checkpoint *checkpoint, const c
                                           const char *name, const struct vit_load_options *options,
                                           struct vit_model **out, struct vitlrp_error *err) {
     struct opened opened = {.name = name, .checkpoint = *checkpoint};
-    enum vitlrp_status status = bind(&opened, options, err);
-    TRY_GOTO(status, error_prefix(err, status, name), cleanup);
+    enum vitlrp_status status = VITLRP_OK;
+    TRY_GOTO(status, bind(&opened, options, err), cleanup);
     if (path != NULL && !checkpoint->openai_clip) { /* which needs no words beside it */
         TRY_GOTO(
             status,
@@ -277,8 +281,9 @@ static enum vitlrp_status load_place(const struct weights_place *place,
         error_prefix(err, status, place->path);
     }
     if (status == VITLRP_OK && options->adapter_path != NULL) {
-        status = adapter_merge(options, &reading, &origin.files[origin.file_count - ADAPTER_FILES],
-                               &checkpoint, &adapter, err);
+        status = adapter_open(options, &reading, &origin.files[origin.file_count - ADAPTER_FILES],
+                              &adapter, err);
+        checkpoint.adapter = &adapter;
     }
     if (status != VITLRP_OK) {
         checkpoint_close(&checkpoint);

@@ -1,0 +1,191 @@
+"""LoRA adapters as PEFT saves them, over bases as they are published: a model of the zoo is taken apart into a base
+and an adapter, and both together have the logits that the library's own code has of the whole. usage:
+check_adapters.py VITLRP GOLDEN [TEST...]"""
+
+import json
+import os
+import random
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+import torch_files  # noqa: E402
+from numpy_files import read_npy  # noqa: E402
+
+PROGRAM, GOLDEN = (os.path.abspath(path) for path in sys.argv[1:3])
+ZOO = os.path.join(GOLDEN, "zoo")
+RANK, ALPHA = 2, 6
+HEAD = re.compile(r"(\w*classifier|head|visual_projection)\.(weight|bias)$")
+
+# What transformers 5 calls the layers of a ViT, and files do not.
+NEW_NAMES = ((r"encoder\.layer\.", "layers."), (r"attention\.attention\.query\.", "attention.q_proj."),
+             (r"attention\.attention\.key\.", "attention.k_proj."),
+             (r"attention\.attention\.value\.", "attention.v_proj."),
+             (r"attention\.output\.dense\.", "attention.o_proj."), (r"intermediate\.dense\.", "mlp.fc1."),
+             (r"output\.dense\.", "mlp.fc2."))
+
+
+def new_name(name):
+    for pattern, name_of_5 in NEW_NAMES:
+        name = re.sub(pattern, name_of_5, name)
+    return name
+
+
+def read_json(path):
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def write_json(path, value):
+    with open(path, "w", encoding="utf-8") as file:
+        json.dump(value, file)
+
+
+def write_tensors(path, tensors):
+    with open(path, "wb") as file:
+        file.write(torch_files.safetensors(tensors, {"format": "pt"}))
+
+
+def numbers_of(rng, *shape):
+    count = shape[0] * shape[1]
+    return torch_files.Tensor(shape, struct.pack(f"<{count}f", *(rng.uniform(-.5, .5) for _ in range(count))))
+
+
+def without(weight, a, b):
+    """The weight that alpha / rank times B A was added to."""
+    (outputs, inputs), old = weight.shape, weight.floats()
+    a, b = a.floats(), b.floats()
+    found = [old[o * inputs + i] - ALPHA / RANK * sum(b[o * RANK + k] * a[k * inputs + i] for k in range(RANK))
+             for o in range(outputs) for i in range(inputs)]
+    return torch_files.Tensor(weight.shape, struct.pack(f"<{len(found)}f", *found))
+
+
+class Adapters(unittest.TestCase):
+    def setUp(self):
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.addCleanup(os.chdir, os.getcwd())
+        os.chdir(scratch.name)
+        self.environment = {"PATH": os.environ["PATH"], "HOME": os.getcwd(), "VITLRP_BACKEND": "openblas"}
+
+    def take_apart(self, case, layers, base_name=lambda name: name, adapter_name=lambda name: name, head=None,
+                   config=None, **peft):
+        """The folders base and lora of a case: layers is a pattern of those that were trained, head the base's own,
+        config what its configuration has otherwise."""
+        self.case = os.path.join(ZOO, case)
+        rng, trained = random.Random(7), re.compile(layers)
+        for folder in ("base", "lora"):
+            shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(os.path.join(self.case, "model"), "base")
+        base, adapter = {}, {}
+        for name, tensor in torch_files.read_safetensors("base/model.safetensors").items():
+            if HEAD.match(name):
+                adapter["base_model.model." + name] = tensor
+                continue
+            if trained.search(name):
+                a, b = numbers_of(rng, RANK, tensor.shape[1]), numbers_of(rng, tensor.shape[0], RANK)
+                stem = "base_model.model." + adapter_name(name).removesuffix(".weight")
+                adapter.update({stem + ".lora_A.weight": a, stem + ".lora_B.weight": b})
+                tensor = without(tensor, a, b)
+            base[base_name(name)] = tensor
+        self.assertGreater(len(adapter), 2)
+        write_tensors("base/model.safetensors", {**base, **(head or {})})
+        os.mkdir("lora")
+        write_tensors("lora/adapter_model.safetensors", adapter)
+        saved = sorted({HEAD.match(name.removeprefix("base_model.model."))[1] for name in adapter
+                        if ".lora_" not in name})
+        self.write_peft(modules_to_save=saved, **peft)
+        stated = {**read_json("base/config.json"), **(config or {})}
+        write_json("base/config.json", {key: value for key, value in stated.items() if value is not None})
+
+    def write_peft(self, **keys):
+        write_json("lora/adapter_config.json", {
+            "peft_type": "LORA", "r": RANK, "lora_alpha": ALPHA, "lora_dropout": 0.1, "bias": "none",
+            "use_dora": False, "fan_in_fan_out": False, "init_lora_weights": True, "task_type": None,
+            "inference_mode": True, **keys})
+
+    def run_program(self, *arguments, code=0):
+        run = subprocess.run([PROGRAM, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                             env=self.environment, check=False)
+        self.assertEqual(run.returncode, code, run.stderr)
+        return run.stdout, run.stderr
+
+    def explain(self, *options):
+        """Logits, and what was said."""
+        _, said = self.run_program(os.path.join(self.case, "input.npy"), "--model", "base", "--adapter", "lora",
+                                   "--class", "0", "--logits", "y.npy", "-o", "o.png", *options)
+        return read_npy("y.npy")[1], said
+
+    def expect_whole(self, *options):
+        """The logits are those of the whole model. What was said."""
+        wanted = read_npy(os.path.join(self.case, "logits.npy"))[1]
+        found, said = self.explain(*options)
+        self.assertEqual(len(found), len(wanted))
+        self.assertLess(max(abs(a - b) for a, b in zip(found, wanted)), 1e-4)
+        return said
+
+    # ---- Names
+
+    def test_base_without_prefix(self):
+        """A base without a head begins where the trained network has a module of its own."""
+        for case, kind, layers in (("hf-vit", "vit", r"query\.weight|value\.weight"),
+                                   ("hf-vit", "vit", r"dense\.weight"),
+                                   ("hf-dinov2-classifier", "dinov2", r"query\.weight|fc1\.weight")):
+            with self.subTest(case=case, layers=layers):
+                self.take_apart(case, layers, lambda name, kind=kind: name.removeprefix(kind + "."))
+                self.expect_whole()
+
+    def test_names_of_transformers_5(self):
+        layers = r"\d\.(attention|output|intermediate).*(query|value|dense)\.weight"
+        self.take_apart("hf-vit", layers, adapter_name=new_name)
+        self.expect_whole()
+        self.take_apart("hf-vit", layers, lambda name: name.removeprefix("vit."), new_name)
+        self.expect_whole()
+        self.take_apart("hf-vit", layers, new_name)
+        self.expect_whole()
+
+    def test_wrapped_base(self):
+        self.take_apart("timm-plain", r"qkv\.weight", lambda name: "module." + name)
+        self.expect_whole()
+        self.take_apart("timm-plain", r"qkv\.weight", lambda name: "net." + name, lambda name: "my.net." + name)
+        self.expect_whole()
+
+    def test_average_of_the_base(self):
+        """Of weights and their average, the adapter is for the ones that are used."""
+        self.take_apart("timm-plain", r"attn\.proj\.weight", lambda name: "ema." + name)
+        base = torch_files.read_safetensors("base/model.safetensors")
+        raw = {name.replace("ema.", "model."): torch_files.Tensor(tensor.shape, bytes(len(tensor.data)))
+               for name, tensor in base.items()}
+        write_tensors("base/model.safetensors", {**base, **raw})
+        self.assertIn("the average is used", self.expect_whole())
+
+    def test_names_that_are_refused(self):
+        def refused(pattern):
+            _, said = self.run_program("info", "base", "--adapter", "lora", code=3)
+            self.assertRegex(said, pattern)
+        self.take_apart("hf-vit", r"query\.weight", adapter_name=lambda name: name.replace("query", "quest"))
+        refused("lora: tensor .*quest.*: the model has no tensor for it: is it of another model")
+        self.take_apart("hf-vit", r"query\.weight", adapter_name=lambda name: name.replace("layer.1", "layer.7"))
+        refused("layer.7.*: the model has no tensor for it")
+        self.take_apart("hf-vit", r"query\.weight", adapter_name=lambda name: name.replace("vit.", "decoder."))
+        refused("decoder.*: the model has no tensor for it")
+        self.take_apart("hf-vit", r"query\.weight")
+        adapter = torch_files.read_safetensors("lora/adapter_model.safetensors")
+        write_tensors("lora/adapter_model.safetensors",
+                      {**adapter, **{name.replace("vit.", ""): tensor for name, tensor in adapter.items()}})
+        refused("the adapter has another tensor for the model's 'vit.encoder.layer.0.attention.attention.query.weight'")
+        self.take_apart("hf-vit", r"query\.weight", adapter_name=lambda name: "model." + name)
+        base = torch_files.read_safetensors("base/model.safetensors")
+        write_tensors("base/model.safetensors", {**base, **{"backbone." + name: base[name] for name in base}})
+        refused("tensors 'vit.enc.*' and 'backbone.*' of the model are for its place")
+
+
+if __name__ == "__main__":
+    del sys.argv[1:3]
+    unittest.main()
