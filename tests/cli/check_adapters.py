@@ -75,9 +75,9 @@ class Adapters(unittest.TestCase):
         self.environment = {"PATH": os.environ["PATH"], "HOME": os.getcwd(), "VITLRP_BACKEND": "openblas"}
 
     def take_apart(self, case, layers, base_name=lambda name: name, adapter_name=lambda name: name, head=None,
-                   config=None, **peft):
-        """The folders base and lora of a case: layers is a pattern of those that were trained, head the base's own,
-        config what its configuration has otherwise."""
+                   config=None, keep="$", **peft):
+        """The folders base and lora of a case: layers is a pattern of those that were trained, keep of layers of the
+        head that were not, head the base's own, config what its configuration has otherwise."""
         self.case = os.path.join(ZOO, case)
         rng, trained = random.Random(7), re.compile(layers)
         for folder in ("base", "lora"):
@@ -85,7 +85,7 @@ class Adapters(unittest.TestCase):
         shutil.copytree(os.path.join(self.case, "model"), "base")
         base, adapter = {}, {}
         for name, tensor in torch_files.read_safetensors("base/model.safetensors").items():
-            if HEAD.match(name):
+            if HEAD.match(name) and not re.match(keep, name):
                 adapter["base_model.model." + name] = tensor
                 continue
             if trained.search(name):
@@ -184,6 +184,91 @@ class Adapters(unittest.TestCase):
         base = torch_files.read_safetensors("base/model.safetensors")
         write_tensors("base/model.safetensors", {**base, **{"backbone." + name: base[name] for name in base}})
         refused("tensors 'vit.enc.*' and 'backbone.*' of the model are for its place")
+
+    # ---- Heads
+
+    def random_head(self, classes, width, name="classifier"):
+        rng = random.Random(3)
+        return {name + ".weight": numbers_of(rng, classes, width),
+                name + ".bias": torch_files.Tensor((classes,), numbers_of(rng, 1, classes).data)}
+
+    def facts(self, *options):
+        listed, _ = self.run_program("info", "base", "--adapter", "lora", "--json", "-", *options)
+        return {fact["name"]: (fact["value"], fact["origin"]) for fact in json.loads(listed)["facts"]}
+
+    def test_other_number_of_classes(self):
+        """The base's head and what is stated of it give way without a word, as the trained network had them not."""
+        names = {str(i): f"old {i}" for i in range(3)}
+        timm = read_json(os.path.join(ZOO, "timm-plain", "model", "config.json"))["model_args"]
+        timm["num_classes"] = 3
+        for case, layers, keys, head in (
+                ("hf-vit", r"query\.weight", {"id2label": names, "label2id": {}}, self.random_head(3, 24)),
+                ("timm-plain", r"qkv\.weight", {"num_classes": 3, "model_args": timm, "label_names": ["a", "b", "c"]},
+                 self.random_head(3, 24, "head"))):
+            with self.subTest(case=case):
+                self.take_apart(case, layers, head=head, config=keys)
+                self.assertEqual(self.expect_whole(), "")
+                self.assertEqual(self.facts()["classes"], ("5", "adapter_model.safetensors"))
+
+    def test_base_of_no_classes(self):
+        self.take_apart("hf-vit", r"query\.weight", lambda name: name.removeprefix("vit."),
+                        config={"architectures": ["ViTModel"], "id2label": None, "label2id": None})
+        self.assertEqual(self.expect_whole(), "")
+        self.assertEqual(self.facts()["head"], ("linear", "adapter_model.safetensors"))
+        self.assertIn(" % ", self.run_program(os.path.join(self.case, "input.npy"), "--model", "base", "--adapter",
+                                              "lora", "-o", "o.png")[0])
+
+    def test_names_of_classes(self):
+        """Those beside the weights are of the base's own head."""
+        config = read_json(os.path.join(ZOO, "hf-vit", "model", "config.json"))
+        self.assertEqual(config["id2label"]["0"], "ant")
+        self.take_apart("hf-vit", r"query\.weight", head=self.random_head(5, 24))
+        listed, _ = self.run_program("info", "base", "--classes")
+        self.assertIn("ant", listed)
+        listed, _ = self.run_program("info", "base", "--adapter", "lora", "--classes")
+        self.assertNotIn("ant", listed)
+        with open("names.txt", "w", encoding="utf-8") as file:
+            file.write("fly\ngnu\nhen\nibex\njay\n")
+        listed, _ = self.run_program("info", "base", "--adapter", "lora", "--labels", "names.txt", "--classes")
+        self.assertIn("fly", listed)
+
+    def test_adapter_without_a_head(self):
+        """Merges into the model's own, and leaves its classes as they are."""
+        self.take_apart("hf-vit", r"query\.weight")
+        adapter = torch_files.read_safetensors("lora/adapter_model.safetensors")
+        base = torch_files.read_safetensors("base/model.safetensors")
+        prefix = "base_model.model."
+        saved = [name for name in adapter if ".lora_" not in name]
+        write_tensors("base/model.safetensors", {**base, **{name.removeprefix(prefix): adapter[name] for name in saved}})
+        write_tensors("lora/adapter_model.safetensors",
+                      {name: adapter[name] for name in adapter if name not in saved})
+        self.expect_whole()
+        self.assertIn("ant", self.run_program("info", "base", "--adapter", "lora", "--classes")[0])
+
+    def test_heads_of_several_layers(self):
+        """A saved layer takes the place of the one of its name, a head under another name that of the whole head."""
+        self.take_apart("hf-deit-teacher", r"query\.weight", keep="distillation_classifier",
+                        head=self.random_head(5, 24, "cls_classifier"))
+        self.expect_whole()
+        self.take_apart("hf-deit", r"query\.weight", head={
+            **self.random_head(5, 24, "cls_classifier"), **self.random_head(5, 24, "distillation_classifier")})
+        self.expect_whole()
+
+    def test_head_without_bias(self):
+        self.take_apart("hf-vit", r"query\.weight", head=self.random_head(5, 24))
+        adapter = torch_files.read_safetensors("lora/adapter_model.safetensors")
+        bias = adapter.pop("base_model.model.classifier.bias").floats()
+        write_tensors("lora/adapter_model.safetensors", adapter)
+        wanted = read_npy(os.path.join(self.case, "logits.npy"))[1]
+        found, _ = self.explain()
+        self.assertLess(max(abs(a + b - c) for a, b, c in zip(found, bias, wanted)), 1e-4)
+
+    def test_head_of_the_caller(self):
+        """--head is in the place of the adapter's, too."""
+        self.take_apart("hf-vit", r"query\.weight", head=self.random_head(3, 24))
+        write_tensors("head.safetensors", self.random_head(4, 24))
+        found, _ = self.explain("--head", "head.safetensors")
+        self.assertEqual(len(found), 4)
 
 
 if __name__ == "__main__":

@@ -479,8 +479,8 @@ class Containers(model_files.ModelFiles):
     def test_adapter_equals_the_formula(self):
         layers = ["blocks.0.attn.qkv", "blocks.1.attn.qkv", "blocks.2.mlp.fc1", "patch_embed.proj"]
         tensors, merged = self.factors(layers)
-        tensors["head.weight"] = other(self.tensors)["head.weight"]
-        merged["head.weight"] = tensors["head.weight"]
+        for name in ("head.weight", "head.bias"):
+            tensors[name] = merged[name] = other(self.tensors)[name]
         for changes, scale in (({}, 6 / 4), ({"use_rslora": True}, 6 / 2)):
             self.write_adapter(tensors, **changes)
             wanted, _ = self.logits(self.save(self.merge(merged, scale)), "--heads", "4")

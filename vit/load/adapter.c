@@ -10,6 +10,7 @@
 #include "base/little_endian.h"
 #include "base/mem.h"
 #include "vit/load/find.h"
+#include "vit/load/layout.h"
 #include "vit/load/tensor_places.h"
 
 #define MAX_CONFIG ((size_t) 1 << 20)
@@ -240,13 +241,20 @@ static bool join_name(char out[TENSOR_MAX_NAME + 1], const char *stem, size_t le
     return size > 0 && (size_t) size <= TENSOR_MAX_NAME;
 }
 
+/* A tensor of the adapter's own file. */
+static bool is_own(const struct adapter *adapter, const struct tensor_info *tensor) {
+    const struct tensor_table *own = &adapter->checkpoint.tensors;
+    return own->count > 0 && tensor->source == own->items[0].source;
+}
+
+/* Its own, or merged with what it has. */
 static bool is_from(const struct adapter *adapter, const struct tensor_info *tensor) {
     for (size_t i = 0; i < adapter->count; i++) {
         if (tensor->source == &adapter->sources[i]) {
             return true;
         }
     }
-    return tensor->source == adapter->checkpoint.tensors.items[0].source;
+    return is_own(adapter, tensor);
 }
 
 /* The model's tensor that a name of the adapter's is for; NULL: there is none. A base without a
@@ -394,6 +402,88 @@ enum vitlrp_status adapter_merge(struct adapter *adapter, struct checkpoint *mod
     }
     tensor_places_free(&merging.places);
     return error_prefix(err, status, adapter->folder);
+}
+
+/* ---- A head of its own ---- */
+
+/* The tensors of a model with an adapter, while it is looked for a head. */
+struct heads {
+    const struct adapter *adapter;
+    const struct layout *layout;
+    struct tensor_table *tensors;
+    bool is_there;   /* the adapter has one */
+    bool is_another; /* under another name than the model's */
+};
+
+/* The row of a layer of a head; NULL: it is of none. */
+static const struct layout_row *head_row(const struct heads *heads,
+                                         const struct tensor_info *tensor) {
+    size_t number;
+    const struct layout_row *row = layout_find(heads->layout, tensor->name, &number);
+    return row != NULL && layout_row_is_head(row) ? row : NULL;
+}
+
+static bool is_own_head(const struct heads *heads, const struct tensor_info *tensor) {
+    const struct layout_row *row = head_row(heads, tensor);
+    return row != NULL && !layout_row_is_projection(row) && is_own(heads->adapter, tensor);
+}
+
+static void look_for_heads(struct heads *heads) {
+    const struct layout_row *own = NULL; /* of the output's layer */
+    for (size_t i = 0; i < heads->tensors->count; i++) {
+        const struct tensor_info *tensor = &heads->tensors->items[i];
+        bool is_its = is_own_head(heads, tensor);
+        heads->is_there = heads->is_there || is_its;
+        own = is_its && head_row(heads, tensor)->slot == SLOT_HEAD_WEIGHT ? head_row(heads, tensor)
+                                                                          : own;
+    }
+    for (size_t i = 0; i < heads->tensors->count; i++) {
+        const struct layout_row *row = head_row(heads, &heads->tensors->items[i]);
+        heads->is_another = heads->is_another || (own != NULL && row != NULL && row != own &&
+                                                  row->slot == SLOT_HEAD_WEIGHT);
+    }
+}
+
+static bool is_of_one_module(const char *name, const char *other) {
+    const char *end = strrchr(name, '.');
+    const char *other_end = strrchr(other, '.');
+    return end != NULL && other_end != NULL && end - name == other_end - other &&
+           strncmp(name, other, (size_t) (end - name)) == 0;
+}
+
+/* A head under another name is another head, all of it. Else each module that was saved takes the
+ * place of the model's, whole: one without a bias has none. */
+static bool is_replaced(const struct heads *heads, const struct tensor_info *tensor) {
+    if (head_row(heads, tensor) == NULL || is_own_head(heads, tensor)) {
+        return false;
+    }
+    bool is_replaced = heads->is_another;
+    for (size_t i = 0; i < heads->tensors->count && !is_replaced; i++) {
+        const struct tensor_info *own = &heads->tensors->items[i];
+        is_replaced = is_own_head(heads, own) && is_of_one_module(own->name, tensor->name);
+    }
+    return is_replaced;
+}
+
+bool adapter_take_head(const struct adapter *adapter, struct checkpoint *model) {
+    struct tensor_table *tensors = &model->tensors;
+    struct heads heads = {adapter, layout_recognise(tensors), tensors, false, false};
+    char label[TENSOR_LABEL_TEXT];
+    if (heads.layout == NULL) {
+        return false;
+    }
+    look_for_heads(&heads);
+    for (size_t i = tensors->count; i-- > 0 && heads.is_there;) {
+        if (is_replaced(&heads, &tensors->items[i])) {
+            log_message(model->log, LOG_LEVEL_INFO, "tensor %s is left out for the adapter's head",
+                        tensor_label(label, tensors->items[i].name));
+            mem_free(tensors->items[i].name);
+            tensors->count--;
+            memmove(&tensors->items[i], &tensors->items[i + 1],
+                    (tensors->count - i) * sizeof *tensors->items);
+        }
+    }
+    return heads.is_there;
 }
 
 void adapter_close(struct adapter *adapter) {

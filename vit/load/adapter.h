@@ -38,6 +38,10 @@ enum vitlrp_status adapter_open(const struct vit_load_options *options,
 enum vitlrp_status adapter_merge(struct adapter *adapter, struct checkpoint *model,
                                  struct vitlrp_error *err);
 
+/* True if the adapter that was merged has a head of classes of its own: layers in modules_to_save.
+ * What the model had in its place is taken out. A projection is no such head. */
+bool adapter_take_head(const struct adapter *adapter, struct checkpoint *model);
+
 void adapter_close(struct adapter *adapter);
 
 #endif

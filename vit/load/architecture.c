@@ -457,13 +457,6 @@ static enum vitlrp_status infer_first_layer(const struct inference *inference,
     return infer_head_activation(inference, err);
 }
 
-/* CLIP's, by its name. */
-static bool is_projection(const struct inference *inference) {
-    const struct layout_row *row =
-        layout_bound(inference->binding, 0, SLOT_HEAD_WEIGHT, PART_WHOLE)->row;
-    return strstr(row->pattern, "proj") != NULL;
-}
-
 /* One head, or DeiT's two, as a file states. */
 static enum vitlrp_status check_heads(const struct inference *inference, struct vitlrp_error *err) {
     const struct fact *head = &inference->facts->head;
@@ -500,7 +493,8 @@ static enum vitlrp_status infer_head(const struct inference *inference, struct v
         return VITLRP_OK;
     }
     TRY(check_heads(inference, err));
-    if (is_projection(inference)) {
+    if (layout_row_is_projection(
+            layout_bound(inference->binding, 0, SLOT_HEAD_WEIGHT, PART_WHOLE)->row)) {
         fact_show(&inference->facts->head, FACT_HEAD_PROJECTION);
     }
     if (inference->sizes[DIMENSION_POOLED] != wanted) {
@@ -510,19 +504,23 @@ static enum vitlrp_status infer_head(const struct inference *inference, struct v
     return VITLRP_OK;
 }
 
-/* The shape of a head that the caller gives says what it reads, whatever is stated about the model
- * that it is given to. */
-static void state_head(const struct inference *inference, struct model_facts *user) {
+/* The shape of a head that another file has says what it reads, whatever is stated about the model
+ * that it is given to. Of the two heads of a DeiT each reads its own token. */
+static void state_head(const struct inference *inference, struct model_facts *told) {
+    const struct layout_binding *binding = inference->binding;
+    const char *file = binding->head_file;
+    enum fact_source source = file == NULL ? FACT_USER : FACT_FILE;
     size_t parts = parts_of(inference);
-    if (inference->binding->head_given && (parts == 2 || parts == LAYER_PARTS)) {
-        fact_state(&user->pool, parts == 2 ? FACT_POOL_TOKEN_MEAN : FACT_POOL_LAYERS, FACT_USER,
-                   NULL, NULL);
+    bool two = has(inference, SLOT_DIST_HEAD_WEIGHT);
+    if (!binding->head_given) {
+        return;
     }
-    if (inference->binding->head_given) {
-        fact_state(&user->classes, (double) inference->sizes[DIMENSION_CLASSES], FACT_USER, NULL,
+    if (parts == 2 || parts == LAYER_PARTS) {
+        fact_state(&told->pool, parts == 2 ? FACT_POOL_TOKEN_MEAN : FACT_POOL_LAYERS, source, file,
                    NULL);
-        fact_state(&user->head, FACT_HEAD_LINEAR, FACT_USER, NULL, NULL);
     }
+    fact_state(&told->classes, (double) inference->sizes[DIMENSION_CLASSES], source, file, NULL);
+    fact_state(&told->head, two ? FACT_HEAD_TWO : FACT_HEAD_LINEAR, source, file, NULL);
 }
 
 enum vitlrp_status architecture_read_sizes(const struct layout_binding *binding,

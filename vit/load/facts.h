@@ -145,7 +145,7 @@ struct model_facts {
 
 /* What may state facts; NULL and 0 where absent. */
 struct facts_beside {
-    const struct model_facts *user; /* the options' words */
+    const struct model_facts *user; /* the options' words, and what a head of another file shows */
     const json_t *metadata;         /* the "vitlrp" object of the file's own metadata */
     const json_t *config;           /* config.json: timm's or Hugging Face's */
     const json_t *open_clip;        /* open_clip_config.json */

@@ -103,9 +103,11 @@ void facts_told(const struct vit_load_options *options, struct model_facts *out)
 }
 
 /* Whether it is worth saying that the user's word is another one: what was stated as a whole, of
- * the thing itself, knows better than a name's defaults. */
+ * the thing itself, knows better than a name's defaults. The head of an adapter contradicts
+ * nothing: the network that it was trained with has it in the place of the model's. */
 static bool is_said(const struct fact *fact, const struct fact *told) {
-    bool differs = fact_known(fact) && (float) fact->value != (float) told->value;
+    bool differs =
+        told->source == FACT_USER && fact_known(fact) && (float) fact->value != (float) told->value;
     return differs && (told->file == NULL || fact->source == FACT_FILE);
 }
 

@@ -239,6 +239,10 @@ bool layout_row_is_head(const struct layout_row *row) {
     return false;
 }
 
+bool layout_row_is_projection(const struct layout_row *row) {
+    return layout_row_is_head(row) && strstr(row->pattern, "proj") != NULL;
+}
+
 /* A row for the numbered layers of a head. */
 static bool is_numbered_head(const struct layout_row *row) {
     return (row->slot == SLOT_HEAD_WEIGHT || row->slot == SLOT_HEAD_BIAS) &&
@@ -393,6 +397,7 @@ void layout_take_head(struct layout_binding *binding, const struct layout_bindin
     }
     binding->last_numbered = head->last_numbered;
     binding->head_given = true;
+    binding->head_file = NULL;
 }
 
 void layout_unbind(struct layout_binding *binding) {

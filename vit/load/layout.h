@@ -126,7 +126,8 @@ struct layout_binding {
     const struct layout *layout;
     size_t depth;
     size_t last_numbered;       /* of a head's layers, where they are numbered: the output's */
-    bool head_given;            /* the head is another file's */
+    bool head_given;            /* the head is another file's than the model's */
+    const char *head_file;      /* a constant, what that is; NULL: the caller has named it */
     bool has_mask_token;        /* of masked training, or of DINOv2's own files */
     bool has_bias_index;        /* of relative position biases */
     bool has_rope_tables;       /* angles of RoPE that can be computed: EVA's own files */
@@ -144,6 +145,9 @@ bool layout_row_shares(const struct layout *layout, const struct layout_row *row
 
 /* True for a layer of what makes outputs of what is pooled: a head of classes, or a projection. */
 bool layout_row_is_head(const struct layout_row *row);
+
+/* True for the projection of a CLIP, by its name. */
+bool layout_row_is_projection(const struct layout_row *row);
 
 /* The place of a slot's part; slots outside the blocks are in block 0. */
 struct bound_tensor *layout_bound(const struct layout_binding *binding, size_t block,

@@ -195,11 +195,15 @@ static enum vitlrp_status bind(struct opened *opened, const struct vit_load_opti
     enum vitlrp_status status = (options->text ? names_settle_text : names_settle)(
         checkpoint, options->ignore_tensors, err);
     TRY(error_prefix(err, status, opened->name));
+    bool has_head = false;
     if (checkpoint->adapter != NULL) {
         TRY(adapter_merge(checkpoint->adapter, checkpoint, err));
+        has_head = !options->text && adapter_take_head(checkpoint->adapter, checkpoint);
     }
     status = (options->text ? layout_bind_text : layout_bind)(&checkpoint->tensors, options->log,
                                                               &opened->binding, err);
+    opened->binding.head_given = has_head;
+    opened->binding.head_file = has_head ? "adapter_model.safetensors" : NULL;
     return error_prefix(err, status, opened->name);
 }
 

@@ -133,7 +133,7 @@ struct vit_model {
     double logit_scale; /* of cosines with texts; 0: nothing states it */
     double logit_bias;
     enum vitlrp_probability prompt_probability; /* of a model that is made of this one and texts */
-    bool head_given; /* by the caller: names of outputs in the model's files are not its own */
+    bool head_given; /* in another file: names of outputs beside the weights are not its own */
     int64_t parameters;
     struct vitlrp_model_limits limits; /* it was made within them, and is used within them */
     float *storage;                    /* all weights in one block of storage_bytes */
