@@ -110,6 +110,10 @@ class Adapters(unittest.TestCase):
             "use_dora": False, "fan_in_fan_out": False, "init_lora_weights": True, "task_type": None,
             "inference_mode": True, **keys})
 
+    @staticmethod
+    def trained_in(name, library="transformers.models.any.modeling_any"):
+        return {"auto_mapping": {"base_model_class": name, "parent_library": library}}
+
     def run_program(self, *arguments, code=0):
         run = subprocess.run([PROGRAM, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                              env=self.environment, check=False)
@@ -212,7 +216,8 @@ class Adapters(unittest.TestCase):
 
     def test_base_of_no_classes(self):
         self.take_apart("hf-vit", r"query\.weight", lambda name: name.removeprefix("vit."),
-                        config={"architectures": ["ViTModel"], "id2label": None, "label2id": None})
+                        config={"architectures": ["ViTModel"], "id2label": None, "label2id": None},
+                        **self.trained_in("ViTForImageClassification"))
         self.assertEqual(self.expect_whole(), "")
         self.assertEqual(self.facts()["head"], ("linear", "adapter_model.safetensors"))
         self.assertIn(" % ", self.run_program(os.path.join(self.case, "input.npy"), "--model", "base", "--adapter",
@@ -269,6 +274,73 @@ class Adapters(unittest.TestCase):
         write_tensors("head.safetensors", self.random_head(4, 24))
         found, _ = self.explain("--head", "head.safetensors")
         self.assertEqual(len(found), 4)
+
+    # ---- What a head reads
+
+    TOWERS = (("hf-siglip-classifier", "Siglip", "mean", "map", "before_pool"),
+              ("hf-clip-classifier", "CLIP", "mean", "cls", "none"),
+              ("hf-dinov2-classifier", "Dinov2", "cls_mean", "cls", "before_pool"))
+
+    def take_tower_apart(self, case, kind, **peft):
+        """The base is published without a head of classes; CLIP's has a projection in its place."""
+        head = {"visual_projection.weight": numbers_of(random.Random(5), 8, 24)} if kind == "CLIP" else None
+        self.take_apart(case, r"(q_proj|query)\.weight", lambda name: name.removeprefix("dinov2."), head=head, config={
+            "architectures": [kind + "Model"], "id2label": None, "label2id": None}, **peft)
+
+    def test_class_that_is_stated(self):
+        for case, kind, pool, _, norm in self.TOWERS:
+            with self.subTest(case=case):
+                name = kind + "ForImageClassification"
+                self.take_tower_apart(case, kind, **self.trained_in(name))
+                self.assertEqual(self.expect_whole(), "")
+                facts = self.facts()
+                self.assertEqual(facts["final_norm"], (norm, "adapter_config.json, " + name))
+                self.assertEqual(facts["pool"][0], pool)
+                self.assertEqual(facts["head"], ("linear", "adapter_model.safetensors"))
+        self.take_tower_apart("hf-clip-classifier", "CLIP", **self.trained_in("CLIPForImageClassification"))
+        self.expect_whole("--ignore-tensors", "visual_projection*")
+        os.remove("base/config.json")
+        self.expect_whole("--ignore-tensors", "visual_projection*", "--heads", "3", "--activation", "quick_gelu",
+                          "--norm-eps", "1e-5", "--crop", "24")
+
+    def test_class_that_is_not_stated(self):
+        """What its head reads is a guess, which is said, with the option."""
+        for peft in ({}, {"auto_mapping": None}, self.trained_in("Mine", "__main__"),
+                     self.trained_in("SiglipForImageClassification", "transformers_modules.mine")):
+            for case, kind, pool, own, _ in self.TOWERS[:2]:
+                with self.subTest(case=case, peft=peft):
+                    self.take_tower_apart(case, kind, **peft)
+                    said = self.expect_whole()
+                    self.assertRegex(said, rf"do not state, so it is a guess: pooling {pool} \(--pool\)\n$")
+                    self.assertEqual(said.count("\n"), 1)
+                    self.assertEqual(self.expect_whole("--pool", pool), "")
+                    self.assertEqual(self.facts("--pool", own)["final_norm"], ("before_pool", "guessed"))
+        self.take_tower_apart("hf-siglip-classifier", "Siglip")
+        wanted, _ = self.explain()
+        os.remove("base/config.json")
+        options = "--heads", "3", "--activation", "gelu_tanh", "--norm-eps", "1e-6", "--crop", "24"
+        found, said = self.explain(*options)
+        self.assertEqual(found, wanted)
+        self.assertRegex(said, r"guess: pooling mean \(--pool\)")
+
+    def test_class_of_the_base(self):
+        """One with a head of classes says what such a head reads."""
+        self.take_apart("hf-clip-classifier", r"q_proj\.weight", head=self.random_head(3, 24))
+        self.assertEqual(self.expect_whole(), "")
+        self.assertEqual(self.facts()["pool"], ("mean", "config.json, CLIPForImageClassification"))
+        self.take_apart("hf-clip-classifier", r"q_proj\.weight", **self.trained_in("Mine", "__main__"))
+        self.assertRegex(self.expect_whole(), r"guess: pooling mean \(--pool\)")
+
+    def test_classes_that_are_refused(self):
+        for keys, pattern in ((self.trained_in("SiglipForDepth"), "adapter_config.json: auto_mapping: SiglipForDepth is "
+                                                                  "not supported"),
+                              (self.trained_in("SiglipModel"), "SiglipModel has no head of classes, and the adapter"),
+                              ({"auto_mapping": {"base_model_class": 3}}, "lora: adapter_config.json: auto_mapping"),
+                              ({"auto_mapping": "x"}, "lora: adapter_config.json: auto_mapping")):
+            with self.subTest(keys=keys):
+                self.take_tower_apart("hf-siglip-classifier", "Siglip", **keys)
+                _, said = self.run_program("info", "base", "--adapter", "lora", code=3)
+                self.assertRegex(said, pattern)
 
 
 if __name__ == "__main__":

@@ -55,6 +55,26 @@ static bool is_plain_start(const char *key, const json_t *value) {
            (json_is_boolean(value) || (text != NULL && strcmp(text, "gaussian") == 0));
 }
 
+/* The class that was trained. What another one than transformers' own does with tokens its name
+ * does not tell. */
+static enum vitlrp_status read_class(struct adapter *adapter, struct vitlrp_error *err) {
+    static const char LIBRARY[] = "transformers.";
+    const json_t *mapping = json_object_get(adapter->config, "auto_mapping");
+    const char *name = json_get_string(mapping, "base_model_class");
+    const char *library = json_get_string(mapping, "parent_library");
+    if (mapping == NULL || is_unset(mapping)) {
+        return VITLRP_OK;
+    }
+    if (name == NULL || library == NULL) {
+        return fail(err, VITLRP_FORMAT,
+                    "auto_mapping has no texts base_model_class and parent_library: take it out if "
+                    "the class is not known");
+    }
+    adapter->class_name = name;
+    adapter->is_library_class = strncmp(library, LIBRARY, sizeof LIBRARY - 1) == 0;
+    return VITLRP_OK;
+}
+
 static enum vitlrp_status read_config(struct adapter *adapter, struct vitlrp_error *err) {
     const json_t *config = adapter->config;
     const char *type = json_get_string(config, "peft_type");
@@ -75,6 +95,7 @@ static enum vitlrp_status read_config(struct adapter *adapter, struct vitlrp_err
                         tensor_label(label, key));
         }
     }
+    TRY(read_class(adapter, err));
     adapter->alpha = NAN;
     TRY(json_get_number(config, "lora_alpha", &adapter->alpha, err));
     adapter->by_root = json_is_true(json_object_get(config, "use_rslora"));
@@ -465,12 +486,12 @@ static bool is_replaced(const struct heads *heads, const struct tensor_info *ten
     return is_replaced;
 }
 
-bool adapter_take_head(const struct adapter *adapter, struct checkpoint *model) {
+void adapter_take_head(struct adapter *adapter, struct checkpoint *model) {
     struct tensor_table *tensors = &model->tensors;
     struct heads heads = {adapter, layout_recognise(tensors), tensors, false, false};
     char label[TENSOR_LABEL_TEXT];
     if (heads.layout == NULL) {
-        return false;
+        return;
     }
     look_for_heads(&heads);
     for (size_t i = tensors->count; i-- > 0 && heads.is_there;) {
@@ -483,7 +504,7 @@ bool adapter_take_head(const struct adapter *adapter, struct checkpoint *model) 
                     (tensors->count - i) * sizeof *tensors->items);
         }
     }
-    return heads.is_there;
+    adapter->has_head = heads.is_there;
 }
 
 void adapter_close(struct adapter *adapter) {

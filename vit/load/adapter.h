@@ -15,11 +15,14 @@ struct adapter {
     struct checkpoint checkpoint; /* its own tensors */
     const char *folder;           /* the caller's */
     json_t *config;               /* owned */
+    const char *class_name;       /* in config, that it was trained in; NULL: not stated */
+    bool is_library_class;        /* that is transformers' own */
     double alpha;
-    bool by_root; /* rslora */
-    struct source
-        *sources;   /* owned; memory of merged floats each, which a model's table points to */
-    float **blocks; /* owned */
+    bool by_root;  /* rslora */
+    bool has_head; /* of classes, of its own: adapter_take_head */
+    /* Merged floats, which a model's table points to: owned. */
+    struct source *sources;
+    float **blocks;
     size_t count;
 };
 
@@ -38,9 +41,9 @@ enum vitlrp_status adapter_open(const struct vit_load_options *options,
 enum vitlrp_status adapter_merge(struct adapter *adapter, struct checkpoint *model,
                                  struct vitlrp_error *err);
 
-/* True if the adapter that was merged has a head of classes of its own: layers in modules_to_save.
- * What the model had in its place is taken out. A projection is no such head. */
-bool adapter_take_head(const struct adapter *adapter, struct checkpoint *model);
+/* Notes whether the adapter that was merged has a head of classes of its own: layers in
+ * modules_to_save. What the model had in its place is taken out. A projection is no such head. */
+void adapter_take_head(struct adapter *adapter, struct checkpoint *model);
 
 void adapter_close(struct adapter *adapter);
 

@@ -395,7 +395,8 @@ static enum vitlrp_status infer_pool(const struct inference *inference, struct v
     bool pooled_norm = fact_whole(&facts->final_norm, 0) == FACT_FINAL_NORM_POOLED;
     bool both = parts_of(inference) == 2 || parts_of(inference) == LAYER_PARTS;
     if (attention_pool_there(inference->binding)) {
-        fact_show(&facts->pool, shown_attention(inference));
+        bool is_saved = inference->binding->head_file != NULL; /* in a class of anybody's */
+        (is_saved ? fact_guess : fact_show)(&facts->pool, shown_attention(inference));
     }
     if (!fact_known(&facts->pool) && !pooled_norm && !both && config->prefix == config->registers) {
         enum vitlrp_status status = layout_fail_missing(

@@ -150,6 +150,9 @@ struct facts_beside {
     const json_t *config;           /* config.json: timm's or Hugging Face's */
     const json_t *open_clip;        /* open_clip_config.json */
     bool openai_clip;               /* the container is OpenAI's CLIP */
+    bool has_saved_head;            /* the head is an adapter's */
+    bool has_foreign_class;         /* that this was trained in: somebody's own */
+    const char *saved_class;        /* transformers' class that it was; NULL: not stated */
     const char *path;               /* of the weights: its names may be a published model's */
     const char *layout;             /* enum-like name of the tensors' layout: "timm", "jax" ... */
     int32_t width, depth;           /* of the tensors: a table's row must agree */

@@ -7,6 +7,7 @@
 #include "vit/load/facts_keys.h"
 
 #define CONFIG "config.json"
+#define ADAPTER "adapter_config.json"
 #define VISION "config.json, vision_config"
 #define VISION_DICT "config.json, vision_config_dict"
 #define TEXT "config.json, text_config"
@@ -247,11 +248,10 @@ static const struct class {
     {"Aimv2Model", "aimv2", FACT_HEAD_PROJECTION, FACT_POOL_MAP_TOKEN, FACT_FINAL_NORM_TOKENS},
 };
 
-/* UNSUPPORTED for a class that is not known: what it does with the tokens is not known either. */
-static enum vitlrp_status find_class(const json_t *config, const struct class **out,
+/* UNSUPPORTED for a class that is not known: what it does with the tokens is not known either.
+ * `key` says where the name stands. */
+static enum vitlrp_status find_class(const char *name, const char *key, const struct class **out,
                                      struct vitlrp_error *err) {
-    const char *name =
-        json_string_value(json_array_get(json_object_get(config, "architectures"), 0));
     char shown[80];
     *out = NULL;
     if (name == NULL) {
@@ -264,7 +264,7 @@ static enum vitlrp_status find_class(const json_t *config, const struct class **
         }
     }
     text_escape_line(shown, sizeof shown, name);
-    return fail(err, VITLRP_UNSUPPORTED, CONFIG ": architectures: %s is not supported", shown);
+    return fail(err, VITLRP_UNSUPPORTED, "%s: %s is not supported", key, shown);
 }
 
 static enum vitlrp_status find_type(const json_t *config, const struct class *class,
@@ -292,10 +292,80 @@ static enum vitlrp_status find_type(const json_t *config, const struct class *cl
     return status;
 }
 
-static void state_class(const struct class *class, struct model_facts *facts) {
+static void state_class(const struct class *class, const char *file, struct model_facts *facts) {
     const struct fact_statement statements[] = {S(head, class->head), S(pool, class->pool),
                                                 S(final_norm, class->norm)};
-    facts_state_all(facts, statements, LENGTH(statements), FACT_FILE, CONFIG, class->name);
+    facts_state_all(facts, statements, LENGTH(statements), FACT_FILE, file, class->name);
+}
+
+static bool has_classes(const struct class *class) {
+    return class != NULL && (class->head == FACT_HEAD_LINEAR || class->head == FACT_HEAD_TWO);
+}
+
+/* The class with a head of classes over such a tower, whose types have one configuration; NULL:
+ * there is none. */
+static const struct class *classifier_of(const struct type *type) {
+    for (size_t i = 0; i < LENGTH(CLASSES); i++) {
+        for (size_t k = 0; k < LENGTH(TYPES); k++) {
+            if (strcmp(CLASSES[i].type, TYPES[k].name) == 0 && has_classes(&CLASSES[i]) &&
+                strcmp(TYPES[k].origin, type->origin) == 0) {
+                return &CLASSES[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+/* What an adapter's head reads where the adapter does not say in which class it was trained, and
+ * the model's own has no such head, or the class is somebody's own: most likely what the classifier
+ * of that type reads. If the pool is told, and not that one's, the class is rather one that puts a
+ * layer behind the model. */
+static void guess_class(const struct facts_beside *beside, const struct class *own,
+                        const struct type *type, struct model_facts *facts) {
+    const struct class *class = classifier_of(type);
+    const struct fact *told = beside->user == NULL ? NULL : &beside->user->pool;
+    bool is_other =
+        class != NULL && told != NULL && fact_known(told) && told->value != (double) class->pool;
+    class = class == NULL || (is_other && own != NULL) ? own : class;
+    if (class != NULL) {
+        fact_guess(&facts->pool, class->pool);
+        fact_guess(&facts->final_norm, class->norm);
+    }
+}
+
+enum vitlrp_status facts_huggingface_saved(const struct facts_beside *beside,
+                                           struct model_facts *facts, struct vitlrp_error *err) {
+    const struct class *class = NULL;
+    if (beside->has_saved_head) {
+        TRY(find_class(beside->saved_class, ADAPTER ": auto_mapping", &class, err));
+    }
+    if (class != NULL && !has_classes(class)) {
+        return fail(err, VITLRP_MISMATCH,
+                    ADAPTER ": auto_mapping: %s has no head of classes, and the adapter has one",
+                    class->name);
+    }
+    if (class != NULL) {
+        state_class(class, ADAPTER, facts);
+    }
+    return VITLRP_OK;
+}
+
+/* What the class states that the head is of: an adapter's head, if there is one, and not what the
+ * model's own class has in its place. */
+static enum vitlrp_status read_class(const struct facts_beside *beside, const struct class *own,
+                                     const struct type *type, struct model_facts *facts,
+                                     struct vitlrp_error *err) {
+    bool is_stated = beside->saved_class != NULL || beside->has_foreign_class;
+    bool is_own = !beside->has_saved_head || (!is_stated && has_classes(own));
+    if (own != NULL && is_own) {
+        state_class(own, CONFIG, facts);
+    }
+    if (is_own) {
+        return VITLRP_OK;
+    }
+    TRY(facts_huggingface_saved(beside, facts, err));
+    guess_class(beside, own, type, facts); /* what is open yet */
+    return VITLRP_OK;
 }
 
 /* A gated MLP. DINOv2's has SiLU whatever hidden_act says; DINOv3's has hidden_act. */
@@ -351,9 +421,7 @@ static enum vitlrp_status read_beit(const json_t *object, const char *file,
 static void read_labels(const json_t *config, const struct class *class,
                         struct model_facts *facts) {
     size_t labels = json_object_size(json_object_get(config, "id2label"));
-    bool has_classes =
-        class != NULL && (class->head == FACT_HEAD_LINEAR || class->head == FACT_HEAD_TWO);
-    if (has_classes && labels > 0 && !fact_known(&facts->classes)) {
+    if (has_classes(class) && labels > 0 && !fact_known(&facts->classes)) {
         fact_from_key(&facts->classes, (double) labels, CONFIG, "id2label");
     }
 }
@@ -406,7 +474,9 @@ enum vitlrp_status facts_huggingface(const struct facts_beside *beside, struct m
     const struct type *type = NULL;
     const char *file = CONFIG;
     bool has_head = true;
-    TRY(find_class(beside->config, &class, err));
+    const char *name =
+        json_string_value(json_array_get(json_object_get(beside->config, "architectures"), 0));
+    TRY(find_class(name, CONFIG ": architectures", &class, err));
     TRY(find_type(beside->config, class, &type, err));
     const json_t *tower = tower_of(beside->config, &file);
     if (tower != NULL) {
@@ -416,14 +486,13 @@ enum vitlrp_status facts_huggingface(const struct facts_beside *beside, struct m
     TRY(read_object(beside->config, CONFIG, type, facts, err));
     TRY(read_use_head(beside->config, CONFIG, &has_head, err));
     read_labels(beside->config, class, facts);
-    bool pools_by_head = class != NULL && class->head == FACT_HEAD_NONE &&
+    bool pools_by_head = !beside->has_saved_head && class != NULL &&
+                         class->head == FACT_HEAD_NONE &&
                          (class->pool == FACT_POOL_MAP || class->pool == FACT_POOL_MAP_TOKEN);
     if (pools_by_head && !has_head) {
         fact_guess(&facts->pool, FACT_POOL_MEAN); /* the class gives all tokens */
     }
-    if (class != NULL) {
-        state_class(class, facts);
-    }
+    TRY(read_class(beside, class, type, facts, err));
     facts_state_all(facts, type->defaults, type->default_count, FACT_CLASS, NULL, type->origin);
     facts_state_all(facts, DEFAULTS, LENGTH(DEFAULTS), FACT_CLASS, NULL, type->origin);
     facts_state_plain(facts, FACT_CLASS, type->origin);

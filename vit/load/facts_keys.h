@@ -86,6 +86,11 @@ enum vitlrp_status facts_timm_args(const json_t *args, const char *file, struct 
 
 enum vitlrp_status facts_huggingface(const struct facts_beside *beside, struct model_facts *facts,
                                      struct vitlrp_error *err);
+
+/* What the class states that an adapter's head was trained in, where no configuration lies beside
+ * the weights. */
+enum vitlrp_status facts_huggingface_saved(const struct facts_beside *beside,
+                                           struct model_facts *facts, struct vitlrp_error *err);
 enum vitlrp_status facts_open_clip(const struct facts_beside *beside, struct model_facts *facts,
                                    struct vitlrp_error *err);
 

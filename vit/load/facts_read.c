@@ -198,9 +198,11 @@ static enum vitlrp_status read_files(const struct facts_beside *beside, struct m
     if (beside->config != NULL && is_timm(beside->config)) {
         return facts_timm(beside, facts, err);
     }
-    return beside->config != NULL && is_layout(beside, "huggingface")
-               ? facts_huggingface(beside, facts, err)
-               : VITLRP_OK;
+    if (!is_layout(beside, "huggingface")) {
+        return VITLRP_OK;
+    }
+    return (beside->config != NULL ? facts_huggingface : facts_huggingface_saved)(beside, facts,
+                                                                                  err);
 }
 
 static enum vitlrp_status read_text_files(const struct facts_beside *beside,

@@ -111,6 +111,16 @@ static enum vitlrp_status infer(const struct layout_binding *binding,
     return VITLRP_OK;
 }
 
+/* What an adapter states of a head that it has. */
+static void tell_adapter(const struct adapter *adapter, struct facts_beside *out) {
+    if (adapter == NULL || !adapter->has_head) {
+        return;
+    }
+    out->has_saved_head = true;
+    out->has_foreign_class = adapter->class_name != NULL && !adapter->is_library_class;
+    out->saved_class = adapter->is_library_class ? adapter->class_name : NULL;
+}
+
 /* Moves the sidecars' bytes to the model. */
 static enum vitlrp_status build_model(struct opened *opened, const struct vit_load_options *options,
                                       struct vit_model **out, struct vitlrp_error *err) {
@@ -125,13 +135,14 @@ static enum vitlrp_status build_model(struct opened *opened, const struct vit_lo
     TRY(read_metadata(checkpoint, &metadata, err));
     facts_told(options, &user);
     TRY_GOTO(status, take_words(options, &user, err), cleanup);
-    const struct facts_beside beside = {.user = &user,
-                                        .metadata = metadata,
-                                        .config = sidecars->config,
-                                        .open_clip = sidecars->open_clip,
-                                        .openai_clip = checkpoint->openai_clip,
-                                        .path = opened->name,
-                                        .log = options->log};
+    struct facts_beside beside = {.user = &user,
+                                  .metadata = metadata,
+                                  .config = sidecars->config,
+                                  .open_clip = sidecars->open_clip,
+                                  .openai_clip = checkpoint->openai_clip,
+                                  .path = opened->name,
+                                  .log = options->log};
+    tell_adapter(checkpoint->adapter, &beside);
     TRY_GOTO(status, infer(binding, &beside, options, &inferred, err), cleanup);
     TRY_GOTO(status,
              weights_allocate(&inferred.config, opened->name, checkpoint->limits, &model, err),
@@ -195,15 +206,16 @@ static enum vitlrp_status bind(struct opened *opened, const struct vit_load_opti
     enum vitlrp_status status = (options->text ? names_settle_text : names_settle)(
         checkpoint, options->ignore_tensors, err);
     TRY(error_prefix(err, status, opened->name));
-    bool has_head = false;
     if (checkpoint->adapter != NULL) {
         TRY(adapter_merge(checkpoint->adapter, checkpoint, err));
-        has_head = !options->text && adapter_take_head(checkpoint->adapter, checkpoint);
+        adapter_take_head(checkpoint->adapter, checkpoint);
     }
     status = (options->text ? layout_bind_text : layout_bind)(&checkpoint->tensors, options->log,
                                                               &opened->binding, err);
-    opened->binding.head_given = has_head;
-    opened->binding.head_file = has_head ? "adapter_model.safetensors" : NULL;
+    if (status == VITLRP_OK && checkpoint->adapter != NULL && checkpoint->adapter->has_head) {
+        opened->binding.head_given = true;
+        opened->binding.head_file = "adapter_model.safetensors";
+    }
     return error_prefix(err, status, opened->name);
 }
 
