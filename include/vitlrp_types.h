@@ -244,7 +244,8 @@ enum vitlrp_pool {
     VITLRP_POOL_CLS,      /* the first token */
     VITLRP_POOL_MEAN,     /* the mean of the patches */
     VITLRP_POOL_CLS_MEAN, /* the first token, then the mean of the patches */
-    VITLRP_POOL_MAP       /* attention with a learned query */
+    VITLRP_POOL_MAP,      /* attention with a learned query */
+    VITLRP_POOL_POOLER    /* the first token through the pooler of the file: a layer, then tanh */
 };
 
 /* Who states a fact about a model. */

@@ -54,7 +54,8 @@ class Model(Comparing, Editing, Indexing, Seeing):
     heads      number of attention heads, where the weights file does not state it
     activation, pool, norm_eps
                of the MLPs ("gelu", "gelu_tanh", "quick_gelu", "silu"), what the head reads ("cls",
-               "mean", "cls_mean", "map"), of the norms; they decide, also against the model's files
+               "mean", "cls_mean", "map", or "pooler", the class token through the file's own pooler),
+               of the norms; they decide, also against the model's files
     probability
                how probabilities follow from the logits: "softmax" (one class is right), "sigmoid"
                (each class by itself) or "none" (outputs are values); likewise

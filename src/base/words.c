@@ -47,7 +47,7 @@ static const struct {
     [WORDS_WEIGHTS] = {"weights", LIST("auto", "ema", "raw")},
     [WORDS_ACTIVATION] = {"activation", LIST("stated", "gelu", "gelu_tanh", "quick_gelu", "silu")},
     [WORDS_TEXT_TOWER] = {"text_tower", LIST("stated", "clip", "siglip")},
-    [WORDS_POOL] = {"pool", LIST("stated", "cls", "mean", "cls_mean", "map")},
+    [WORDS_POOL] = {"pool", LIST("stated", "cls", "mean", "cls_mean", "map", "pooler")},
     [WORDS_PROBABILITY] = {"probability", LIST("stated", "softmax", "sigmoid", "none")},
     [WORDS_FACT_SOURCE] = {"fact_source",
                            LIST("user", "file", "class", "table", "tensors", "guess")},

@@ -16,6 +16,7 @@ struct inference {
     const size_t *sizes;
     struct model_facts *facts;
     struct vit_config *config;
+    const struct vitlrp_log *log;
 };
 
 static bool has(const struct inference *inference, enum slot slot) {
@@ -389,6 +390,22 @@ static enum fact_pool shown_attention(const struct inference *inference) {
     return has(inference, SLOT_MAP_FC1_WEIGHT) ? FACT_POOL_MAP : FACT_POOL_MAP_TOKEN;
 }
 
+/* A pooler beside a head: transformers' base models have one whether their head reads it or not.
+ * The default of a configuration's class is about the base model. */
+static void guess_pooler(const struct inference *inference) {
+    struct fact *pool = &inference->facts->pool;
+    bool is_stated = pool->source == FACT_USER || pool->source == FACT_FILE;
+    if (is_stated || fact_whole(pool, FACT_POOL_TOKEN) != FACT_POOL_TOKEN ||
+        !layout_may_read_pooler(inference->binding, inference->sizes)) {
+        return;
+    }
+    *pool = (struct fact){FACT_POOL_TOKEN, FACT_GUESS, NULL, NULL};
+    log_message(inference->log, LOG_LEVEL_WARNING,
+                "the file has a pooler (a layer, then tanh) beside its head, and nothing states "
+                "whether the head reads that (pooler) or the class token itself (cls): cls is "
+                "taken");
+}
+
 static enum vitlrp_status infer_pool(const struct inference *inference, struct vitlrp_error *err) {
     struct model_facts *facts = inference->facts;
     struct vit_config *config = inference->config;
@@ -407,8 +424,10 @@ static enum vitlrp_status infer_pool(const struct inference *inference, struct v
         fact_show(&facts->pool, parts_of(inference) == 2 ? FACT_POOL_TOKEN_MEAN : FACT_POOL_LAYERS);
     }
     fact_guess(&facts->pool, pooled_norm ? FACT_POOL_MEAN : FACT_POOL_TOKEN);
+    guess_pooler(inference);
     switch (fact_whole(&facts->pool, 0)) {
     case FACT_POOL_TOKEN:
+    case FACT_POOL_POOLER:
         config->pool = VIT_POOL_CLS;
         break;
     case FACT_POOL_MEAN:
@@ -428,11 +447,15 @@ static enum vitlrp_status infer_pool(const struct inference *inference, struct v
     return VITLRP_OK;
 }
 
+static bool reads_pooler(const struct inference *inference) {
+    return fact_whole(&inference->facts->pool, FACT_POOL_TOKEN) == FACT_POOL_POOLER;
+}
+
 /* Between the two layers of a head: tanh in those that their framework names, else as stated. */
 static enum vitlrp_status infer_head_activation(const struct inference *inference,
                                                 struct vitlrp_error *err) {
     struct fact *fact = &inference->facts->head_activation;
-    if (inference->binding->last_numbered == 0) {
+    if (inference->binding->last_numbered == 0 || reads_pooler(inference)) {
         fact_show(fact, FACT_TANH);
     }
     if (!fact_known(fact)) {
@@ -448,10 +471,11 @@ static enum vitlrp_status infer_head_activation(const struct inference *inferenc
     return VITLRP_OK;
 }
 
-/* A head of two layers. */
+/* A head of two layers, of which a pooler may be the first, or all that there is. */
 static enum vitlrp_status infer_first_layer(const struct inference *inference,
                                             struct vitlrp_error *err) {
-    if (!has(inference, SLOT_PRE_LOGITS_WEIGHT) || !has(inference, SLOT_HEAD_WEIGHT)) {
+    bool is_whole = has(inference, SLOT_HEAD_WEIGHT) || reads_pooler(inference);
+    if (!has(inference, SLOT_PRE_LOGITS_WEIGHT) || !is_whole) {
         return fail(err, VITLRP_MISMATCH, "weights of one of the head's two layers are missing");
     }
     inference->config->head_width = (int32_t) inference->sizes[DIMENSION_HEAD_INPUTS];
@@ -488,7 +512,7 @@ static enum vitlrp_status infer_head(const struct inference *inference, struct v
     }
     if (!has(inference, SLOT_HEAD_WEIGHT)) {
         leave_out(config, SLOT_HEAD_WEIGHT, SLOT_HEAD_BIAS);
-        config->classes = (int32_t) wanted;
+        config->classes = (int32_t) slot_size(config, SLOT_HEAD_WEIGHT).columns;
         inference->facts->head = (struct fact){0}; /* whatever a model of its kind may have */
         fact_show(&inference->facts->head, FACT_HEAD_NONE);
         return VITLRP_OK;
@@ -534,17 +558,18 @@ enum vitlrp_status architecture_read_sizes(const struct layout_binding *binding,
 enum vitlrp_status architecture_infer_block(const struct layout_binding *binding,
                                             const size_t *sizes, struct model_facts *facts,
                                             struct vit_config *config, struct vitlrp_error *err) {
-    const struct inference inference = {binding, sizes, facts, config};
+    const struct inference inference = {
+        .binding = binding, .sizes = sizes, .facts = facts, .config = config};
     return infer_block(&inference, err);
 }
 
-enum vitlrp_status architecture_infer(const struct layout_binding *binding,
+enum vitlrp_status architecture_infer(struct layout_binding *binding,
                                       const struct facts_beside *beside, struct model_facts *facts,
                                       struct vit_config *config, size_t *positioned,
                                       struct vitlrp_error *err) {
     size_t sizes[DIMENSION_COUNT];
     TRY(layout_sizes(binding, sizes, err));
-    const struct inference inference = {binding, sizes, facts, config};
+    const struct inference inference = {binding, sizes, facts, config, beside->log};
     TRY(read_sizes(&inference, err));
     struct facts_beside all = *beside;
     struct model_facts user = beside->user == NULL ? (struct model_facts){0} : *beside->user;
@@ -553,7 +578,12 @@ enum vitlrp_status architecture_infer(const struct layout_binding *binding,
     all.layout = binding->layout->name;
     all.width = config->dim;
     all.depth = config->depth;
+    all.has_head = has(&inference, SLOT_HEAD_WEIGHT);
     TRY(facts_read(&all, facts, err));
+    if (reads_pooler(&inference)) {
+        TRY(layout_take_pooler(binding, sizes, err));
+        config->unusual = layout_unusual(binding);
+    }
     TRY(join_tensors(&inference, err));
     join_own_names(&inference);
     attention_pool_show(binding, facts);

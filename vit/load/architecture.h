@@ -7,11 +7,11 @@
 #include "vit/model/model.h"
 
 /* Fills *config, and *facts with what is stated, what the tensors show and what is guessed.
- * `beside` needs no sizes. *positioned: the position embedding has entries for so many of the
- * tokens in front of the patches, the first ones. UNSUPPORTED for an architecture that cannot be
- * computed, MISMATCH for statements that contradict the tensors, or where something is neither
- * stated nor to be seen. */
-enum vitlrp_status architecture_infer(const struct layout_binding *binding,
+ * A pooler that the head reads gets its place in *binding. `beside` needs no sizes. *positioned:
+ * the position embedding has entries for so many of the tokens in front of the patches, the first
+ * ones. UNSUPPORTED for an architecture that cannot be computed, MISMATCH for statements that
+ * contradict the tensors, or where something is neither stated nor to be seen. */
+enum vitlrp_status architecture_infer(struct layout_binding *binding,
                                       const struct facts_beside *beside, struct model_facts *facts,
                                       struct vit_config *config, size_t *positioned,
                                       struct vitlrp_error *err);

@@ -90,7 +90,8 @@ enum fact_source {
     X(POOL_TOKEN_MEAN, "cls_mean") /* the first token, then the mean of the patches */             \
     X(POOL_MAP, "map")             /* attention with a learned query, then an MLP */               \
     X(POOL_MAP_TOKEN, "map_cls")   /* the query is the class token, and nothing follows */         \
-    X(POOL_LAYERS, "cls_layers_mean") /* CLS of the last four blocks, mean of the patches */
+    X(POOL_LAYERS, "cls_layers_mean") /* CLS of the last four blocks, mean of the patches */       \
+    X(POOL_POOLER, "pooler")          /* the first token, then a layer of the file's and tanh */
 
 /* The token of a text that the head reads. */
 #define FACT_LIST_TEXT_END(X)                                                                      \
@@ -156,6 +157,7 @@ struct facts_beside {
     const char *path;               /* of the weights: its names may be a published model's */
     const char *layout;             /* enum-like name of the tensors' layout: "timm", "jax" ... */
     int32_t width, depth;           /* of the tensors: a table's row must agree */
+    bool has_head;                  /* the tensors have, of which no class without a head speaks */
     const struct vitlrp_log *log;
 };
 

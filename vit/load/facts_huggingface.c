@@ -48,9 +48,8 @@ static const char *const IGNORED[] = {
     "task_specific_params", "use_cache", "gradient_checkpointing", "hidden_dropout_prob",
     "hidden_dropout", "attention_probs_dropout_prob", "attention_dropout", "dropout",
     "drop_path_rate", "initializer_range", "initializer_factor", "encoder_stride",
-    "pooler_output_size", "pooler_act", /* the pooler is read by no head */
-    "mlp_ratio",                        /* shows in the tensors, as the following do */
-    "layerscale_value", "use_mask_token", "projection_dim", "projection_size",
+    "mlp_ratio", /* shows in the tensors, as the following do */
+    "pooler_output_size", "layerscale_value", "use_mask_token", "projection_dim", "projection_size",
     /* Of a backbone's feature maps, of MAE's decoder, of segmentation, of DINOv3's training. */
     "apply_layernorm", "reshape_hidden_states", "out_features", "out_indices", "stage_names",
     "decoder_num_attention_heads", "decoder_hidden_size", "decoder_num_hidden_layers",
@@ -74,7 +73,16 @@ static const struct fact_key KEYS[] = {
     {"num_labels", KEY_NUMBER, FACT_AT(classes), NULL},
     {"problem_type", KEY_WORD, FACT_AT(probability), PROBLEM_WORDS},
     {"pruned_heads", KEY_ONLY_OFF, 0, NULL},
+    {"pooler_act", KEY_OWN, 0, NULL},
 };
+
+static const struct key_word POOLER_WORDS[] = {{"tanh", FACT_TANH},
+                                               {"relu", FACT_RELU},
+                                               {"gelu", FACT_GELU_ERF},
+                                               {"gelu_new", FACT_GELU_TANH},
+                                               {"gelu_pytorch_tanh", FACT_GELU_TANH},
+                                               {"quick_gelu", FACT_GELU_QUICK},
+                                               {NULL, 0}};
 
 static const struct fact_key DINO_KEYS[] = {
     {"use_swiglu_ffn", KEY_OWN, 0, NULL},
@@ -357,7 +365,8 @@ static enum vitlrp_status read_class(const struct facts_beside *beside, const st
                                      struct vitlrp_error *err) {
     bool is_stated = beside->saved_class != NULL || beside->has_foreign_class;
     bool is_own = !beside->has_saved_head || (!is_stated && has_classes(own));
-    if (own != NULL && is_own) {
+    bool is_silent = own == NULL || (own->head == FACT_HEAD_NONE && beside->has_head);
+    if (is_own && !is_silent) {
         state_class(own, CONFIG, facts);
     }
     if (is_own) {
@@ -415,6 +424,19 @@ static enum vitlrp_status read_beit(const json_t *object, const char *file,
                       "layer_scale_init_value");
     }
     return VITLRP_OK;
+}
+
+/* The pooler's activation matters where the head reads the pooler. */
+static enum vitlrp_status read_pooler(const struct facts_beside *beside, struct model_facts *facts,
+                                      struct vitlrp_error *err) {
+    static const struct fact_key ROWS[] = {
+        {"pooler_act", KEY_WORD, FACT_AT(head_activation), POOLER_WORDS}};
+    const struct fact_keys list = {ROWS, LENGTH(ROWS)};
+    const struct keys_read from = {beside->config, CONFIG, &list, 1, true};
+    bool is_told = beside->user != NULL && fact_known(&beside->user->pool);
+    const struct fact *pool = is_told ? &beside->user->pool : &facts->pool;
+    bool is_read = fact_whole(pool, FACT_POOL_TOKEN) == FACT_POOL_POOLER;
+    return is_read ? keys_read(&from, facts, err) : VITLRP_OK;
 }
 
 /* A head of classes has as many as there are labels, where no key states their number. */
@@ -485,6 +507,7 @@ enum vitlrp_status facts_huggingface(const struct facts_beside *beside, struct m
     }
     TRY(read_object(beside->config, CONFIG, type, facts, err));
     TRY(read_use_head(beside->config, CONFIG, &has_head, err));
+    TRY(read_pooler(beside, facts, err));
     read_labels(beside->config, class, facts);
     bool pools_by_head = !beside->has_saved_head && class != NULL &&
                          class->head == FACT_HEAD_NONE &&

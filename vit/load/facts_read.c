@@ -67,7 +67,8 @@ void facts_told(const struct vit_load_options *options, struct model_facts *out)
     static const int32_t POOLS[] = {[VITLRP_POOL_CLS] = FACT_POOL_TOKEN,
                                     [VITLRP_POOL_MEAN] = FACT_POOL_MEAN,
                                     [VITLRP_POOL_CLS_MEAN] = FACT_POOL_TOKEN_MEAN,
-                                    [VITLRP_POOL_MAP] = FACT_POOL_MAP};
+                                    [VITLRP_POOL_MAP] = FACT_POOL_MAP,
+                                    [VITLRP_POOL_POOLER] = FACT_POOL_POOLER};
     static const int32_t PROBABILITIES[] = {[VITLRP_PROBABILITY_SOFTMAX] = FACT_PROBABILITY_SOFTMAX,
                                             [VITLRP_PROBABILITY_SIGMOID] = FACT_PROBABILITY_SIGMOID,
                                             [VITLRP_PROBABILITY_NONE] = FACT_PROBABILITY_NONE};

@@ -249,6 +249,35 @@ static bool is_numbered_head(const struct layout_row *row) {
            strchr(row->pattern, '#') != NULL;
 }
 
+/* What only shows something, or lies beside the model; a pooler is kept aside. */
+static enum vitlrp_status bind_ignored(struct layout_binding *binding, const struct layout_row *row,
+                                       const struct tensor_info *tensor,
+                                       const struct vitlrp_log *log, struct vitlrp_error *err) {
+    char label[TENSOR_LABEL_TEXT];
+    char other[TENSOR_LABEL_TEXT];
+    for (size_t i = 0; i < 2; i++) {
+        struct bound_tensor *place = &binding->pooler[i];
+        if (strcmp(row->pattern, LAYOUT_POOLER[i].pattern) != 0) {
+            continue;
+        }
+        if (place->tensor != NULL) {
+            return fail(err, VITLRP_MISMATCH, "tensors %s and %s are for the same place",
+                        tensor_label(label, place->tensor->name),
+                        tensor_label(other, tensor->name));
+        }
+        *place = (struct bound_tensor){&LAYOUT_POOLER[i], tensor};
+        log_message(log, LOG_LEVEL_INFO, "tensor %s is not needed, unless the head reads it",
+                    tensor_label(label, tensor->name));
+        return VITLRP_OK;
+    }
+    binding->has_mask_token |= strcmp(row->pattern, "mask_token") == 0;
+    binding->has_rope_tables |= strcmp(row->pattern, "rope.freqs_cos") == 0;
+    binding->has_bias_index |= strstr(row->pattern, "relative_position_index") != NULL;
+    log_message(log, LOG_LEVEL_INFO, "tensor %s is not needed for classification: left out",
+                tensor_label(label, tensor->name));
+    return VITLRP_OK;
+}
+
 static enum vitlrp_status bind_tensor(struct layout_binding *binding,
                                       const struct tensor_info *tensor,
                                       const struct vitlrp_log *log, struct vitlrp_error *err) {
@@ -267,12 +296,7 @@ static enum vitlrp_status bind_tensor(struct layout_binding *binding,
                     tensor_label(label, tensor->name), feature_of(tensor->name));
     }
     if (row->slot == SLOT_IGNORED) {
-        binding->has_mask_token |= strcmp(row->pattern, "mask_token") == 0;
-        binding->has_rope_tables |= strcmp(row->pattern, "rope.freqs_cos") == 0;
-        binding->has_bias_index |= strstr(row->pattern, "relative_position_index") != NULL;
-        log_message(log, LOG_LEVEL_INFO, "tensor %s is not needed for classification: left out",
-                    tensor_label(label, tensor->name));
-        return VITLRP_OK;
+        return bind_ignored(binding, row, tensor, log, err);
     }
     if (tensor->count == 0 && row->part == PART_REGISTERS && row->slot == SLOT_CLS_TOKEN) {
         log_message(log, LOG_LEVEL_INFO, "tensor %s is of no registers: left out",
@@ -654,6 +678,41 @@ enum vitlrp_status layout_sizes(const struct layout_binding *binding, size_t siz
          width / sizes[DIMENSION_HEADS] != sizes[DIMENSION_HEAD_SIZE])) {
         return fail(err, VITLRP_MISMATCH, "%zu attention heads of size %zu do not make up dim %zu",
                     sizes[DIMENSION_HEADS], sizes[DIMENSION_HEAD_SIZE], width);
+    }
+    return VITLRP_OK;
+}
+
+bool layout_may_read_pooler(const struct layout_binding *binding,
+                            const size_t sizes[DIMENSION_COUNT]) {
+    const struct tensor_info *weight = binding->pooler[0].tensor;
+    return weight != NULL && weight->rank == 2 && layout_has(binding, SLOT_HEAD_WEIGHT) &&
+           !layout_has(binding, SLOT_DIST_HEAD_WEIGHT) &&
+           weight->shape[0] == sizes[DIMENSION_POOLED];
+}
+
+enum vitlrp_status layout_take_pooler(struct layout_binding *binding, size_t sizes[DIMENSION_COUNT],
+                                      struct vitlrp_error *err) {
+    const struct tensor_info *weight = binding->pooler[0].tensor;
+    if (weight == NULL) {
+        return fail(err, VITLRP_MISMATCH,
+                    "the head is to read the file's pooler, and the file has none: tensor "
+                    "'pooler.dense.weight' is missing");
+    }
+    if (layout_has(binding, SLOT_PRE_LOGITS_WEIGHT) || layout_has(binding, SLOT_DIST_HEAD_WEIGHT)) {
+        return fail(err, VITLRP_UNSUPPORTED,
+                    "the head is to read the file's pooler, and it is %s: not supported behind a "
+                    "pooler, only one layer is",
+                    layout_has(binding, SLOT_DIST_HEAD_WEIGHT) ? "two heads" : "of two layers");
+    }
+    if (sizes[DIMENSION_HEAD_INPUTS] == 0 && weight->rank == 2) { /* there is no head */
+        sizes[DIMENSION_HEAD_INPUTS] = weight->shape[0];
+    }
+    sizes[DIMENSION_POOLED] = sizes[DIMENSION_WIDTH];
+    for (size_t i = 0; i < 2; i++) {
+        if (binding->pooler[i].tensor != NULL) {
+            TRY(check_shape(&binding->pooler[i], sizes, err));
+            *layout_bound(binding, 0, LAYOUT_POOLER[i].slot, PART_WHOLE) = binding->pooler[i];
+        }
     }
     return VITLRP_OK;
 }

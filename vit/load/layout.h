@@ -116,6 +116,9 @@ extern const struct layout LAYOUT_HEAD;
 /* Weight and bias of a head's layer that is not its last, where its layers are numbered. */
 extern const struct layout_row LAYOUT_FIRST_LAYER[2];
 
+/* Weight and bias of a pooler, which lies between the class token and a head that reads it. */
+extern const struct layout_row LAYOUT_POOLER[2];
+
 /* A tensor of the checkpoint in its place; tensor NULL: absent. */
 struct bound_tensor {
     const struct layout_row *row;
@@ -125,13 +128,14 @@ struct bound_tensor {
 struct layout_binding {
     const struct layout *layout;
     size_t depth;
-    size_t last_numbered;       /* of a head's layers, where they are numbered: the output's */
-    bool head_given;            /* the head is another file's than the model's */
-    const char *head_file;      /* a constant, what that is; NULL: the caller has named it */
-    bool has_mask_token;        /* of masked training, or of DINOv2's own files */
-    bool has_bias_index;        /* of relative position biases */
-    bool has_rope_tables;       /* angles of RoPE that can be computed: EVA's own files */
-    struct bound_tensor *items; /* owned; [depth or 1][SLOT_COUNT][PART_COUNT] */
+    size_t last_numbered;          /* of a head's layers, where they are numbered: the output's */
+    bool head_given;               /* the head is another file's than the model's */
+    const char *head_file;         /* a constant, what that is; NULL: the caller has named it */
+    bool has_mask_token;           /* of masked training, or of DINOv2's own files */
+    bool has_bias_index;           /* of relative position biases */
+    bool has_rope_tables;          /* angles of RoPE that can be computed: EVA's own files */
+    struct bound_tensor pooler[2]; /* in no place: heads that leave it unused are as common */
+    struct bound_tensor *items;    /* owned; [depth or 1][SLOT_COUNT][PART_COUNT] */
 };
 
 /* Of DIMENSION_PADDED_TOKENS. */
@@ -181,6 +185,15 @@ enum vitlrp_status layout_bind_head(const struct tensor_table *tensors,
 
 /* Puts a head that was bound apart in the place of the model's. */
 void layout_take_head(struct layout_binding *binding, const struct layout_binding *head);
+
+/* True if the head, or its first layer, has as many inputs as the pooler has outputs. */
+bool layout_may_read_pooler(const struct layout_binding *binding,
+                            const size_t sizes[DIMENSION_COUNT]);
+
+/* Makes the pooler the first layer of the head, or the end of a model without one, and adapts the
+ * sizes. MISMATCH without a pooler or for its shape, UNSUPPORTED where the head has two layers. */
+enum vitlrp_status layout_take_pooler(struct layout_binding *binding, size_t sizes[DIMENSION_COUNT],
+                                      struct vitlrp_error *err);
 
 void layout_unbind(struct layout_binding *binding);
 

@@ -405,7 +405,8 @@ static const struct layout_row HUGGINGFACE[] = {
     USERS_HEAD("fc"),
     HEAD("cls_classifier", HEAD, HEAD_INPUTS),
     HEAD("distillation_classifier", DIST_HEAD, WIDTH),
-    IGNORED("pooler.dense.*"),
+    IGNORED("pooler.dense.weight"), /* a head may read it: LAYOUT_POOLER */
+    IGNORED("pooler.dense.bias"),
     IGNORED("embeddings.mask_token"),
     IGNORED("decoder.*"),
 };
@@ -627,6 +628,11 @@ static const struct layout_row HEAD_ALONE[] = {
 const struct layout_row LAYOUT_FIRST_LAYER[2] = {
     {"head.#.weight", SLOT_PRE_LOGITS_WEIGHT, UNIFORM, {HEAD_INPUTS, POOLED}},
     {"head.#.bias", SLOT_PRE_LOGITS_BIAS, UNIFORM, {HEAD_INPUTS}},
+};
+
+const struct layout_row LAYOUT_POOLER[2] = {
+    {"pooler.dense.weight", SLOT_PRE_LOGITS_WEIGHT, UNIFORM, {HEAD_INPUTS, POOLED}},
+    {"pooler.dense.bias", SLOT_PRE_LOGITS_BIAS, UNIFORM, {HEAD_INPUTS}},
 };
 
 #define TABLE(name, framework, rows)                                                               \

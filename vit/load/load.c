@@ -95,8 +95,7 @@ struct inferred {
 };
 
 /* The shape of a tower, as the tensors and all that is stated have it. */
-static enum vitlrp_status infer(const struct layout_binding *binding,
-                                const struct facts_beside *beside,
+static enum vitlrp_status infer(struct layout_binding *binding, const struct facts_beside *beside,
                                 const struct vit_load_options *options, struct inferred *out,
                                 struct vitlrp_error *err) {
     if (!options->text) {
@@ -125,7 +124,7 @@ static void tell_adapter(const struct adapter *adapter, struct facts_beside *out
 static enum vitlrp_status build_model(struct opened *opened, const struct vit_load_options *options,
                                       struct vit_model **out, struct vitlrp_error *err) {
     const struct checkpoint *checkpoint = &opened->checkpoint;
-    const struct layout_binding *binding = &opened->binding;
+    struct layout_binding *binding = &opened->binding;
     struct sidecars *sidecars = &opened->sidecars;
     struct inferred inferred = {0};
     struct vit_model *model = NULL;
