@@ -164,5 +164,45 @@ class Pooler(Ends):
         self.assertIn("pooler.dense.weight' has shape [24, 24] instead of [48, 24]", said)
 
 
+class AttentionPool(Ends):
+    """SigLIP's, which its own classifier does not read and those of other people may."""
+
+    SIGLIP = ("--heads", "3", "--norm-eps", "1e-6", "--activation", "gelu_tanh")
+    GUESS = r"it is a guess: .*pooling (mean|map) \(--pool\)"
+
+    def own(self, case):
+        """The tensors of a network around the case's model."""
+        return {("backbone." if name.startswith("vision") else "") + name: values
+                for name, values in read(case).items()}
+
+    def test_the_mean_is_a_guess(self):
+        write("own.safetensors", self.own("hf-siglip-classifier"))
+        for options, is_guess in (((), True), (("--pool", "mean"), False)):
+            found, _, said = self.explain("hf-siglip-classifier", "-m", "own.safetensors", *self.SIGLIP, *options)
+            self.assertLess(np.abs(found - features("hf-siglip-classifier")).max(), 1e-4)
+            self.assertEqual("pooling mean (--pool)" in said, is_guess)
+
+    def test_the_pool_is_told(self):
+        for case, model in (("hf-siglip-vision", ("own.safetensors", *self.SIGLIP)),
+                            ("hf-aimv2-head", (zoo("hf-aimv2-head", "model"), "--head", "head.safetensors"))):
+            wanted = features(case)
+            head = rows(CLASSES, len(wanted))
+            write("own.safetensors", {**self.own(case), "classifier.weight": head})
+            write("head.safetensors", {"weight": head})
+            found, _, said = self.explain(case, "-m", *model, "--pool", "map")
+            self.assertLess(np.abs(found - head @ wanted).max(), 1e-4)
+            self.assertNotIn("guess", said)
+
+    def test_no_class_without_a_head_speaks_of_one(self):
+        """A head for SiglipVisionModel: most likely of what that gives, and only likely."""
+        wanted = features("hf-siglip-vision")
+        head = rows(CLASSES, len(wanted))
+        write("head.safetensors", {"weight": head})
+        found, _, said = self.explain("hf-siglip-vision", "-m", zoo("hf-siglip-vision", "model"),
+                                      "--head", "head.safetensors")
+        self.assertLess(np.abs(found - head @ wanted).max(), 1e-4)
+        self.assertRegex(said, self.GUESS)
+
+
 if __name__ == "__main__":
     unittest.main(argv=[sys.argv[0], *sys.argv[3:]])

@@ -379,23 +379,41 @@ static enum vitlrp_status infer_parts(const struct inference *inference, bool la
     return VITLRP_OK;
 }
 
-/* What attention weights of a pool show. Only transformers' SigLIP has a class that leaves them
- * unused: its classifier, which reads the mean of the tokens. */
-static enum fact_pool shown_attention(const struct inference *inference) {
-    bool classifier = inference->binding->layout->framework == FRAMEWORK_HUGGINGFACE &&
-                      has(inference, SLOT_HEAD_WEIGHT);
-    if (classifier) {
-        return FACT_POOL_MEAN;
-    }
-    return has(inference, SLOT_MAP_FC1_WEIGHT) ? FACT_POOL_MAP : FACT_POOL_MAP_TOKEN;
+/* CLIP's, by its name. */
+static bool is_projection(const struct inference *inference) {
+    const struct layout_row *row =
+        layout_bound(inference->binding, 0, SLOT_HEAD_WEIGHT, PART_WHOLE)->row;
+    return strstr(row->pattern, "proj") != NULL;
 }
 
-/* A pooler beside a head: transformers' base models have one whether their head reads it or not.
- * The default of a configuration's class is about the base model. */
+/* Some key of a file, or the user, says what the head reads; the default of a configuration's class
+ * is about the base model. */
+static bool pool_is_stated(const struct inference *inference) {
+    enum fact_source source = inference->facts->pool.source;
+    return source == FACT_USER || source == FACT_FILE;
+}
+
+/* The weights of an attention pool show that it is read, but for classifiers of transformers: that
+ * of its own SigLIP leaves them unused and reads the mean of the tokens, somebody's own may not. */
+static void infer_attention_pool(const struct inference *inference) {
+    struct fact *pool = &inference->facts->pool;
+    bool is_open = inference->binding->layout->framework == FRAMEWORK_HUGGINGFACE &&
+                   has(inference, SLOT_HEAD_WEIGHT) && !is_projection(inference);
+    if (is_open && !pool_is_stated(inference)) {
+        *pool = (struct fact){fact_whole(pool, FACT_POOL_MEAN), FACT_GUESS, NULL, NULL};
+    } else {
+        fact_show(pool, has(inference, SLOT_MAP_FC1_WEIGHT) ? FACT_POOL_MAP : FACT_POOL_MAP_TOKEN);
+    }
+    if (fact_whole(pool, 0) == FACT_POOL_MAP && pool->source == FACT_USER &&
+        !has(inference, SLOT_MAP_PROBE)) {
+        pool->value = FACT_POOL_MAP_TOKEN; /* options have one word for both */
+    }
+}
+
+/* A pooler beside a head: transformers' base models have one whether their head reads it or not. */
 static void guess_pooler(const struct inference *inference) {
     struct fact *pool = &inference->facts->pool;
-    bool is_stated = pool->source == FACT_USER || pool->source == FACT_FILE;
-    if (is_stated || fact_whole(pool, FACT_POOL_TOKEN) != FACT_POOL_TOKEN ||
+    if (pool_is_stated(inference) || fact_whole(pool, FACT_POOL_TOKEN) != FACT_POOL_TOKEN ||
         !layout_may_read_pooler(inference->binding, inference->sizes)) {
         return;
     }
@@ -412,8 +430,7 @@ static enum vitlrp_status infer_pool(const struct inference *inference, struct v
     bool pooled_norm = fact_whole(&facts->final_norm, 0) == FACT_FINAL_NORM_POOLED;
     bool both = parts_of(inference) == 2 || parts_of(inference) == LAYER_PARTS;
     if (attention_pool_there(inference->binding)) {
-        bool is_saved = inference->binding->head_file != NULL; /* in a class of anybody's */
-        (is_saved ? fact_guess : fact_show)(&facts->pool, shown_attention(inference));
+        infer_attention_pool(inference);
     }
     if (!fact_known(&facts->pool) && !pooled_norm && !both && config->prefix == config->registers) {
         enum vitlrp_status status = layout_fail_missing(
