@@ -3,6 +3,7 @@ names gives the other network. Logits are computed by NumPy from features of tra
 usage: check_ends.py VITLRP GOLDEN [TEST...]"""
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -202,6 +203,71 @@ class AttentionPool(Ends):
                                       "--head", "head.safetensors")
         self.assertLess(np.abs(found - head @ wanted).max(), 1e-4)
         self.assertRegex(said, self.GUESS)
+
+
+def norm(values, eps=1e-6):
+    return (values - values.mean(-1, keepdims=True)) / np.sqrt(values.var(-1, keepdims=True) + eps)
+
+
+def tokens_of(tensors, pixels, heads):
+    """timm's VisionTransformer of one block, whose norms have no weights here, up to its last norm."""
+    width, _, side, _ = tensors["patch_embed.proj.weight"].shape
+    count = pixels.shape[1] // side
+    patches = pixels.reshape(3, count, side, count, side).transpose(1, 3, 0, 2, 4).reshape(count * count, -1)
+    rows_of = patches @ tensors["patch_embed.proj.weight"].reshape(width, -1).T
+    x = np.concatenate([tensors["cls_token"][0], rows_of]) + tensors["pos_embed"][0]
+    query, key, value = (part.reshape(len(x), heads, -1).transpose(1, 0, 2)
+                         for part in np.split(norm(x) @ tensors["blocks.0.attn.qkv.weight"].T, 3, axis=-1))
+    weights = np.exp(query @ key.transpose(0, 2, 1) / np.sqrt(width // heads))
+    mixed = (weights / weights.sum(-1, keepdims=True) @ value).transpose(1, 0, 2).reshape(len(x), width)
+    x = x + mixed @ tensors["blocks.0.attn.proj.weight"].T
+    hidden = norm(x) @ tensors["blocks.0.mlp.fc1.weight"].T
+    hidden = hidden * (1 + np.vectorize(math.erf)(hidden / math.sqrt(2))) / 2
+    return x + hidden @ tensors["blocks.0.mlp.fc2.weight"].T
+
+
+class PublishedName(Ends):
+    """A file that is called after an architecture of timm, which was made with another pool."""
+
+    HEADS, WIDTH, SIDE = 2, 64, 8  # of test_vit, but for the patches
+
+    def setUp(self):
+        super().setUp()
+        width, random = self.WIDTH, np.random.default_rng(3)
+        shapes = {"cls_token": (1, 1, width), "pos_embed": (1, 10, width), "head.weight": (CLASSES, width),
+                  "patch_embed.proj.weight": (width, 3, self.SIDE, self.SIDE), "blocks.0.attn.qkv.weight": (3 * width, width),
+                  "blocks.0.attn.proj.weight": (width, width), "blocks.0.mlp.fc1.weight": (2 * width, width),
+                  "blocks.0.mlp.fc2.weight": (width, 2 * width)}
+        self.tensors = {name: random.normal(size=shape) * 0.2 for name, shape in shapes.items()}
+        self.pixels = random.normal(size=(3, 3 * self.SIDE, 3 * self.SIDE)).astype(np.float32)
+        np.save("input.npy", self.pixels)
+
+    def write_model(self, last):
+        norms = ("blocks.0.norm1", "blocks.0.norm2", last)
+        gains = {f"{name}.weight": np.ones(self.WIDTH) for name in norms}
+        shifts = {f"{name}.bias": np.zeros(self.WIDTH) for name in norms}
+        write("test_vit.safetensors", {**self.tensors, **gains, **shifts})
+
+    def logits(self, *options):
+        said = self.run_program("input.npy", "-m", "test_vit.safetensors", *options, "--logits", "l.npy", "-o", "o.png")
+        return np.load("l.npy"), said
+
+    def test_the_norm_behind_the_pool(self):
+        tokens = tokens_of(self.tensors, self.pixels.astype(np.float64), self.HEADS)
+        self.write_model("fc_norm")
+        wanted = norm(tokens[1:].mean(axis=0)) @ self.tensors["head.weight"].T
+        for options, is_guess in (((), True), (("--pool", "mean"), False)):
+            found, said = self.logits(*options)
+            self.assertLess(np.abs(found - wanted).max(), 1e-4)
+            self.assertEqual("pooling mean (--pool)" in said, is_guess)
+            self.assertNotIn("heads", said)
+
+    def test_its_own_pool(self):
+        tokens = tokens_of(self.tensors, self.pixels.astype(np.float64), self.HEADS)
+        self.write_model("norm")
+        found, said = self.logits()
+        self.assertLess(np.abs(found - norm(tokens[0]) @ self.tensors["head.weight"].T).max(), 1e-4)
+        self.assertNotIn("guess: ", said)
 
 
 if __name__ == "__main__":

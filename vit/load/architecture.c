@@ -290,11 +290,32 @@ static void leave_out(struct vit_config *config, enum slot weight, enum slot bia
     config->unusual |= slot_unusual(weight, false) | slot_unusual(bias, false);
 }
 
+/* timm makes a published architecture with any pool, and the norm's place follows from that. Where
+ * the tensors have the one norm and a row of the table the other, its end is not the model's. */
+static void drop_published_end(const struct inference *inference, bool norm, bool fc_norm) {
+    struct fact *place = &inference->facts->final_norm;
+    struct fact *pool = &inference->facts->pool;
+    struct fact *prefix = &inference->facts->pool_prefix;
+    bool is_other = (place->value == FACT_FINAL_NORM_TOKENS && fc_norm && !norm) ||
+                    (place->value == FACT_FINAL_NORM_POOLED && norm && !fc_norm);
+    if (place->source != FACT_TABLE || !is_other || pool->source == FACT_FILE) {
+        return;
+    }
+    *place = (struct fact){0};
+    if (pool->source == FACT_TABLE) {
+        *pool = (struct fact){0};
+    }
+    if (prefix->source == FACT_TABLE) { /* timm's means are of the patches alone */
+        prefix->value = 0;
+    }
+}
+
 static enum vitlrp_status infer_final_norm(const struct inference *inference,
                                            struct vitlrp_error *err) {
     struct model_facts *facts = inference->facts;
     bool norm = has(inference, SLOT_NORM_WEIGHT);
     bool fc_norm = has(inference, SLOT_FC_NORM_WEIGHT);
+    drop_published_end(inference, norm, fc_norm);
     if (!fact_known(&facts->final_norm) && norm && fc_norm) {
         return fail(err, VITLRP_MISMATCH,
                     "the file has a final norm and one behind the pool, and nothing states which "
