@@ -110,15 +110,19 @@ static const char *outputs_word(const struct vitlrp_model_info *info) {
     return info->classes == 1 ? "output" : "outputs";
 }
 
-const char *model_facts_value(const struct vitlrp_model *model, const char *name) {
-    struct vitlrp_fact fact;
+bool model_facts_find(const struct vitlrp_model *model, const char *name, struct vitlrp_fact *out) {
     size_t count = fact_count(model, FACTS_OF_MODEL);
-    for (size_t i = 0; i < count && fact_at(model, FACTS_OF_MODEL, i, &fact); i++) {
-        if (strcmp(fact.name, name) == 0) {
-            return fact.value;
+    for (size_t i = 0; i < count && fact_at(model, FACTS_OF_MODEL, i, out); i++) {
+        if (strcmp(out->name, name) == 0) {
+            return true;
         }
     }
-    return NULL;
+    return false;
+}
+
+const char *model_facts_value(const struct vitlrp_model *model, const char *name) {
+    struct vitlrp_fact fact;
+    return model_facts_find(model, name, &fact) ? fact.value : NULL;
 }
 
 int32_t model_facts_registers(const struct vitlrp_model *model) {

@@ -24,6 +24,9 @@ void model_facts_append(struct text *out, const struct vitlrp_model *model, enum
 /* The same as an array of objects; NULL without memory. */
 json_t *model_facts_json(const struct vitlrp_model *model, enum facts_of of);
 
+/* The model's fact of that name; false if it has none. */
+bool model_facts_find(const struct vitlrp_model *model, const char *name, struct vitlrp_fact *out);
+
 /* The value of the model's fact of that name, which lives as long as the model; NULL if it has
  * none. */
 const char *model_facts_value(const struct vitlrp_model *model, const char *name);

@@ -1,6 +1,9 @@
 #include "model_input.h"
 
+#include <string.h>
+
 #include "base/words.h"
+#include "model_facts.h"
 
 void model_input_choose(const struct settings *settings, const struct vitlrp_model *model,
                         struct vitlrp_preprocess *out) {
@@ -91,19 +94,60 @@ static void warn_of_guess(const struct settings *settings,
     text_free(&what);
 }
 
+/* The sides of what patches read of every input; false where they depend on the photograph. */
+static bool input_sides(const struct vitlrp_preprocess *preprocess, int32_t *height,
+                        int32_t *width) {
+    bool is_squashed = preprocess->resize == VITLRP_RESIZE_SQUASH;
+    *height = preprocess->resize_to;
+    *width = preprocess->resize_width > 0 ? preprocess->resize_width : preprocess->resize_to;
+    if (preprocess->crop_height > 0) {
+        *height = preprocess->crop_height;
+        *width = preprocess->crop_width;
+    }
+    return is_squashed || preprocess->crop_height > 0;
+}
+
+/* Two files that state different sizes: libraries refuse such an input, or resample the positions,
+ * as is done here. A model that is made for that (DINOv2) has them differ as it is published. */
+static void warn_of_sizes(const struct settings *settings, const struct vitlrp_model *model,
+                          const struct vitlrp_model_info *info, int32_t height, int32_t width,
+                          const struct console *console) {
+    const char *origin = vitlrp_model_preprocess_origin(model);
+    const char *dynamic = model_facts_value(model, "dynamic_size");
+    const char *positions = model_facts_value(model, "positions");
+    struct vitlrp_fact size;
+    bool is_told = settings->preprocess.crop > 0 || settings->preprocess.resize_given;
+    bool takes_any = (dynamic != NULL && strcmp(dynamic, "yes") == 0) ||
+                     (positions != NULL && strcmp(positions, "none") == 0);
+    if (origin != NULL && !is_told && !takes_any &&
+        (height != info->image_height || width != info->image_width) &&
+        model_facts_find(model, "image_height", &size) && size.source == VITLRP_FACT_FILE) {
+        console_warn(console,
+                     "%s makes inputs of %dx%d, but the model's are %dx%d (%s): it runs at %dx%d "
+                     "with resampled position embeddings (--crop sets another size)",
+                     origin, width, height, info->image_width, info->image_height, size.origin,
+                     width, height);
+    }
+}
+
 void model_input_warn(const struct settings *settings, const struct vitlrp_model *model,
                       const struct vitlrp_preprocess *chosen, const struct console *console) {
     struct vitlrp_model_info info;
+    int32_t height = 0;
+    int32_t width = 0;
     vitlrp_model_info_init(&info);
     vitlrp_model_describe(model, &info);
     if (vitlrp_model_preprocess_origin(model) == NULL) {
         warn_of_guess(settings, chosen, console);
     }
-    if (chosen->crop_height > 2 * (int64_t) info.image_height ||
-        chosen->crop_width > 2 * (int64_t) info.image_width) {
+    if (!input_sides(chosen, &height, &width)) {
+        return;
+    }
+    warn_of_sizes(settings, model, &info, height, width, console);
+    if (height > 2 * (int64_t) info.image_height || width > 2 * (int64_t) info.image_width) {
         console_warn(console,
                      "an input of %dx%d is more than twice the %dx%d that the model was trained "
                      "at: its position embeddings may not carry that far",
-                     chosen->crop_width, chosen->crop_height, info.image_width, info.image_height);
+                     width, height, info.image_width, info.image_height);
     }
 }

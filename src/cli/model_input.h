@@ -11,8 +11,8 @@ void model_input_choose(const struct settings *settings, const struct vitlrp_mod
                         struct vitlrp_preprocess *out);
 
 /* Says what the user should know before photographs are prepared so: that nothing beside the model
- * states how, where options leave something to the guess; that the input is far from the trained
- * size. */
+ * states how, where options leave something to the guess; that two files state different sizes;
+ * that the input is far from the trained size. */
 void model_input_warn(const struct settings *settings, const struct vitlrp_model *model,
                       const struct vitlrp_preprocess *chosen, const struct console *console);
 

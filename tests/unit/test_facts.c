@@ -211,7 +211,7 @@ static const struct zoo_facts ZOO[] = {
      "pool=cls_mean final_norm=before_pool norm_eps=1e-06 activation=gelu gate=none head=linear"},
     {"hf-dinov2-headless-resampled", HF, 24,
      "head=none image_height=48 resampling=bicubic norm_eps=1e-06" TOKEN},
-    {"hf-dinov2-swiglu", HF, 24, "gate=packed activation=silu pool=cls_mean"},
+    {"hf-dinov2-swiglu", HF, 24, "gate=packed activation=silu pool=cls_mean dynamic_size=yes"},
     {"hf-dinov2-registers", HF, 24,
      "registers=4 positions=cls_patches pool=cls_mean resampling=bicubic_antialiased"},
     {"hf-dinov3", HF, 32,

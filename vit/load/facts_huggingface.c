@@ -126,9 +126,13 @@ static const struct fact_statement DEIT[] = {S(norm_eps, 1e-12), S(heads, 12),
                                              S(distillation_token, 1)};
 static const struct fact_statement IJEPA[] = {S(norm_eps, 1e-12), S(heads, 12), S(class_token, 0),
                                               S(pool, FACT_POOL_MEAN)};
-static const struct fact_statement DINOV2_REGISTERS[] = {
-    S(norm_eps, 1e-6), S(heads, 12), S(registers, 4), S(positions, FACT_POSITIONS_CLASS),
-    S(resampling, FACT_RESAMPLE_ANTIALIASED)};
+static const struct fact_statement DINOV2[] = {S(norm_eps, 1e-6), S(heads, 12), S(dynamic_size, 1)};
+static const struct fact_statement DINOV2_REGISTERS[] = {S(norm_eps, 1e-6),
+                                                         S(heads, 12),
+                                                         S(registers, 4),
+                                                         S(positions, FACT_POSITIONS_CLASS),
+                                                         S(resampling, FACT_RESAMPLE_ANTIALIASED),
+                                                         S(dynamic_size, 1)};
 static const struct fact_statement DINOV3[] = {S(norm_eps, 1e-5),
                                                S(heads, 6),
                                                S(positions, FACT_POSITIONS_NONE),
@@ -138,6 +142,7 @@ static const struct fact_statement DINOV3[] = {S(norm_eps, 1e-5),
                                                S(rope_pairing, FACT_ROPE_HALVES),
                                                S(image_height, 224),
                                                S(image_width, 224),
+                                               S(dynamic_size, 1),
                                                S(key_bias, 0)};
 static const struct fact_statement BEIT[] = {
     S(norm_eps, 1e-12),   S(heads, 12),       S(key_bias, 0), S(positions, FACT_POSITIONS_NONE),
@@ -163,7 +168,7 @@ static const struct type {
     {"vit_msn", "ViTMSNConfig", EPS_6, LENGTH(EPS_6), {NULL, 0}},
     {"vit_mae", "ViTMAEConfig", EPS_12, LENGTH(EPS_12), {NULL, 0}},
     {"ijepa", "IJepaConfig", IJEPA, LENGTH(IJEPA), {NULL, 0}},
-    {"dinov2", "Dinov2Config", EPS_6, LENGTH(EPS_6), {DINO_KEYS, LENGTH(DINO_KEYS)}},
+    {"dinov2", "Dinov2Config", DINOV2, LENGTH(DINOV2), {DINO_KEYS, LENGTH(DINO_KEYS)}},
     {"dinov2_with_registers",
      "Dinov2WithRegistersConfig",
      DINOV2_REGISTERS,
