@@ -152,6 +152,13 @@ class Written(Scratch):
             if one["found"]:
                 self.assertEqual(removal["names"][one["top"]] == named, one["goal"] == "suffices")
 
+    def test_size_is_the_photographs(self):
+        """Also where less is drawn: what the console and the record state."""
+        koala = os.path.join(DATA, "koala.jpg")
+        self.assertIn("600 x 800, jpeg, drawn as 48 x 64",
+                      run(koala, "-o", "small.html", "--no-drops", "--max-side", "64"))
+        self.assertIn(", 600 × 800; ", read("small.html"))
+
     def test_words(self):
         """The words of texts, whose markup and direction stay their own; and words as classes."""
         model = os.path.join(WORDS, "clip-quickgelu", "huggingface")

@@ -125,7 +125,7 @@ static void append_header(const struct image_page *page, struct text *out) {
     append_target(page, &page->targets[0], out);
     text_append_string(out, "</h1>\n<p class=\"lead\">");
     append_fact(out, "Image", image_page_name(page));
-    text_printf(out, ", %d × %d; ", image.width, image.height);
+    text_printf(out, ", %d × %d; ", image.full_width, image.full_height);
     append_fact(out, "model", model_short_name(model.name));
     text_printf(out, ", %d × %d patches", page->state->info.grid_height,
                 page->state->info.grid_width);
