@@ -148,6 +148,19 @@ class Folders(Folder):
         self.run_program("merge", "parts", "-q")
         self.rerun("parts")
 
+    def test_files_that_are_not_utf8(self):
+        """A line has their names escaped."""
+        shutil.copy(self.path("images", "koala.jpg"), self.path("images", "\udcff\udcfe.jpg"))
+        self.run_program("batch", "images", "-o", "odd", "-q", "--write", "png,raw,json", "-c", "predicted,1", "-m",
+                         "tiny")
+        self.assertEqual(self.rerun("odd")["files"], 15)
+        os.remove(self.path("odd", "\udcff\udcfe.raw.1.npy"))
+        value = self.read("odd/\udcff\udcfe.heat.json")
+        value["top"][0]["logit"] = 1.5
+        self.write("odd/\udcff\udcfe.heat.json", value)
+        self.assertEqual(self.paths(self.rerun("odd", expect=DIFFERENT), "figures"),
+                         ["\\xFF\\xFE.heat.json[0].top[0].logit", "\\xFF\\xFE.raw.1.npy"])
+
     def test_concepts(self):
         self.run_program("concepts", "images", "-o", "index", "-q", "-m", "tiny", "--keep", "1")
         self.assertGreater(self.rerun("index")["files"], 5)

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/folder.h"
 #include "base/sha256.h"
+#include "base/text.h"
 #include "cli/names.h"
 
 /* Of a file of results: a picture, or an array of an index. */
@@ -31,52 +32,71 @@ static json_t *hash_of(int folder, const char *name) {
     return status == VITLRP_OK ? json_string(digest) : NULL;
 }
 
-static void compare_bytes(const struct folders *folders, const char *name) {
-    json_t *was = hash_of(folders->was, name);
-    json_t *is = hash_of(folders->is, name);
+/* A file of results. Where its name is not UTF-8, a line of results has it escaped. */
+struct result_file {
+    const char *shown; /* as the line has it, for reports */
+    const char *name;  /* its bytes */
+};
+
+static void compare_bytes(const struct folders *folders, const struct result_file *file) {
+    json_t *was = hash_of(folders->was, file->name);
+    json_t *is = hash_of(folders->is, file->name);
     if (was != NULL && is != NULL && json_equal(was, is)) {
         json_decref(was);
         json_decref(is);
         return;
     }
-    rerun_compare_add(folders->comparison, RERUN_FIGURE, name, was, is);
+    rerun_compare_add(folders->comparison, RERUN_FIGURE, file->shown, was, is);
 }
 
 /* One that is no JSON is another file, whatever else it is. */
-static void compare_json(const struct folders *folders, const char *name) {
+static void compare_json(const struct folders *folders, const struct result_file *file) {
     struct rerun_list was = {0};
     struct rerun_list is = {0};
-    if (rerun_list_read(folders->was, name, &was, NULL) == VITLRP_OK &&
-        rerun_list_read(folders->is, name, &is, NULL) == VITLRP_OK) {
-        rerun_compare_lists(folders->comparison, name, &was, &is);
+    if (rerun_list_read(folders->was, file->name, &was, NULL) == VITLRP_OK &&
+        rerun_list_read(folders->is, file->name, &is, NULL) == VITLRP_OK) {
+        rerun_compare_lists(folders->comparison, file->shown, &was, &is);
     } else {
-        compare_bytes(folders, name);
+        compare_bytes(folders, file);
     }
     rerun_list_free(&was);
     rerun_list_free(&is);
 }
 
-static void compare_file(const struct folders *folders, const char *name) {
+static void compare_file(const struct folders *folders, const struct result_file *file) {
     folders->comparison->files++;
-    if (strcmp(name_extension(name), ".json") == 0) {
-        compare_json(folders, name);
+    if (strcmp(name_extension(file->name), ".json") == 0) {
+        compare_json(folders, file);
     } else {
-        compare_bytes(folders, name);
+        compare_bytes(folders, file);
     }
 }
 
-/* The files that a line names: the new run's own. */
-static void compare_named(const struct folders *folders, const json_t *line) {
-    const json_t *files = json_object_get(line, "files");
-    const json_t *further = json_object_get(line, "further");
+static void compare_escaped(const struct folders *folders, const char *shown) {
+    struct text name = {.limit = NAME_LIMIT};
+    text_append_unescaped(&name, shown);
+    if (text_check(&name, "the name of a file of results", NULL) == VITLRP_OK) {
+        compare_file(folders, &(struct result_file){shown, name.data});
+    } else {
+        folders->comparison->failed = true;
+    }
+    text_free(&name);
+}
+
+/* The files that a line names, or a further class of it: the new run's own. */
+static void compare_named(const struct folders *folders, const json_t *of_class, bool is_escaped) {
+    const json_t *files = json_object_get(of_class, "files");
+    const json_t *further = json_object_get(of_class, "further");
     for (size_t i = 0; i < json_array_size(files); i++) {
         const char *name = json_string_value(json_array_get(files, i));
-        if (name != NULL) {
-            compare_file(folders, name);
+        if (name != NULL && is_escaped) {
+            compare_escaped(folders, name);
+        } else if (name != NULL) {
+            compare_file(folders, &(struct result_file){name, name});
         }
     }
     for (size_t i = 0; i < json_array_size(further); i++) {
-        compare_named(folders, json_array_get(further, i));
+        compare_named(folders, json_array_get(further, i), is_escaped);
     }
 }
 
@@ -90,7 +110,7 @@ static enum vitlrp_status compare_arrays(const struct folders *folders, const ch
     }
     while ((entry = readdir(listing)) != NULL) {
         if (strcmp(name_extension(entry->d_name), ".npy") == 0) {
-            compare_file(folders, entry->d_name);
+            compare_file(folders, &(struct result_file){entry->d_name, entry->d_name});
         }
     }
     closedir(listing);
@@ -110,7 +130,8 @@ static enum vitlrp_status compare_records(const struct rerun_record *record,
         rerun_compare_lists(folders->comparison, "results", &record->lines, &lines);
     }
     for (size_t i = 0; i < lines.count; i++) {
-        compare_named(folders, lines.items[i]);
+        compare_named(folders, lines.items[i],
+                      json_is_true(json_object_get(lines.items[i], "escaped")));
     }
     rerun_list_free(&run);
     rerun_list_free(&lines);
