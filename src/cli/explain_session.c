@@ -542,12 +542,9 @@ static enum vitlrp_status render_figure(const struct explain_session *state,
     struct bytes bytes = {0};
     const struct vitlrp_map map = map_of(state, explanation);
     if (options->style == VITLRP_STYLE_PANEL) {
-        return state->outputs.figure == FIGURE_APNG
-                   ? fail(err, VITLRP_USAGE,
-                          "--style panel has no .apng: an animation shows one picture")
-                   : fail(err, VITLRP_USAGE,
-                          "--style panel has no .svg and no .pdf (vitlrp compare writes figures "
-                          "of several pictures)");
+        return fail(err, VITLRP_USAGE,
+                    "--style panel has no .svg and no .pdf (vitlrp compare writes figures of "
+                    "several pictures)");
     }
     if (state->outputs.figure == FIGURE_SVG) {
         return vitlrp_render(explanation->photo->image, &map, options, data, size, err);
@@ -576,7 +573,7 @@ enum vitlrp_status explain_render(const struct explain_session *state,
     options.unit = explanation_unit(explanation);
     options.comment = comment.failed ? NULL : comment.data;
     double start = clock_ms();
-    if (state->unedited.map != NULL && state->outputs.figure != FIGURE_APNG) {
+    if (state->unedited.map != NULL) {
         status = render_edited(state, explanation, &options, data, size, err);
     } else {
         status = state->outputs.figure == FIGURE_NONE

@@ -176,12 +176,10 @@ static enum vitlrp_status check_arrays(const struct outputs *outputs, struct vit
     return VITLRP_OK;
 }
 
-/* What only pages take, and what they do not. */
+/* What only pages take, and what they cannot show. */
 static enum vitlrp_status check_page(const struct args *args, const struct outputs *outputs,
                                      const struct settings *settings, struct vitlrp_error *err) {
     static const enum option_id OF_PAGES[] = {OPTION_METHODS, OPTION_REPLACE, OPTION_NO_DROPS};
-    static const enum option_id OF_PICTURES[] = {OPTION_STYLE, OPTION_OPACITY, OPTION_CONTOURS,
-                                                 OPTION_TOP_PERCENT, OPTION_CAPTION};
     bool is_page = outputs->pattern[OUTPUT_PAGE] != NULL;
     for (size_t i = 0; i < sizeof OF_PAGES / sizeof OF_PAGES[0]; i++) {
         if (!is_page && args->verb == VERB_EXPLAIN && args->value[OF_PAGES[i]] != NULL) {
@@ -191,18 +189,49 @@ static enum vitlrp_status check_page(const struct args *args, const struct outpu
                         OF_PAGES[i] == OPTION_METHODS ? "; --method takes one" : "");
         }
     }
-    for (size_t i = 0; i < sizeof OF_PICTURES / sizeof OF_PICTURES[0]; i++) {
-        if (is_page && args->value[OF_PICTURES[i]] != NULL) {
-            char name[OPTION_NAME_LIMIT];
-            option_spell(OF_PICTURES[i], name, sizeof name);
-            return fail(err, VITLRP_USAGE, "%s is for pictures, not for a page", name);
-        }
-    }
     if (is_page && args->verb != VERB_NEURONS && settings->level == LEVEL_PIXEL) {
         return fail(err, VITLRP_USAGE, "--level pixel: a page shows patches");
     }
     if (is_page && settings_classes(settings) > PAGE_CLASSES_MAX) {
         return fail(err, VITLRP_USAGE, "a page shows at most %d classes", PAGE_CLASSES_MAX);
+    }
+    return VITLRP_OK;
+}
+
+/* What -o may name beside pictures, which read all options of their look. */
+#define TO_PAGE 1U
+#define TO_ANIMATION 2U
+#define TO_ARRAY 4U
+
+/* Options of the look of pictures, and which of those read them too. */
+static const struct look {
+    enum option_id option;
+    unsigned readers;
+} LOOKS[] = {
+    {OPTION_STYLE, 0},          {OPTION_OPACITY, 0},        {OPTION_CONTOURS, 0},
+    {OPTION_TOP_PERCENT, 0},    {OPTION_TOP_AS, 0},         {OPTION_CAPTION, TO_ANIMATION},
+    {OPTION_CMAP, TO_PAGE},     {OPTION_SCALE, TO_PAGE},    {OPTION_RANGE, TO_PAGE},
+    {OPTION_UNDERLAY, TO_PAGE}, {OPTION_UPSAMPLE, TO_PAGE},
+};
+
+/* An option that the run's only output of the map would pass over. */
+static enum vitlrp_status check_look(const struct args *args, const struct outputs *outputs,
+                                     struct vitlrp_error *err) {
+    bool is_page = outputs->pattern[OUTPUT_PAGE] != NULL;
+    bool is_animation = outputs->figure == FIGURE_APNG;
+    unsigned reader = is_page                   ? TO_PAGE
+                      : is_animation            ? TO_ANIMATION
+                      : outputs->picture_is_map ? TO_ARRAY
+                                                : 0;
+    for (size_t i = 0; i < sizeof LOOKS / sizeof LOOKS[0] && reader != 0; i++) {
+        if (args->value[LOOKS[i].option] != NULL && (LOOKS[i].readers & reader) == 0) {
+            char name[OPTION_NAME_LIMIT];
+            option_spell(LOOKS[i].option, name, sizeof name);
+            return fail(err, VITLRP_USAGE, "%s is for pictures, not for %s", name,
+                        is_page        ? "a page"
+                        : is_animation ? "an animation (.apng)"
+                                       : "an array (.npy)");
+        }
     }
     return VITLRP_OK;
 }
@@ -455,6 +484,7 @@ enum vitlrp_status outputs_plan(const struct args *args, const struct settings *
     TRY(check_extension(outputs, err));
     TRY(check_arrays(outputs, err));
     TRY(check_page(args, outputs, settings, err));
+    TRY(check_look(args, outputs, err));
     TRY(check_several(outputs, several_images, settings, err));
     TRY(check_stdout(outputs, err));
     const char *folder = value_of(args, OUTPUT_PICTURE);
