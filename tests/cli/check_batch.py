@@ -371,6 +371,38 @@ class Batch(Runs):
         self.assertEqual(run(*arguments).returncode, 0)
         self.assertEqual([line["status"] for line in lines_of(self.folder)], ["ok", "ok"])
 
+    def test_results_of_other_bytes_are_gone(self):
+        """Classes give names, so those of another photograph stay beside its own; what is not the run's stays."""
+        images = os.path.join(self.base, "replaced")
+        arguments = ("batch", images, "-o", self.folder, "--class", "predicted,950", "--write",
+                     "png,raw,json", "-m", small_model.PATH)
+        for name in ("kept", "broken", "other"):
+            write(os.path.join(images, f"d/{name}.jpg"), read(GOLDFISH))
+        write(os.path.join(os.fsencode(images), b"d/\xff.jpg"), read(GOLDFISH))
+        self.assertEqual(run(*arguments).returncode, 0)
+        before = files_of(self.folder)
+        own = {os.path.join(self.folder, f"d/broken.raw.{name}.npy"): b"mine" for name in ("7", "950")}
+        for path, data in own.items():
+            write(path, data)
+        write(os.path.join(images, "d/broken.jpg"), b"no picture")
+        for name in (b"other", b"\xff"):
+            write(os.path.join(os.fsencode(images), b"d/%s.jpg" % name), read(os.path.join(DATA, "koala.jpg")))
+        self.assertEqual(run(*arguments, "--dry-run").returncode, 0)
+        self.assertEqual(set(before), set(files_of(self.folder)) - {b"d/broken.raw.7.npy"})
+        os.unlink(os.path.join(self.folder, "d/other.heat.950.png"))  # a run was killed over them
+        self.assertEqual(run(*arguments).returncode, 1)
+        named = {b"run.json", b"results.jsonl", b"index.html"}
+        for line in lines_of(self.folder):
+            for one in (line, *line.get("further", ())):
+                named.update(name.encode().replace(b"\\xFF", b"\xff")
+                             for name in one.get("files", []) + one.get("thumbnails", []))
+        found = files_of(self.folder)
+        self.assertEqual(set(found) - named, {b"d/broken.raw.950.npy", b"d/broken.raw.7.npy"})
+        self.assertEqual(named - set(found), set())
+        self.assertEqual({name for name in set(before) - set(found) if b"other" in name},
+                         {b"d/other.heat.1.png", b"d/other.raw.1.npy", b"thumbs/d/other.thumb.1.jpg"})
+        self.assertEqual(found[b"d/kept.heat.950.png"], before[b"d/kept.heat.950.png"])
+
     def test_too_many_failures(self):
         """Bad pictures first, so that a run that does not stop would be seen to go on."""
         images = os.path.join(self.base, "mostly_bad")

@@ -313,6 +313,53 @@ static enum vitlrp_status add_open_line(const struct resumption *resumption, siz
     return status;
 }
 
+/* Of a file whose name is one of the run's. What is no longer the file of the line is not removed,
+ * nor is what the run reads. */
+static enum vitlrp_status remove_file(const struct batch_store *store,
+                                      const struct batch_line_file *file,
+                                      struct vitlrp_error *err) {
+    struct text whole = {.limit = 2 * NAME_LIMIT};
+    struct vitlrp_error ignored;
+    const char *name = NULL;
+    int folder = -1;
+    bool found = false;
+    enum vitlrp_status status = VITLRP_OK;
+    TRY(folder_find_file(store->root, file->path, file->size, &found, err));
+    text_printf(&whole, "%s/%s", store->folder, file->path);
+    TRY_GOTO(status, text_check(&whole, "the name of a result", err), cleanup);
+    if (!found || (store->guard != NULL &&
+                   guard_check(store->guard, "-o", whole.data, &ignored) != VITLRP_OK)) {
+        goto cleanup;
+    }
+    TRY_GOTO(status, folder_enter_below(store->root, file->path, false, &folder, &name, err),
+             cleanup);
+    if (unlinkat(folder, name, 0) != 0 && errno != ENOENT) {
+        status = fail_errno(err, errno, "is of an older photograph, and cannot be removed");
+    }
+    close(folder);
+    error_prefix(err, status, whole.data);
+
+cleanup:
+    text_free(&whole);
+    return status;
+}
+
+/* The results of bytes that the image's file no longer holds. Another predicted class gives other
+ * names, and an image that fails none: nothing would be written over them. They go before the line
+ * that names them is superseded, so that a run that is killed in between finds them by it. */
+static enum vitlrp_status remove_outdated(const struct resumption *resumption, size_t place,
+                                          const struct batch_line *line, struct vitlrp_error *err) {
+    const char *id = batch_plan_image(resumption->plan, place).id;
+    if (strcmp(line->id, id) != 0) {
+        return VITLRP_OK;
+    }
+    enum vitlrp_status status = batch_line_check_names(line, err);
+    for (size_t i = 0; i < line->file_count && status == VITLRP_OK; i++) {
+        status = remove_file(resumption->store, &line->files[i], err);
+    }
+    return status == VITLRP_FORMAT ? VITLRP_OK : status; /* of a name that no run gives */
+}
+
 static enum vitlrp_status journal_reopen_unfinished(const struct resumption *resumption,
                                                     struct vitlrp_error *err) {
     struct journal *journal = resumption->journal;
@@ -328,8 +375,12 @@ static enum vitlrp_status journal_reopen_unfinished(const struct resumption *res
         }
         bool outdated = status == VITLRP_OK &&
                         batch_line_is_outdated(&line, batch_plan_image(resumption->plan, i).path);
+        bool superseded = outdated && resumption->store->locked;
+        if (status == VITLRP_OK && superseded) {
+            status = remove_outdated(resumption, i, &line, err);
+        }
         batch_line_free(&line);
-        if (status == VITLRP_OK && outdated && resumption->store->locked) {
+        if (status == VITLRP_OK && superseded) {
             status = add_open_line(resumption, i, err);
         }
         TRY(status);
