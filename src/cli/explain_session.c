@@ -20,6 +20,7 @@
 #include "model_facts.h"
 #include "model_input.h"
 #include "names.h"
+#include "run_watch.h"
 
 #define MEGABYTE 1048576.0
 #define MANY_MAPS 2 /* of what more there are, it is enough that they follow */
@@ -134,6 +135,13 @@ enum vitlrp_status explain_session_open_on(const struct settings *settings, stru
         return fail(err, VITLRP_NOMEM, "out of memory for the ledger");
     }
     return VITLRP_OK;
+}
+
+void explain_listen(struct explain_session *state, size_t images) {
+    const char *json = state->outputs.pattern[OUTPUT_JSON];
+    if (images > 1 && json != NULL && !output_is_stdout(json)) {
+        state->observer = run_watch_listen();
+    }
 }
 
 void explain_session_release(struct explain_session *state) {

@@ -78,6 +78,10 @@ void explain_session_close(struct explain_session *state);
 /* Gives the session's memory back, until explain_session_fit opens it again. */
 void explain_session_release(struct explain_session *state);
 
+/* Before the images: where a file of records waits for the last of several, a signal ends the run
+ * in order, within a pass. */
+void explain_listen(struct explain_session *state, size_t images);
+
 /* What a session for inputs of this size takes; opens none. */
 enum vitlrp_status explain_session_bytes(const struct explain_session *state, int32_t height,
                                          int32_t width, size_t *bytes, struct vitlrp_error *err);

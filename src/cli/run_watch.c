@@ -103,9 +103,7 @@ void run_watch_start(enum progress when, const struct console *console, struct r
     struct console quiet_stdout = *console;
     quiet_stdout.stdout_taken = true;
     *watch = (struct run_watch){.meter = progress_start(when, &quiet_stdout, 2)};
-    for (const int *number = RUN_WATCH_ENDING; *number != 0; number++) {
-        listen_to(*number);
-    }
+    run_watch_listen();
 }
 
 bool run_watch_is_ending(void) {
@@ -122,6 +120,13 @@ bool run_watch_is_ending(void) {
 static int32_t is_cancelled(void *user) {
     (void) user;
     return run_watch_is_ending() ? 1 : 0;
+}
+
+struct vitlrp_session_observer run_watch_listen(void) {
+    for (const int *number = RUN_WATCH_ENDING; *number != 0; number++) {
+        listen_to(*number);
+    }
+    return (struct vitlrp_session_observer){.cancelled = is_cancelled};
 }
 
 static void watch_show(void *user, size_t done, size_t total, size_t failed) {
@@ -151,6 +156,18 @@ int run_watch_signal(void) {
 
 enum exit_code run_watch_code(void) {
     return (enum exit_code)(CODE_SIGNAL + caught_signal);
+}
+
+enum exit_code run_watch_check(enum vitlrp_status status, enum exit_code stage,
+                               const struct vitlrp_error *err) {
+    return status == VITLRP_CANCELLED && caught_signal != 0 ? run_watch_code()
+                                                            : console_check(status, stage, err);
+}
+
+void run_watch_tell(const struct console *console, enum exit_code code) {
+    if (caught_signal != 0 && code == run_watch_code()) {
+        console_warn(console, "stopped; what was done is written");
+    }
 }
 
 /* True for a terminal that has hung up: whatever is done with it fails. */

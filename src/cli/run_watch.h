@@ -44,6 +44,9 @@ void run_watch_start(enum progress when, const struct console *console, struct r
 
 struct vitlrp_eval_observer run_watch_observer(struct run_watch *watch);
 
+/* Listens likewise, for a run that shows its progress itself; the observer of its sessions. */
+struct vitlrp_session_observer run_watch_listen(void);
+
 /* A signal that ends the run has come, or waits: passes hold signals back from their threads, and
  * where all threads compute it would wait for the end of a pass. */
 bool run_watch_is_ending(void);
@@ -53,6 +56,13 @@ int run_watch_signal(void);
 
 /* How a program reports that signal to its shell: 128 and its number. */
 enum exit_code run_watch_code(void);
+
+/* Of a failure, which it reports, or of a pass that the signal has ended, which it does not. */
+enum exit_code run_watch_check(enum vitlrp_status status, enum exit_code stage,
+                               const struct vitlrp_error *err);
+
+/* Says that a signal has ended the run, if that is its code. */
+void run_watch_tell(const struct console *console, enum exit_code code);
 
 /* Between the run and what is said of it: if a terminal that hung up has ended the run, what would
  * be written there goes nowhere, instead of failing. */

@@ -9,6 +9,7 @@ import os
 import re
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -81,6 +82,36 @@ class Case(unittest.TestCase):
         self.assertEqual(said.count("\n"), 1, said)
         self.assertIn(word, said)
         self.assertTrue(said.startswith(f"vitlrp: {output}: "), said)
+
+
+class Stopped(Case):
+    """A signal in the middle of several images."""
+
+    def stop(self, verb, *arguments, after=3):
+        """The records that are there when a signal has come behind the report of so many images."""
+        self.photos("ds", 200)
+        names = [f"ds/{i}.jpg" for i in range(1, 201)]
+        with subprocess.Popen([PROGRAM, verb, *names, "-m", small_model.PATH, "--json", "r.json", *arguments],
+                              cwd=self.folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                              preexec_fn=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL)) as process:
+            while after > 0:
+                after -= process.stdout.readline().startswith(b"explained: ")
+            process.send_signal(signal.SIGTERM)
+            _, said = process.communicate(timeout=TIME_LIMIT)
+        self.assertEqual(process.returncode, 143, said)
+        self.assertTrue(said.endswith(b"vitlrp: warning: stopped; what was done is written\n"), said)
+        lines = [json.loads(line) for line in read(self.path("r.json")).splitlines()]
+        self.assertEqual([line["image"] for line in lines], names[:len(lines)])
+        return lines
+
+    def test_explain(self):
+        lines = self.stop("explain", "-o", "out")
+        self.assertLessEqual(3, len(lines))
+        self.assertLess(len(lines), 200)
+        self.assertLessEqual({f"{i}.heat.png" for i in range(1, len(lines) + 1)}, set(os.listdir(self.path("out"))))
+
+    def test_neurons(self):
+        self.assertLess(len(self.stop("neurons", "--no-maps", "--no-drops", after=2)), 200)
 
 
 class Inputs(Case):

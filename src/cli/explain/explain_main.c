@@ -29,8 +29,9 @@ struct outcome {
 /* Turns a step's status into the image's outcome, and reports it; true if the step worked. */
 static bool outcome_check(struct outcome *outcome, enum vitlrp_status status, enum exit_code stage,
                           const struct vitlrp_error *err) {
-    outcome->code = console_check(status, stage, err);
-    outcome->stop = status != VITLRP_OK && (stage == CODE_OUTPUT || error_is_systemic(status, err));
+    outcome->code = run_watch_check(status, stage, err);
+    outcome->stop = status != VITLRP_OK && (stage == CODE_OUTPUT || status == VITLRP_CANCELLED ||
+                                            error_is_systemic(status, err));
     return status == VITLRP_OK;
 }
 
@@ -367,6 +368,9 @@ static enum exit_code explain_images(const struct args *args, struct explain_ses
         if (outcome.stop || (outcome.code != CODE_DONE && total == 1)) {
             return outcome.code;
         }
+        if (run_watch_signal() != 0 && i + 1 < total) {
+            return run_watch_code();
+        }
         progress_show(&meter, i + 1, failed);
     }
     return failed > 0 ? CODE_ITEMS : CODE_DONE;
@@ -414,7 +418,7 @@ static void share_scale(const struct args *args, struct settings *settings,
     render->range_low = INFINITY;
     render->range_high = -INFINITY;
     state->console = &silent;
-    for (size_t i = 0; i < args->operand_count; i++) {
+    for (size_t i = 0; i < args->operand_count && run_watch_signal() == 0; i++) {
         measure_image(state, args->operands[i], render);
     }
     state->console = console;
@@ -444,13 +448,16 @@ static enum exit_code explain_with(const struct args *args, struct settings *set
         state->record = record;
     }
     json_sink_init(&state->sink, args->operand_count > 1 || settings->top > 1);
+    explain_listen(state, args->operand_count);
     if (settings->shares_scale) {
         share_scale(args, settings, state);
     }
-    code = explain_images(args, state);
+    code = run_watch_signal() == 0 ? explain_images(args, state) : run_watch_code();
+    run_watch_end();
     enum exit_code finished =
         console_check_also(code == CODE_LIMIT ? code : CODE_DONE,
                            json_sink_finish(&state->sink, &err), CODE_OUTPUT, &err);
+    run_watch_tell(state->console, finished != CODE_DONE ? finished : code);
     return finished != CODE_DONE ? finished : code;
 }
 

@@ -349,8 +349,8 @@ static enum exit_code explain_image(struct neurons *neurons, const char *path, b
     if (status == VITLRP_OK) {
         status = add_references(neurons, &result, &references, &err);
     }
-    enum exit_code code = console_check(status, CODE_INPUT, &err);
-    *stop = status != VITLRP_OK && error_is_systemic(status, &err);
+    enum exit_code code = run_watch_check(status, CODE_INPUT, &err);
+    *stop = status == VITLRP_CANCELLED || (status != VITLRP_OK && error_is_systemic(status, &err));
     if (status == VITLRP_OK) {
         code = tell(neurons, &result, &explanation);
         *stop = code != CODE_DONE;
@@ -368,11 +368,15 @@ static enum exit_code explain_images(const struct args *args, struct neurons *ne
     struct progress_meter meter =
         progress_start(neurons->settings.progress, state->console, args->operand_count);
     json_sink_init(&state->sink, args->operand_count > 1);
+    explain_listen(state, args->operand_count);
     for (size_t i = 0; i < args->operand_count; i++) {
         bool stop = false;
         enum exit_code code = explain_image(neurons, args->operands[i], &stop);
         if (stop || (code != CODE_DONE && args->operand_count == 1)) {
             return code;
+        }
+        if (run_watch_signal() != 0 && i + 1 < args->operand_count) {
+            return run_watch_code();
         }
         failed += code != CODE_DONE ? 1 : 0;
         progress_show(&meter, i + 1, failed);
@@ -419,8 +423,12 @@ enum exit_code neurons_main(const struct args *args, struct console *console) {
     }
     if (code == CODE_DONE) {
         code = explain_images(args, &neurons);
+        run_watch_end();
         enum vitlrp_status status = json_sink_finish(&neurons.state.sink, &err);
-        code = console_check_also(code, status, CODE_OUTPUT, &err);
+        enum exit_code finished =
+            console_check_also(code == CODE_LIMIT ? code : CODE_DONE, status, CODE_OUTPUT, &err);
+        code = finished != CODE_DONE ? finished : code;
+        run_watch_tell(console, code);
     }
     unit_indexes_close(&neurons.indexes);
     explain_session_close(&neurons.state);
