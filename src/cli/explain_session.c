@@ -194,6 +194,33 @@ static void warn_of_precision(const struct explain_session *state) {
     }
 }
 
+/* The least part of a photograph that the model sees without a word. */
+#define SEEN_LEAST (1.0 / 3.0)
+
+static void warn_of_crop(const struct explain_session *state, const struct photo *photo,
+                         const char *name) {
+    const struct vitlrp_geometry *geometry = &photo->geometry;
+    double whole = (double) geometry->image_width * geometry->image_height;
+    double seen = geometry->width * geometry->height / whole;
+    if (seen < SEEN_LEAST) {
+        console_warn(state->console,
+                     "%s: %.0f %% was cropped away: the model sees the middle (--resize squash:%d "
+                     "shows all)",
+                     name, 100.0 * (1.0 - seen), geometry->input_height);
+    }
+}
+
+void explain_warn(const struct explain_session *state, const struct photo *photo,
+                  const char *path) {
+    char name[240];
+    const char *warning = photo_warning(photo);
+    text_escape_name(name, sizeof name, path);
+    if (warning != NULL) {
+        console_warn(state->console, "%s: %s", name, warning);
+    }
+    warn_of_crop(state, photo, name);
+}
+
 /* Operations of a forward pass and so many attributions; 0 where the attribution says why not. */
 static double operations_of(const struct explain_session *state, int32_t attributions) {
     double operations = 0.0;

@@ -78,6 +78,10 @@ void explain_session_close(struct explain_session *state);
 /* Gives the session's memory back, until explain_session_fit opens it again. */
 void explain_session_release(struct explain_session *state);
 
+/* Says what is wrong with a photograph that was read nevertheless, and if most of it is cropped
+ * away. */
+void explain_warn(const struct explain_session *state, const struct photo *photo, const char *path);
+
 /* Before the images: where a file of records waits for the last of several, a signal ends the run
  * in order, within a pass. */
 void explain_listen(struct explain_session *state, size_t images);

@@ -47,11 +47,7 @@ static enum vitlrp_status open_image(const struct settings *settings,
     struct photo photo = {0};
     TRY(photo_open(path, &state->preprocess, &settings->image, hashed ? out->sha256 : NULL, &photo,
                    err));
-    if (photo_warning(&photo) != NULL) {
-        char name[240];
-        text_escape_name(name, sizeof name, path);
-        console_warn(state->console, "%s: %s", name, photo_warning(&photo));
-    }
+    explain_warn(state, &photo, path);
     out->path = path;
     out->geometry = photo.geometry;
     out->is_input = photo.is_input;

@@ -228,22 +228,6 @@ static void explain_classes(struct explain_session *state, struct explanation *e
     state->record_of_list = NULL;
 }
 
-/* The least part of a photograph that the model sees without a word. */
-#define SEEN_LEAST (1.0 / 3.0)
-
-static void warn_of_crop(const struct explain_session *state, const struct photo *photo,
-                         const char *name) {
-    const struct vitlrp_geometry *geometry = &photo->geometry;
-    double whole = (double) geometry->image_width * geometry->image_height;
-    double seen = geometry->width * geometry->height / whole;
-    if (seen < SEEN_LEAST) {
-        console_warn(state->console,
-                     "%s: %.0f %% was cropped away: the model sees the middle (--resize squash:%d "
-                     "shows all)",
-                     name, 100.0 * (1.0 - seen), geometry->input_height);
-    }
-}
-
 static enum vitlrp_status write_page(struct explain_session *state,
                                      const struct explanation *explanation, struct text *report,
                                      struct vitlrp_error *err) {
@@ -292,13 +276,7 @@ static void explain_on_page(struct explain_session *state, struct explanation *e
 /* What the user should know of a photograph before its map is believed. */
 static void warn_of_photo(struct explain_session *state, const struct photo *photo,
                           const char *path) {
-    char name[240];
-    const char *warning = photo_warning(photo);
-    text_escape_name(name, sizeof name, path);
-    if (warning != NULL) {
-        console_warn(state->console, "%s: %s", name, warning);
-    }
-    warn_of_crop(state, photo, name);
+    explain_warn(state, photo, path);
     if (!photo->is_input && !state->told_input) {
         model_input_warn(state->settings, state->model, &state->preprocess, state->console);
         state->told_input = true;

@@ -286,11 +286,7 @@ static enum vitlrp_status explain_photo(struct neurons *neurons, struct explanat
                                         struct neurons_result *result, struct vitlrp_error *err) {
     struct explain_session *state = &neurons->state;
     const struct photo *photo = explanation->photo;
-    if (photo_warning(photo) != NULL) {
-        char name[240];
-        text_escape_name(name, sizeof name, explanation->image_path);
-        console_warn(state->console, "%s: %s", name, photo_warning(photo));
-    }
+    explain_warn(state, photo, explanation->image_path);
     if (!photo->is_input && !state->told_input) {
         model_input_warn(state->settings, state->model, &state->preprocess, state->console);
         state->told_input = true;
