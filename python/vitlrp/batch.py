@@ -16,6 +16,7 @@ import inspect
 import io
 import json
 import os
+import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -140,13 +141,27 @@ class _Journal:
         try:
             places, end = self._read(self._path)
             _check_run(folder, run, is_bound=len(places) > 0)
-            self.known = {image: (failed, digest) for image, (_, failed, digest) in places.items()}
+            self._places = places
             with contextlib.suppress(FileNotFoundError):
                 os.truncate(self._path, end)  # a torn line
             self._file = open(self._path, "ab")  # noqa: SIM115: it is open as long as the journal
         except BaseException:
             os.close(self._lock)
             raise
+
+    def known(self, image: str) -> tuple[bool, str | None] | None:
+        """Of an image that an earlier call has done: whether it failed, the hash of its file."""
+        found = self._places.get(image)
+        return None if found is None else found[1:]
+
+    def files(self, image: str) -> list[str]:
+        """What the line of an earlier call names, below the folder."""
+        if image not in self._places:
+            return []
+        with open(self._path, "rb") as file:
+            file.seek(self._places[image][0])
+            line = json.loads(file.readline())
+        return [name for one in line.get("explained", []) for name in one["files"]]
 
     @classmethod
     def places(cls, path: str) -> dict[str, tuple[int, bool, str | None]]:
@@ -317,6 +332,18 @@ class Saving:
         return name
 
 
+    def remove(self, item: Item, before: Sequence[str], line: Mapping[str, Any]) -> None:
+        """Of an image that was done again, the files of before that its new line has no more: those of another
+        class, or all where it fails now. Lines may come from anywhere: only names that are given here."""
+        stem = re.escape(os.path.splitext(item.name)[0])
+        own = "|".join(re.escape(WRITES[kind]) + r"(\.\d+)?" + re.escape(_ENDINGS[kind]) for kind in WRITES)
+        kept = {name for one in line.get("explained", []) for name in one["files"]}
+        for name in before:
+            if name not in kept and re.fullmatch(f"{stem}({own})", name):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(os.path.join(self._folder, name))
+
+
 def _fresh(items: Iterable[Item], folder: str) -> Iterator[Item]:
     """The images, of which no two have the same results, and none lies among the results."""
     inside = os.path.join(os.path.realpath(folder), "")
@@ -373,14 +400,20 @@ def run(work: Work, items: Iterable[Item], folder: str) -> Batch:
     def left() -> Iterator[Item]:
         for item in _fresh(items, folder):
             counts["images"] += 1
-            known = journal.known.get(item.name)
+            known = journal.known(item.name)
             if work.is_left(item, known):
                 yield item
             elif known is not None:
                 counts["failed" if known[0] else "resumed"] += 1
 
+    def line_of(item: Item, cancelled: Callable[[], bool]) -> dict[str, Any]:
+        """Before the new line is there: a call that is killed in between finds the old one, and does this again."""
+        made = work.line(item, cancelled)
+        work.saving.remove(item, journal.files(item.name), made)
+        return made
+
     try:
-        for _, line in run_each(work.line, left(), work.threads):
+        for _, line in run_each(line_of, left(), work.threads):
             journal.add(line)
             counts["failed" if "error" in line else "done"] += 1
             if work.progress is not None:

@@ -100,6 +100,24 @@ class Batch(unittest.TestCase):
         self.assertTrue((np.load(self.path("out", "bears", "koala.raw.npy")) == moose.heatmap).all())
         self.assertEqual(self.batch(write="raw").resumed, 4)
 
+    def test_results_of_other_bytes_are_gone(self):
+        """Classes give names, so those of another picture stayed; what no batch calls so stays."""
+        several = (None, "out", "top:2")
+        self.batch(*several, write=("raw", "logits"))
+        line = next(line for line in self.lines() if line["image"] == "bears/koala.jpg")
+        before = {name for one in line["explained"] for name in one["files"]}
+        self.assertEqual(len(before), 3)
+        with open(self.path("in", "bears", "koala.jpg"), "wb") as file:
+            file.write(b"no picture")
+        with open(self.path("out", "results.jsonl"), encoding="utf-8") as file:
+            text = file.read()
+        with open(self.path("out", "results.jsonl"), "w", encoding="utf-8") as file:
+            file.write(text.replace('"bears/koala.logits.npy"', '"run.json"'))
+        self.assertEqual(self.batch(*several, write=("raw", "logits")).failed, 1)
+        left = {name for name in before if os.path.exists(self.path("out", name))}
+        self.assertEqual(left, {"bears/koala.logits.npy"})
+        self.assertTrue(os.path.exists(self.path("out", "run.json")))
+
     def test_interrupted(self):
         """Ctrl-C ends the image at work; the next call does what is left."""
 
