@@ -399,6 +399,11 @@ const char *args_value(const struct args *args, enum option_id option, size_t pl
     return place < list->count ? list->values[place] : NULL;
 }
 
+struct value_list *args_list(struct args *args, enum option_id option) {
+    int place = REPEATED_PLACE[option];
+    return place == 0 ? NULL : &args->repeated[place - 1];
+}
+
 void args_free(struct args *args) {
     for (enum option_id i = 0; i < OPTION_COUNT; i++) {
         mem_free(args->joined[i]);

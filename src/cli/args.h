@@ -151,6 +151,9 @@ enum vitlrp_status args_parse(int argc, char **argv, struct args *args, struct v
  * the last. */
 const char *args_value(const struct args *args, enum option_id option, size_t place);
 
+/* What an option was given each time; NULL for one that is not repeated. */
+struct value_list *args_list(struct args *args, enum option_id option);
+
 void args_free(struct args *args);
 
 /* USAGE: option 'value': must be `wanted`. */

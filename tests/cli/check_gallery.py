@@ -21,6 +21,7 @@ import small_model  # noqa: E402
 
 PROGRAM, LATENT = map(os.path.abspath, sys.argv[1:3])
 MODEL = os.path.join(LATENT, "latent-vit")
+TEXTS = os.path.join(LATENT, "..", "words", "clip-quickgelu", "huggingface")
 ROW = 3  # of --keep: few, so that images are left to test on
 
 
@@ -253,6 +254,26 @@ class Gallery(unittest.TestCase):
         unit, = (unit for unit in self.record("units")["units"] if unit["unit"] == "2:fc1:7")
         for entry in unit["relevance"]:
             self.assertAlmostEqual(entry["drop"], 0, 4)
+
+    def test_several_values(self):
+        """What an option was given each time counts where the folder says it, and for the page of merge."""
+        few = ("--gallery", "1", "--test-images", "1")
+        texts = ("-m", TEXTS, "--text", "a red bus", "--text", "a fish")
+        self.run_command("concepts", "set", "-o", "texts", *texts, *few)
+        self.run_command("concepts", "texts", "--show", "0:fc1:7")
+        self.assertIn("0:fc1:7", {unit["unit"] for unit in self.record("texts")["units"]})
+        self.assertIn("text", self.run_command("concepts", "texts", "--text", "a cat", code=2))
+        self.make("means", *few)
+        edit = ("--edit", "1:fc1:3=mean", "--concepts", "means")
+        self.make("edited", *few, *edit)
+        self.run_command("concepts", "edited", "--show", "0:fc1:7")
+        self.assertIn("0:fc1:7", {unit["unit"] for unit in self.record("edited")["units"]})
+        for shard in range(2):
+            self.run_command("concepts", "set", "-o", f"part{shard}", "--shard", f"{shard}/2", *texts)
+            self.make(f"half{shard}", "--shard", f"{shard}/2", *edit)
+        for parts, joined in (("part", "of_texts"), ("half", "of_edited")):
+            self.assertNotIn("no page", self.run_command("merge", f"{parts}0", f"{parts}1", "-o", joined, *few))
+            self.assertTrue(os.path.exists(self.path(joined, "index.html")))
 
     def test_changed_image(self):
         self.make("units", "--gallery", "0")

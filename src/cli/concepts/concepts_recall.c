@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/folder.h"
+#include "base/mem.h"
 #include "base/run_folder.h"
 #include "cli/rerun/rerun_record.h"
 #include "concepts_config.h"
@@ -54,24 +55,46 @@ static void set_whole(struct args *args, enum option_id option, const json_t *va
     }
 }
 
+/* As the command line has it: each value of an option that was given several times. */
+static enum vitlrp_status set_stated(struct concepts_recall *recall, enum option_id option,
+                                     const char *value, size_t most, struct vitlrp_error *err) {
+    struct value_list *list = args_list(&recall->args, option);
+    if (recall->given->value[option] != NULL) {
+        return VITLRP_OK;
+    }
+    if (list != NULL && value != NULL) {
+        if (list->values == NULL) {
+            list->values = mem_calloc(most, sizeof *list->values);
+        }
+        if (list->values == NULL) {
+            return fail(err, VITLRP_NOMEM, "out of memory for the options of a run");
+        }
+        list->values[list->count++] = value;
+    }
+    set_value(&recall->args, option, value == NULL ? "" : value);
+    return VITLRP_OK;
+}
+
 /* Those that decided about figures, as the record has them, and what the environment may have. */
-static void set_options(struct concepts_recall *recall) {
+static enum vitlrp_status set_options(struct concepts_recall *recall, struct vitlrp_error *err) {
     const json_t *words = json_object_get(json_object_get(recall->config, "run"), "options");
     const json_t *arithmetic =
         json_object_get(json_object_get(recall->config, "settings"), "arithmetic");
     const char *model = json_get_string(recall->config, "model");
-    for (size_t i = 0; i < json_array_size(words); i++) {
+    size_t count = json_array_size(words);
+    for (size_t i = 0; i < count; i++) {
         const char *value = NULL;
         enum option_id option = rerun_option_read(json_array_get(words, i), &value);
         if (option != OPTION_COUNT && (option_table()[option].verbs & FOR_CONCEPTS) != 0 &&
             !option_is_apart(option, VERB_CONCEPTS)) {
-            set_value(&recall->args, option, value == NULL ? "" : value);
+            TRY(set_stated(recall, option, value, count, err));
         }
     }
     if (model != NULL && strncmp(model, BUILT_IN, strlen(BUILT_IN)) != 0) {
         set_value(&recall->args, OPTION_MODEL, model);
     }
     set_value(&recall->args, OPTION_BACKEND, json_get_string(arithmetic, "backend"));
+    return VITLRP_OK;
 }
 
 /* The page that is there goes on as it is; without one the defaults hold. */
@@ -100,7 +123,7 @@ static enum vitlrp_status read_page(const char *path, struct concepts_recall *re
 
 enum vitlrp_status concepts_recall_open(const struct args *given, const char *folder,
                                         struct concepts_recall *out, struct vitlrp_error *err) {
-    *out = (struct concepts_recall){.args = *given};
+    *out = (struct concepts_recall){.args = *given, .given = given};
     TRY(read_config(folder, &out->config, err));
     const char *dataset = json_get_string(out->config, "dataset");
     if (json_object_get(out->config, "shard") != NULL) {
@@ -113,11 +136,16 @@ enum vitlrp_status concepts_recall_open(const struct args *given, const char *fo
     out->args.operands = out->operands;
     out->args.operand_count = 1;
     out->args.value[OPTION_OUTPUT] = folder;
-    set_options(out);
+    TRY(set_options(out, err));
     return read_page(folder, out, err);
 }
 
 void concepts_recall_close(struct concepts_recall *recall) {
+    for (size_t i = 0; i < REPEATED_COUNT; i++) {
+        if (recall->args.repeated[i].values != recall->given->repeated[i].values) {
+            mem_free((void *) recall->args.repeated[i].values);
+        }
+    }
     json_decref(recall->config);
     *recall = (struct concepts_recall){0};
 }
