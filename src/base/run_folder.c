@@ -172,6 +172,13 @@ enum vitlrp_status run_folder_look(const char *path, struct run_folder *folder,
     return folder_open(path, &folder->folder, err);
 }
 
+enum vitlrp_status run_folder_check(const struct run_folder *folder,
+                                    const struct run_folder_run *run, struct vitlrp_error *err) {
+    return has_results(folder->folder) && folder_has(folder->folder, RUN)
+               ? compare_run(folder, run, err)
+               : VITLRP_OK;
+}
+
 /* A run that has just begun has no results. */
 enum vitlrp_status run_folder_look_results(struct run_folder *folder,
                                            const struct journal_shard *images,

@@ -63,6 +63,10 @@ enum vitlrp_status run_folder_look_results(struct run_folder *folder,
                                            const struct journal_shard *images,
                                            struct vitlrp_error *err);
 
+/* USAGE, naming what differs, for a folder that is looked at and holds another run. */
+enum vitlrp_status run_folder_check(const struct run_folder *folder,
+                                    const struct run_folder_run *run, struct vitlrp_error *err);
+
 /* The bytes of run.json, which are owned: bytes_free. */
 enum vitlrp_status run_folder_read(const struct run_folder *folder, struct bytes *out,
                                    struct vitlrp_error *err);

@@ -362,6 +362,92 @@ class Concepts(unittest.TestCase):
         self.index("set", "found", "--retry-failed", code=1)
         self.expect_same("found", before)
 
+    # ---- Files that have changed ----
+
+    def put(self, place, source):
+        """The bytes of another of the reference's images, or those of no image, in the place of an image."""
+        name = self.path("set", f"{place:04}.png")
+        if os.path.lexists(name):
+            os.remove(name)
+        if source is None:
+            with open(name, "w", encoding="ascii") as file:
+                file.write("no picture")
+        else:
+            shutil.copy(os.path.join(MODEL, "images", f"{source:02}.png"), name)
+
+    def test_repaired_images(self):
+        """Images that failed are done again when their files are other ones; the index is that of a run that began
+        with these files, also where a run was killed between its state and its record."""
+        for words in ((), ("--class-sums",)):
+            with self.subTest(words):
+                self.make_images(6)
+                self.put(2, None)
+                self.put(4, None)
+                self.index("set", "run", *words, code=1)
+                self.put(2, 7)
+                before = content(self.path("run"))
+                self.assertIn("to do         1", self.index("set", "run", "--dry-run", *words))
+                self.expect_same("run", before)
+                self.index("set", "run", *words, code=1)
+                self.put(4, 9)
+                self.assertIn("1 in ", self.index("set", "run", "--retry-failed", *words))
+                self.index("set", "new", *words)
+                self.expect_same("run", content(self.path("new")))
+                with open(self.path("run", "run.json"), "wb") as file:
+                    file.write(before["run.json"])
+                self.index("set", "run", *words)
+                self.expect_same("run", content(self.path("new")))
+                self.assertEqual(records.check_folder(self.folder), [])
+                for name in ("set", "run", "new"):
+                    shutil.rmtree(self.path(name))
+
+    def test_file_that_was_missing(self):
+        self.make_images(3)
+        with open(self.path("list.txt"), "w", encoding="ascii") as file:
+            file.writelines(f"set/{i:04}.png\n" for i in range(3))
+        os.remove(self.path("set", "0001.png"))
+        self.index("list.txt", "run", code=1)
+        self.put(1, 1)
+        self.assertIn("1 failed", self.index("list.txt", "run", code=1))
+        self.index("list.txt", "run", "--retry-failed")
+        self.index("list.txt", "new")
+        self.expect_same("run", content(self.path("new")))
+
+    def test_changed_image(self):
+        """One that the index holds is named, and the folder stays as it is."""
+        self.make_images(4)
+        self.put(3, None)
+        self.index("set", "run", code=1)
+        before = content(self.path("run"))
+        self.put(1, 7)
+        self.put(3, 3)
+        for words in ((), ("--retry-failed",)):
+            self.assertRegex(self.index("set", "run", *words, code=2),
+                             r"run: 0001\.png: its file has changed since .* \(make an index in another folder, or")
+            self.expect_same("run", before)
+
+    def test_changed_images_of_shards(self):
+        """Their commands, given again, make shards of one set of images, or say which image has changed."""
+        self.make_images(6)
+        self.put(3, None)
+        for shard, code in ((0, 0), (1, 1)):
+            self.index("set", f"part{shard}", "--shard", f"{shard}/2", code=code)
+        self.run_command("merge", "part0", "part1", "-o", "early", "--gallery", "0", code=1)
+        self.put(3, 3)
+        self.assertIn("no page is made: files of images that have failed are other ones now",
+                      self.run_command("merge", "part0", "part1", "-o", "early", code=1))
+        self.index("set", "early")
+        self.index("set", "part1", "--shard", "1/2")
+        self.assertIn("run the shards again", self.run_command("merge", "part0", "part1", "-o", "joined", code=3))
+        self.assertIn("already there", self.index("set", "part0", "--shard", "0/2"))
+        self.run_command("merge", "part0", "part1", "-o", "joined", "--gallery", "0")
+        self.index("set", "new")
+        self.expect_same("joined", content(self.path("new")))
+        self.expect_same("early", content(self.path("new")))
+        self.put(2, 7)
+        self.assertIn("already there", self.index("set", "part1", "--shard", "1/2"))
+        self.assertIn("part0: 0002.png", self.index("set", "part0", "--shard", "0/2", code=2))
+
     def test_other_runs(self):
         self.make_images(4)
         self.assertIn("to do         4", self.index("set", "run", "--dry-run"))

@@ -278,8 +278,8 @@ class Gallery(unittest.TestCase):
     def test_changed_image(self):
         self.make("units", "--gallery", "0")
         shutil.copy(self.path("set", "00.png"), self.path("set", "01.png"))
-        self.assertIn("images changed under their names", self.make("units", code=2))
-        self.assertIn("images changed under their names", self.run_command("concepts", "units", code=2))
+        self.assertIn("units: 01.png: its file has changed", self.make("units", code=2))
+        self.assertIn("units: 01.png: its file has changed", self.run_command("concepts", "units", code=2))
 
     # ---- The same bytes ----
 

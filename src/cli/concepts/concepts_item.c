@@ -169,6 +169,33 @@ static void set_results(json_t *line, const struct concepts_item *item,
     unit_index_set_results(line, &results, complete);
 }
 
+static json_t *line_begin(const struct batch_line_head *head, bool *complete) {
+    json_t *line = batch_line_begin(head, complete);
+    json_set(line, "format", json_string(FORMAT_CONCEPTS_IMAGE), complete);
+    return line;
+}
+
+/* Takes the line; *out is owned. */
+static enum vitlrp_status line_end(json_t *line, bool complete, struct text *out,
+                                   struct vitlrp_error *err) {
+    *out = (struct text){.limit = LINE_LIMIT};
+    json_append(out, line, 0);
+    text_append_string(out, "\n");
+    json_decref(line);
+    return complete ? text_check(out, "the results of an image", err)
+                    : fail(err, VITLRP_NOMEM, "out of memory for the results of an image");
+}
+
+enum vitlrp_status concepts_line_open(const struct vitlrp_dataset_image *image, const char *method,
+                                      struct text *out, struct vitlrp_error *err) {
+    bool complete = true;
+    json_t *line = line_begin(
+        &(struct batch_line_head){
+            .image = image, .status = "open", .sha256 = "", .label = -1, .method = method},
+        &complete);
+    return line_end(line, complete, out, err);
+}
+
 enum vitlrp_status concepts_item_end(struct concepts_item *item,
                                      const struct explain_session *state,
                                      const struct concepts_values *values,
@@ -184,20 +211,14 @@ enum vitlrp_status concepts_item_end(struct concepts_item *item,
                                          .sha256 = of->sha256,
                                          .label = labelled ? label.index : -1,
                                          .method = state->settings->method_info.name};
-    json_t *line = batch_line_begin(&head, &complete);
-    json_set(line, "format", json_string(FORMAT_CONCEPTS_IMAGE), &complete);
+    json_t *line = line_begin(&head, &complete);
     if (done) {
         set_results(line, item, state, values, &complete);
     } else {
         json_set(line, "message", json_text(batch_item_message(of)), &complete);
     }
     of->state = done ? JOURNAL_DONE : JOURNAL_FAILED;
-    of->line = (struct text){.limit = LINE_LIMIT};
-    json_append(&of->line, line, 0);
-    text_append_string(&of->line, "\n");
-    json_decref(line);
-    return complete ? text_check(&of->line, "the results of an image", err)
-                    : fail(err, VITLRP_NOMEM, "out of memory for the results of an image");
+    return line_end(line, complete, &of->line, err);
 }
 
 void concepts_item_free(struct concepts_item *item) {

@@ -49,6 +49,10 @@ enum vitlrp_status concepts_item_end(struct concepts_item *item,
                                      const struct concepts_values *values,
                                      struct vitlrp_error *err);
 
+/* The line of an image that must be done again; *out is owned. */
+enum vitlrp_status concepts_line_open(const struct vitlrp_dataset_image *image, const char *method,
+                                      struct text *out, struct vitlrp_error *err);
+
 void concepts_item_free(struct concepts_item *item);
 
 #endif

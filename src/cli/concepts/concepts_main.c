@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "base/checked.h"
 #include "base/clock.h"
 #include "base/folder.h"
@@ -12,6 +14,7 @@
 #include "concepts_item.h"
 #include "concepts_page.h"
 #include "concepts_recall.h"
+#include "concepts_resume.h"
 #include "concepts_run.h"
 
 #define MEGABYTE 1048576.0
@@ -33,7 +36,9 @@ struct concepts {
     size_t threads, wanted_threads;
     json_t *config; /* owned */
     char identity[SHA256_TEXT];
-    size_t resumed; /* images that an earlier run has done */
+    char was[SHA256_TEXT]; /* of the record in the folder, by what the images' files held then */
+    bool only_page;        /* of an index as it is: no image is done */
+    size_t resumed;        /* images that an earlier run has done */
     double start;
 };
 
@@ -61,21 +66,24 @@ static enum vitlrp_status open_run(const struct args *args, struct concepts *run
     run->first.record = &run->record;
     TRY(concepts_config_make(&run->choice, &run->plan, &run->first, &run->config, err));
     TRY(unit_index_run_identity(run->config, run->identity, err));
+    memcpy(run->was, run->identity, sizeof run->was);
     return open_index(run, err);
 }
 
 /* ---- The folder ---- */
 
-/* As run_folder_compare: `user` is the run's own record. */
+/* As run_folder_compare: `user` is the run. Images that have changed under their names are no other
+ * run: they are looked at one by one. */
 static enum vitlrp_status compare_runs(void *user, const char *bytes, size_t size,
                                        struct text *difference, struct vitlrp_error *err) {
-    const json_t *own = user;
+    struct concepts *run = user;
     json_t *old = NULL;
     struct vitlrp_error differs;
     TRY(concepts_config_parse(bytes, size, &old, err));
-    enum vitlrp_status status = batch_config_compare(old, own, "the folder", "this run", &differs);
-    if (status == VITLRP_OK) {
-        status = batch_config_compare_content(old, own, &differs);
+    enum vitlrp_status status =
+        batch_config_compare(old, run->config, "the folder", "this run", &differs);
+    if (status == VITLRP_OK && batch_config_compare_content(old, run->config, NULL) != VITLRP_OK) {
+        status = unit_index_run_identity(old, run->was, &differs);
     }
     json_decref(old);
     if (status == VITLRP_MISMATCH) {
@@ -85,12 +93,34 @@ static enum vitlrp_status compare_runs(void *user, const char *bytes, size_t siz
     return status == VITLRP_OK ? status : error_forward(err, &differs);
 }
 
-static enum vitlrp_status look_folder(struct concepts *run, const struct journal_shard *images,
+static enum vitlrp_status look_folder(struct concepts *run, const struct run_folder_run *own,
                                       struct vitlrp_error *err) {
     if (path_is_there(run->choice.images.folder)) {
         TRY(run_folder_look(run->choice.images.folder, &run->folder, err));
+        TRY(run_folder_check(&run->folder, own, err));
     }
-    return run_folder_look_results(&run->folder, images, err);
+    return run_folder_look_results(&run->folder, &own->images, err);
+}
+
+/* What is done, by the state; the record says then what the images' files are now. */
+static enum vitlrp_status resume(struct concepts *run, const struct text *text,
+                                 struct vitlrp_error *err) {
+    bool writes = !run->choice.images.dry_run && !run->only_page;
+    bool is_renewed = strcmp(run->was, run->identity) != 0;
+    const struct concepts_resumption resumption = {.folder = &run->folder,
+                                                   .plan = &run->plan,
+                                                   .method = run->settings.method_info.name,
+                                                   .identity = run->identity,
+                                                   .was = run->was,
+                                                   .writes = writes};
+    TRY(concepts_resume(&resumption, &run->index, err));
+    if (is_renewed && run->only_page) {
+        return fail(err, VITLRP_MISMATCH,
+                    "files of images that have failed are other ones now (give the command of the "
+                    "run with -o %s, which does them again)",
+                    run->folder.path);
+    }
+    return is_renewed && writes ? run_folder_write(&run->folder, text, err) : VITLRP_OK;
 }
 
 static enum vitlrp_status open_folder(struct concepts *run, struct vitlrp_error *err) {
@@ -102,14 +132,14 @@ static enum vitlrp_status open_folder(struct concepts *run, struct vitlrp_error 
         .images = {run->plan.count, choice->shard, choice->shards, concepts_line_check},
         .text = &text,
         .compare = compare_runs,
-        .user = run->config};
+        .user = run};
     enum vitlrp_status status = batch_config_write(run->config, &text, err);
     if (status == VITLRP_OK) {
-        status = choice->dry_run ? look_folder(run, &own.images, err)
+        status = choice->dry_run ? look_folder(run, &own, err)
                                  : run_folder_open(choice->folder, &own, &run->folder, err);
     }
     if (status == VITLRP_OK) {
-        status = concepts_resume(&run->folder, &run->plan, run->identity, &run->index, err);
+        status = resume(run, &text, err);
     }
     if (status == VITLRP_OK && run->index.shape.classes > 0) {
         status = class_rows_open(&run->index, run->folder.folder, concepts_config_site(run->config),
@@ -325,14 +355,15 @@ static enum exit_code run_command(const struct args *args, struct console *conso
 /* ---- The page of shards that are one run now ---- */
 
 static enum exit_code page_of(const struct args *args, struct console *console) {
-    struct concepts run = {.folder = run_folder_closed()};
+    struct concepts run = {.folder = run_folder_closed(), .only_page = true};
     struct vitlrp_error err;
     enum exit_code code = CODE_DONE;
     enum vitlrp_status status = open_run(args, &run, console, &err);
     bool cannot_be_made = status != VITLRP_OK && !error_is_systemic(status, &err);
     if (status == VITLRP_OK) {
         status = open_folder(&run, &err);
-        cannot_be_made = status == VITLRP_MISMATCH; /* the images or the model are other ones now */
+        /* The images or the model are other ones now. */
+        cannot_be_made = status == VITLRP_MISMATCH || status == VITLRP_USAGE;
     }
     if (cannot_be_made) {
         console_tell(console, "no page is made: %s", err.message);

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/folder.h"
 #include "base/mem.h"
 #include "base/thread.h"
 #include "base/unit_index_run.h"
@@ -28,42 +27,6 @@ static enum vitlrp_status write_state(const struct concepts_run *run, struct vit
 static enum vitlrp_status save(const struct concepts_run *run, struct vitlrp_error *err) {
     TRY(journal_sync(&run->folder->journal, err));
     return error_prefix(err, write_state(run, err), run->folder->path);
-}
-
-static enum vitlrp_status read_state(const struct run_folder *folder, const char *identity,
-                                     struct unit_index *index, struct vitlrp_error *err) {
-    char settings[SHA256_TEXT];
-    struct unit_index found;
-    enum vitlrp_status status =
-        unit_index_read(folder->folder, UNIT_INDEX_STATE, settings, &found, err);
-    if (status == VITLRP_OK && strcmp(settings, identity) != 0) {
-        status = fail(err, VITLRP_MISMATCH, "is the state of another run (remove it)");
-        error_prefix(err, status, UNIT_INDEX_STATE);
-    }
-    if (status == VITLRP_OK) {
-        status = unit_index_merge(index, &found, err);
-    }
-    unit_index_close(&found);
-    return error_prefix(err, status, folder->path);
-}
-
-enum vitlrp_status concepts_resume(struct run_folder *folder, const struct batch_plan *plan,
-                                   const char *identity, struct unit_index *index,
-                                   struct vitlrp_error *err) {
-    struct journal *journal = &folder->journal;
-    if (folder->folder >= 0 && folder_has(folder->folder, UNIT_INDEX_STATE) &&
-        journal_count(journal, JOURNAL_OPEN) < journal->count) {
-        TRY(read_state(folder, identity, index, err));
-    }
-    for (size_t place = 0; place < journal->count; place++) {
-        bool lost = journal->entries[place].state == JOURNAL_DONE &&
-                    !unit_index_has(index, batch_plan_image(plan, place).index);
-        bool again = journal->entries[place].state == JOURNAL_FAILED && plan->choice->retry_failed;
-        if (lost || again) {
-            journal_reopen(journal, place);
-        }
-    }
-    return VITLRP_OK;
 }
 
 /* ---- Workers ---- */

@@ -39,10 +39,4 @@ struct concepts_run {
  * status is that of what stopped it, or OK. */
 void concepts_run(struct concepts_run *run);
 
-/* Reads the state of a run that is resumed: images with a line that it does not hold are open
- * again. Without a state all are. MISMATCH for the state of another run. *index is open. */
-enum vitlrp_status concepts_resume(struct run_folder *folder, const struct batch_plan *plan,
-                                   const char *identity, struct unit_index *index,
-                                   struct vitlrp_error *err);
-
 #endif
