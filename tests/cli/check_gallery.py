@@ -247,6 +247,30 @@ class Gallery(unittest.TestCase):
         self.assertIn("--show", self.run_command("concepts", "units", "--show", "1:head:99", code=2))
         self.assertIn("--show", self.run_command("concepts", "units", "--show", "head", code=2))
 
+    def test_list_of_standard_input(self):
+        """Nobody waits for a list that came from there: the command of the run, with the list, makes the page."""
+        names = "".join(f"set/{i:02}.png\n" for i in range(12))
+        words = ("--resize", "none", "--gallery", "1", "--test-images", "1", "--keep", str(ROW))
+
+        def run(*command, stdin=names, code=0):
+            result = subprocess.run([PROGRAM, *command], cwd=self.folder, input=stdin, stdout=subprocess.PIPE,
+                                    stderr=subprocess.STDOUT, check=False, text=True)
+            self.assertEqual(result.returncode, code, result.stdout)
+            return result.stdout
+
+        run("concepts", "-", "-o", "units", *words)
+        for stdin in (names, ""):
+            self.assertIn("units: its list of images came from standard input",
+                          run("concepts", "units", "--show", "0:fc1:7", stdin=stdin, code=3))
+        run("concepts", "-", "-o", "units", *words, "--show", "0:fc1:7")
+        self.assertIn("0:fc1:7", {unit["unit"] for unit in self.record("units")["units"]})
+        for shard in range(2):
+            run("concepts", "-", "-o", f"part{shard}", "--shard", f"{shard}/2", *words)
+        self.assertIn("no page is made: joined: its list of images came from standard input",
+                      run("merge", "part0", "part1", "-o", "joined", stdin=""))
+        run("concepts", "-", "-o", "joined", *words)
+        self.assertTrue(os.path.exists(self.path("joined", "index.html")))
+
     def test_edited(self):
         """The page is of the edited model, also where the folder says which that is; a unit that is 0 has no effect."""
         self.make("units", "--gallery", "1", "--edit", "2:fc1:7=0,1:fc1:3=2", "--gamma-fc1", "0.1", "--crop", "24")

@@ -19,6 +19,7 @@
 
 #define MEGABYTE 1048576.0
 #define REPORT_LIMIT ((size_t) 1 << 16)
+#define NO_PAGE "no page is made: %s"
 
 /* A run from its options to its end. */
 struct concepts {
@@ -366,7 +367,7 @@ static enum exit_code page_of(const struct args *args, struct console *console) 
         cannot_be_made = status == VITLRP_MISMATCH || status == VITLRP_USAGE;
     }
     if (cannot_be_made) {
-        console_tell(console, "no page is made: %s", err.message);
+        console_tell(console, NO_PAGE, err.message);
     } else if (status != VITLRP_OK) {
         code = console_check(status, CODE_OUTPUT, &err);
     } else if (run.index.count > 0) {
@@ -390,8 +391,13 @@ enum exit_code concepts_page(const struct args *args, const char *folder, struct
     if (code != CODE_DONE || choice.units == 0) {
         return code;
     }
-    code = console_check(concepts_recall_open(&own, folder, &recall, &err), CODE_INPUT, &err);
-    if (code == CODE_DONE) {
+    enum vitlrp_status status = concepts_recall_open(&own, folder, &recall, &err);
+    if (status == VITLRP_UNSUPPORTED) {
+        console_tell(console, NO_PAGE, err.message);
+    } else {
+        code = console_check(status, CODE_INPUT, &err);
+    }
+    if (status == VITLRP_OK) {
         code = page_of(&recall.args, console);
     }
     concepts_recall_close(&recall);

@@ -12,6 +12,7 @@
 
 #define RECORD_LIMIT ((size_t) 1 << 28)
 #define BUILT_IN "built-in "
+#define STANDARD_INPUT "-"
 
 static enum vitlrp_status read_config(const char *path, json_t **out, struct vitlrp_error *err) {
     struct run_folder folder = run_folder_closed();
@@ -131,6 +132,12 @@ enum vitlrp_status concepts_recall_open(const struct args *given, const char *fo
     }
     if (dataset == NULL) {
         return fail(err, VITLRP_FORMAT, "%s/run.json names no images", folder);
+    }
+    if (strcmp(dataset, STANDARD_INPUT) == 0) { /* it is another list now, or none */
+        return fail(err, VITLRP_UNSUPPORTED,
+                    "%s: its list of images came from standard input and is not kept (give the "
+                    "command of the run with -o %s, and the list again)",
+                    folder, folder);
     }
     out->operands[0] = dataset;
     out->args.operands = out->operands;

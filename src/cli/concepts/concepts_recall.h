@@ -23,7 +23,8 @@ bool concepts_recall_is_meant(const struct args *args);
 
 /* Options that the record states and that were not given: the model and the images as they were
  * called, all that decided about figures, and what the page was made with. What is missing is
- * found by the comparison with run.json. USAGE for the folder of a shard.
+ * found by the comparison with run.json. USAGE for the folder of a shard,
+ * UNSUPPORTED for a list of images that came from standard input.
  * concepts_recall_close releases it, after a failure too; both arguments outlive it. */
 enum vitlrp_status concepts_recall_open(const struct args *given, const char *folder,
                                         struct concepts_recall *out, struct vitlrp_error *err);
