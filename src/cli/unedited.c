@@ -129,13 +129,14 @@ void unedited_close(struct unedited *unedited) {
     *unedited = (struct unedited){.model = unedited->model};
 }
 
-/* The likeliest class; false where outputs are no classes. */
+/* The likeliest class; false where outputs are no classes but numbers or words. */
 static bool first_of(const struct explanation *explanation, const struct prediction *prediction,
                      struct vitlrp_class *out) {
     struct vitlrp_model_info info;
     vitlrp_model_info_init(&info);
     vitlrp_model_describe(explanation->model, &info);
-    return info.outputs == VITLRP_OUTPUTS_CLASSES && prediction->classes > 1 &&
+    return info.outputs == VITLRP_OUTPUTS_CLASSES && explanation->settings->word_text == NULL &&
+           prediction->classes > 1 &&
            vitlrp_model_class(explanation->model, prediction->order[0], out, NULL) == VITLRP_OK;
 }
 

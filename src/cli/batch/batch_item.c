@@ -319,6 +319,9 @@ const char *batch_item_message(const struct batch_item *item) {
 void batch_set_prediction(json_t *line, const struct explain_session *state, bool *complete) {
     const struct prediction *prediction = &state->prediction;
     struct vitlrp_class found = {0};
+    if (state->settings->word_text != NULL) {
+        return; /* words of a text are no classes of the image */
+    }
     int32_t output = prediction->classes > 0 ? prediction->order[0] : -1;
     if (output >= 0 && vitlrp_model_class(state->model, output, &found, NULL) == VITLRP_OK) {
         json_set(line, "predicted", json_integer(found.index), complete);
@@ -337,8 +340,9 @@ static enum vitlrp_status write_line(struct passage *passage, struct vitlrp_erro
     const struct vitlrp_dataset_image *image = &item->image;
     bool done = item->status == VITLRP_OK;
     struct vitlrp_class label = {0};
-    bool labelled = image->label >= 0 && vitlrp_model_class(passage->state->model, image->label,
-                                                            &label, NULL) == VITLRP_OK;
+    bool labelled =
+        passage->state->settings->word_text == NULL && image->label >= 0 &&
+        vitlrp_model_class(passage->state->model, image->label, &label, NULL) == VITLRP_OK;
     bool complete = true;
     json_t *line = batch_line_begin(
         &(struct batch_line_head){.image = image,

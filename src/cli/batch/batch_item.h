@@ -46,7 +46,8 @@ enum vitlrp_status batch_item_explain(struct batch_item *item, const struct batc
  * and reports have the image's name. */
 const char *batch_item_message(const struct batch_item *item);
 
-/* Sets what the model said first, whichever class was explained. */
+/* Sets what the model said first, whichever class was explained; nothing where outputs are words.
+ */
 void batch_set_prediction(json_t *line, const struct explain_session *state, bool *complete);
 
 /* Releases what the item holds. */
