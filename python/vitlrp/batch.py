@@ -331,7 +331,6 @@ class Saving:
             one.save(path, **({} if kind == "raw" else self._look))
         return name
 
-
     def remove(self, item: Item, before: Sequence[str], line: Mapping[str, Any]) -> None:
         """Of an image that was done again, the files of before that its new line has no more: those of another
         class, or all where it fails now. Lines may come from anywhere: only names that are given here."""
