@@ -188,7 +188,7 @@ class Comparing(Part):
         """Of an image and each text of a model of texts, and of the image and a text without words:
         any image fits any text a little. Arguments as of explain."""
         request = Request(preprocessing=preprocessing, ignore_exif=ignore_exif, resample=resample)
-        embedding = self._compared(self._input(image, request, False, 4).values)[1]
+        embedding = self._compared(image, request)[1]
         with self._in_use() as model:
             return _words.cosines(model, embedding, self.info.classes)
 
@@ -227,7 +227,7 @@ class Comparing(Part):
         """
         rules = _words.rules_of(attention)
         request = Request(preprocessing=preprocessing, ignore_exif=ignore_exif, resample=resample)
-        logits, embedding = self._compared(self._input(image, request, False, 4).values)
+        logits, embedding = self._compared(image, request)
         shown = logits[: len(logits) - self._hidden]
         output = int(np.argmax(shown)) if target is None else self.find_class(target).output
         options = _words.text_options(threads=threads)
@@ -264,10 +264,11 @@ class Comparing(Part):
         """The image's embedding (info.embed_dim) as it leaves the model, of any length: what is
         compared with texts. Arguments as of explain."""
         request = Request(preprocessing=preprocessing, ignore_exif=ignore_exif, resample=resample)
-        return self._compared(self._input(image, request, False, 4).values)[1]
+        return self._compared(image, request)[1]
 
-    def _compared(self, values: _check.Floats) -> tuple[_check.Floats, _check.Floats]:
-        """Logits and embedding of a model input."""
+    def _compared(self, image: _image.ImageLike, request: Request) -> tuple[_check.Floats, _check.Floats]:
+        """Logits and embedding of an image. For the methods that users call: warnings name their caller."""
+        values = self._input(image, request, False, 5).values
         _, height, width = values.shape
         logits = np.empty(self.info.classes, np.float32)
         found = np.empty(self.info.embed_dim, np.float32)

@@ -33,17 +33,7 @@ class Part:
 
         def find_class(self, name: ClassLike) -> Class: ...
 
-        def preprocess(
-            self,
-            image: _image.ImageLike,
-            *,
-            preprocessing: _image.Preprocessing | None = None,
-            ignore_exif: bool = False,
-        ) -> _check.Floats: ...
-
         def _in_use(self) -> AbstractContextManager[_capi.ModelPointer]: ...
-
-        def _prepared(self, preprocessing: _image.Preprocessing | None) -> _image.Preprocessing: ...
 
         def _input(
             self, image: _image.ImageLike, request: Request, keep_photo: bool, level: int

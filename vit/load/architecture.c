@@ -404,7 +404,7 @@ static enum vitlrp_status infer_parts(const struct inference *inference, bool la
 static bool is_projection(const struct inference *inference) {
     const struct layout_row *row =
         layout_bound(inference->binding, 0, SLOT_HEAD_WEIGHT, PART_WHOLE)->row;
-    return strstr(row->pattern, "proj") != NULL;
+    return layout_row_is_projection(row);
 }
 
 /* Some key of a file, or the user, says what the head reads; the default of a configuration's class
